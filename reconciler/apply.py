@@ -1,0 +1,226 @@
+"""Stage five: do what the plan says, and nothing else.
+
+Signatures come first. Then every server is worked on by itself, wave after wave; pushes of one wave
+run side by side. An action whose cell has failed before is not attempted; other cells go on. Every
+write carries its precondition, and what the server answers is written down, not believed: the run
+is judged by a new observation.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+from threading import Lock
+
+from reconciler.errors import ReconcileError
+from reconciler.model.observed import FaultKind, Observed
+from reconciler.model.outcome import Outcome, Result
+from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave
+from reconciler.nostr.event import Event
+from reconciler.nostr.messages import Ok
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.world import Failure, Signer, Stale, Watcher, World
+
+_SUPERSEDED = ("error: unknown", "duplicate:", "replaced:")
+"""Refusals that mean "already there, or something newer is" (protocol: NG1 §1.3)."""
+_BREAKS = frozenset({Result.FAILED, Result.UNREACHABLE, Result.STALE, Result.HELD})
+"""Results after which the later waves of the same cell are not attempted."""
+
+
+def apply(
+    plan: Plan,
+    observed: Observed,
+    world: World,
+    signer: Signer | None,
+    watcher: Watcher,
+    *,
+    withheld: frozenset[str] = frozenset(),
+    forks: int,
+) -> tuple[Outcome, ...]:
+    """Carry out a plan; one outcome for each of its actions, in the plan's order.
+
+    Args:
+        plan: what to do.
+        observed: holds the events that are to be sent on.
+        world: the outside.
+        signer: None when no keys were given; signatures then fail, and what needs them waits.
+        watcher: hears of progress; after a stop nothing new is begun.
+        withheld: keys that the guard keeps back.
+        forks: servers that are worked on at the same time.
+    """
+    run = _Run(plan, world, watcher, {event.id: event for event in observed.events})
+    watcher.stage("apply", len(plan.actions))
+    for action in plan.actions:
+        if action.key in withheld:
+            run.end(action, Result.HELD, "the guard keeps it back")
+    for sign in plan.actions:
+        if isinstance(sign, Sign):
+            run.attempt(sign, partial(_sign, sign, signer, run.events))
+    by_server = _by_server(plan.actions)
+    with ThreadPoolExecutor(forks) as pool:
+        list(pool.map(run.server, by_server.values()))
+    return tuple(run.outcomes[action.key] for action in plan.actions)
+
+
+@dataclass
+class _Run:
+    """The moving parts of one apply; every table is written under the lock."""
+
+    plan: Plan
+    world: World
+    watcher: Watcher
+    events: dict[str, Event]
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    broken: dict[tuple[Coordinate, str], str] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def server(self, actions: Sequence[Publish | Push]) -> None:
+        """All waves of one server, in order."""
+        for _, wave in groupby(actions, key=lambda action: action.wave):
+            self._wave([action for action in wave if self._may(action)])
+
+    def end(self, action: Action, result: Result, detail: str = "", seconds: float = 0.0) -> None:
+        """Write one outcome down; what fails breaks its cell for the waves that follow."""
+        server = None if isinstance(action, Sign) else action.server
+        with self.lock:
+            self.outcomes[action.key] = Outcome(action.key, server, result, detail, seconds)
+            if result in _BREAKS and not _is_leaf(action):
+                places = action.adds if isinstance(action, Sign) else (action.server,)
+                self.broken |= {(action.coordinate, place): detail for place in places}
+        self.watcher.step(f"{action.key.split(':', 1)[0]} {result}")
+
+    def attempt(self, action: Action, do: Callable[[], tuple[Result, str]]) -> None:
+        """Run one action and end it, whatever happens."""
+        if action.key in self.outcomes:
+            return
+        start = self.world.seconds()
+        try:
+            result, detail = do()
+        except Stale as stale:
+            result, detail = Result.STALE, str(stale)
+        except Failure as failure:
+            result, detail = _result_of(failure), str(failure)
+        except ReconcileError as error:
+            result, detail = Result.FAILED, str(error)
+        self.end(action, result, detail, self.world.seconds() - start)
+
+    def _may(self, action: Publish | Push) -> bool:
+        """May this action begin? If not, its outcome is written."""
+        if action.key in self.outcomes:
+            return False
+        cause = self.broken.get((action.coordinate, action.server))
+        if isinstance(action, Publish) and action.event_id not in self.events:
+            cause = cause or "the event could not be signed"
+        if self.watcher.stopped():
+            cause = "the run was stopped"
+        if cause:
+            self.end(action, Result.SKIPPED, f"after: {cause}")
+        return not cause
+
+    def _wave(self, actions: Sequence[Publish | Push]) -> None:
+        self._publish([action for action in actions if isinstance(action, Publish)])
+        pushes = [action for action in actions if isinstance(action, Push)]
+        if pushes:
+            with ThreadPoolExecutor(min(8, len(pushes))) as pool:
+                list(pool.map(lambda push: self.attempt(push, partial(self._push, push)), pushes))
+
+    def _push(self, push: Push) -> tuple[Result, str]:
+        if self.watcher.stopped():
+            return Result.SKIPPED, "the run was stopped"
+        oids = frozenset(update.new for update in push.updates if not update.deletes)
+        self.world.gather(push.coordinate, oids, push.sources)
+        report = self.world.push(push.server, push.coordinate, push.updates)
+        if report.unpack == "unchanged":
+            return Result.UNCHANGED, "the server had aligned by itself"
+        if report.refused:
+            name, why = report.refused[0]
+            return Result.FAILED, f"{len(report.refused)} refs refused, {name}: {why}"
+        if report.unpack not in ("ok", None):
+            return Result.FAILED, f"unpack: {report.unpack}"
+        return Result.PENDING, report.chatter
+
+    def _publish(self, actions: Sequence[Publish]) -> None:
+        """All events of one wave through one conversation."""
+        if not actions:
+            return
+        start = self.world.seconds()
+        try:
+            relay = self.world.relay(actions[0].server)
+            answers = relay.publish([self.events[action.event_id] for action in actions])
+        except Failure as failure:
+            for action in actions:
+                self.end(action, _result_of(failure), str(failure))
+            return
+        seconds = (self.world.seconds() - start) / len(actions)
+        for action, answer in zip(actions, answers, strict=True):
+            self.end(action, *_judge(answer), seconds)
+
+
+def confirm(outcomes: Sequence[Outcome], plan: Plan, remaining: Plan | None) -> tuple[Outcome, ...]:
+    """Turn "accepted" into "done" where a later plan of the world no longer wants the action.
+
+    Args:
+        outcomes: what apply wrote down.
+        plan: the plan that was applied.
+        remaining: the plan of the observation that followed; None when nothing was written.
+    """
+    if remaining is None:
+        return tuple(outcomes)
+    left = {action.key for action in remaining.actions}
+    unseen = {(c.coordinate, c.server) for c in remaining.cells if c.verdict == "unknown"}
+    cells = {action.key: action for action in plan.actions}
+    return tuple(_confirmed(outcome, cells, left, unseen) for outcome in outcomes)
+
+
+def _confirmed(
+    outcome: Outcome,
+    actions: Mapping[str, Action],
+    left: set[str],
+    unseen: set[tuple[Coordinate, str]],
+) -> Outcome:
+    if outcome.result is not Result.PENDING:
+        return outcome
+    action = actions[outcome.key]
+    seen = (action.coordinate, outcome.server or "") not in unseen
+    if outcome.key in left or not seen:
+        return outcome
+    return Outcome(outcome.key, outcome.server, Result.DONE, "", outcome.seconds)
+
+
+def _sign(sign: Sign, signer: Signer | None, events: dict[str, Event]) -> tuple[Result, str]:
+    if signer is None or signer.public_key(sign.signer) is None:
+        return Result.FAILED, f"no key named {sign.signer!r} was given (--keys)"
+    event = signer.sign(sign.signer, sign.draft)
+    events[event.id] = event
+    return Result.DONE, ""
+
+
+def _judge(answer: Ok) -> tuple[Result, str]:
+    """OK proves nothing (read-back does); a refusal may yet mean "already so"."""
+    if answer.accepted:
+        return Result.PENDING, answer.message
+    if answer.message.startswith(_SUPERSEDED):
+        return Result.UNCHANGED, answer.message
+    return Result.FAILED, answer.message
+
+
+def _result_of(failure: Failure) -> Result:
+    refused = failure.fault.kind in (FaultKind.PROTOCOL, FaultKind.HTTP, FaultKind.RATE)
+    return Result.FAILED if refused else Result.UNREACHABLE
+
+
+def _is_leaf(action: Action) -> bool:
+    """Does nothing else wait for it? A lost reply must not keep the other replies back."""
+    return isinstance(action, Publish) and action.wave >= Wave.ROOTS
+
+
+def _by_server(actions: Sequence[Action]) -> dict[str, list[Publish | Push]]:
+    groups: defaultdict[str, list[Publish | Push]] = defaultdict(list)
+    for action in actions:
+        if not isinstance(action, Sign):
+            groups[action.server].append(action)
+    return groups

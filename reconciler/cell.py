@@ -1,0 +1,248 @@
+"""One cell: what one server needs for one repository. Pure.
+
+The order of the waves is the order that every family accepts: announcement, state, push, roots,
+pull refs, replies, deletions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.dialects import Dialect
+from reconciler.knowledge import Knowledge
+from reconciler.model.observed import Absent, Fault, Listing, ServerView
+from reconciler.model.plan import (
+    Action,
+    CellVerdict,
+    Hold,
+    HoldReason,
+    Publish,
+    Push,
+    Verdict,
+    Wave,
+    Why,
+)
+from reconciler.nostr import kinds
+from reconciler.nostr.event import Event, newest_first
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.pushes import Shape, pull_shape, shape
+from reconciler.subject import Subject
+
+_RELEASE = {
+    HoldReason.NEEDS_NEW_STATE: "a maintainer signs a new state (any push does), or the server "
+    "aligns by itself",
+    HoldReason.SERVER_MUST_FETCH: "the server fetches the objects by itself within minutes, or a "
+    "maintainer signs a state that keeps the branches",
+    HoldReason.REPOSITORY_GONE: "the server's operator restores it, or the owner announces anew",
+    HoldReason.PULL_REF_DIFFERS: "the server drops the wrong ref",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CellPlan:
+    """Actions, holds and the verdict of one cell."""
+
+    verdict: CellVerdict
+    actions: tuple[Action, ...] = ()
+    holds: tuple[Hold, ...] = ()
+
+
+def plan_cell(subject: Subject, view: ServerView, dialect: Dialect, known: Knowledge) -> CellPlan:
+    """Compare one server with what its repository should be."""
+    cell = view.cell(subject.coordinate)
+    if fault := view.fault or (cell if isinstance(cell, Fault) else None):
+        return _close(subject, view, Verdict.UNKNOWN, str(fault))
+    if view.url not in subject.listed:
+        return _unlisted(subject, view)
+    refs = cell if isinstance(cell, Listing) else Absent()
+    actions: list[Action] = []
+    holds: list[Hold] = []
+    actions += _announcement(subject, view, dialect, known)
+    if subject.state and not subject.announcement.private:
+        found = _shape(subject, view, dialect, refs)
+        actions += _state(subject, view, known) + _push(subject, view, found)
+        holds += _hold(subject, view, found)
+    if view.url in subject.listed and _hosts(subject, view, dialect):
+        pull_actions, pull_holds = _pulls(subject, view, refs)
+        actions += _events(subject, view) + pull_actions
+        holds += pull_holds
+    return _judge(subject, view, cell, tuple(actions), tuple(holds))
+
+
+def plan_index(subject: Subject, view: ServerView, known: Knowledge) -> tuple[Action, ...]:
+    """An index relay receives announcement and state; it has no cells."""
+    if view.fault or subject.announcement.private:
+        return ()
+    return (*_announce(subject, view, known), *_state(subject, view, known))
+
+
+def _announcement(
+    subject: Subject, view: ServerView, dialect: Dialect, known: Knowledge
+) -> tuple[Action, ...]:
+    # without a state, purgatory would swallow the announcement again and again
+    if subject.announcement.private or not _hosts(subject, view, dialect):
+        return ()
+    return _announce(subject, view, known)
+
+
+def _hosts(subject: Subject, view: ServerView, dialect: Dialect) -> bool:
+    """Does, or will, this server serve the announcement, so that events can hang from it?"""
+    served = subject.announcement.event.id in view.served
+    return served or subject.state is not None or not dialect.purgatory
+
+
+def _announce(subject: Subject, view: ServerView, known: Knowledge) -> tuple[Action, ...]:
+    event_id = subject.announcement_id()
+    if event_id in view.served:
+        return ()
+    before = _served_version(view, known, subject.announcement.event)
+    why = Why.NEWER_ANNOUNCEMENT if before else Why.LISTS_SERVER
+    return (
+        Publish(
+            subject.coordinate,
+            view.url,
+            event_id,
+            kinds.ANNOUNCEMENT,
+            Wave.ANNOUNCE,
+            why,
+            before,
+            signed=subject.sign is not None,
+        ),
+    )
+
+
+def _state(subject: Subject, view: ServerView, known: Knowledge) -> tuple[Action, ...]:
+    state = subject.state
+    if state is None or state.event.id in view.served:
+        return ()
+    before = _served_version(view, known, state.event)
+    why = Why.STATE_OUTDATED if before else Why.STATE_MISSING
+    coordinate, event = subject.coordinate, state.event
+    return (Publish(coordinate, view.url, event.id, event.kind, Wave.STATE, why, before),)
+
+
+def _served_version(view: ServerView, known: Knowledge, event: Event) -> str | None:
+    """The newest version of an announcement or state that the server serves now."""
+    address = Coordinate(event.pubkey, event.first("d") or "")
+    versions = [
+        known.known[i]
+        for i in known.children.get(str(address), ())
+        if i in view.served and known.known[i].kind == event.kind
+    ]
+    mine = [other for other in versions if other.pubkey == event.pubkey]
+    return min(mine, key=newest_first).id if mine else None
+
+
+def _shape(subject: Subject, view: ServerView, dialect: Dialect, refs: Listing | Absent) -> Shape:
+    state = subject.state
+    if state is None:
+        return Shape()
+    if dialect.owner_only and state.event.pubkey != subject.coordinate.owner:
+        detail = "it follows the owner's states only, and a maintainer signed the newest"
+        return Shape(reason=HoldReason.NEEDS_NEW_STATE, detail=detail)
+    stored = state.event.id in view.served
+    announced = subject.announcement.event.id in view.served
+    return shape(state, refs, dialect, stored=stored, announced=announced)
+
+
+def _push(subject: Subject, view: ServerView, found: Shape) -> tuple[Action, ...]:
+    if not found.updates:
+        return ()
+    sources = tuple(url for url in subject.state_sources if url != view.url)
+    coordinate = subject.coordinate
+    return (Push(coordinate, view.url, found.updates, sources, Wave.PUSH, Why.REFS_DIFFER),)
+
+
+def _hold(subject: Subject, view: ServerView, found: Shape) -> list[Hold]:
+    if found.reason is None:
+        return []
+    release = _RELEASE[found.reason]
+    return [Hold(subject.coordinate, view.url, found.reason, found.detail, release)]
+
+
+def _pulls(
+    subject: Subject, view: ServerView, refs: Listing | Absent
+) -> tuple[list[Action], list[Hold]]:
+    """One push for all pull refs that are missing here."""
+    shapes = [
+        (pull, pull_shape(pull.event.id, pull.tip, refs))
+        for pull in subject.pulls
+        if pull.available
+    ]
+    holds = [hold for _, found in shapes for hold in _hold(subject, view, found)]
+    updates = tuple(update for _, found in shapes for update in found.updates)
+    sources = dict.fromkeys(
+        url for pull, found in shapes if found.updates for url in pull.sources if url != view.url
+    )
+    if not updates:
+        return [], holds
+    push = Push(
+        subject.coordinate, view.url, updates, tuple(sources), Wave.PULLS, Why.PULL_REF_MISSING
+    )
+    return [push], holds
+
+
+def _events(subject: Subject, view: ServerView) -> list[Action]:
+    if subject.announcement.private:
+        return []
+    # a pull request without its commit would only wait in purgatory, run after run
+    lost = {pull.event.id for pull in subject.pulls if not pull.available}
+    return [
+        Publish(subject.coordinate, view.url, event.id, event.kind, _wave(event), Why.EVENT_MISSING)
+        for event in subject.events
+        if event.id not in view.served and event.id not in lost
+    ]
+
+
+def _wave(event: Event) -> Wave:
+    if event.kind in kinds.ROOTS:
+        return Wave.ROOTS
+    return Wave.DELETIONS if event.kind == kinds.DELETION else Wave.REPLIES
+
+
+def _unlisted(subject: Subject, view: ServerView) -> CellPlan:
+    if subject.announcement.private:
+        return _close(subject, view, Verdict.HELD, "private")
+    detail = "the announcement does not list it in both clone and relays"
+    release = "the owner lists it (ngit can), or the desired state names a signer for the owner"
+    if subject.signer:
+        release = "set policies.announcements to update, so that the signer may list it"
+    reason = HoldReason.NOT_LISTED
+    hold = Hold(subject.coordinate, view.url, reason, detail, release)
+    return _close(subject, view, Verdict.HELD, str(reason), holds=(hold,))
+
+
+def _judge(
+    subject: Subject,
+    view: ServerView,
+    cell: object,
+    actions: tuple[Action, ...],
+    holds: tuple[Hold, ...],
+) -> CellPlan:
+    """The verdict: what is wrong for the whole repository counts for each of its cells."""
+    reasons = [hold.reason for hold in (*subject.holds, *holds)]
+    refs = len(cell.refs) if isinstance(cell, Listing) else 0
+    if HoldReason.TIE in reasons:
+        verdict = Verdict.CONFLICT
+    elif HoldReason.REFS_CLASH in reasons:
+        verdict = Verdict.IMPOSSIBLE
+    elif actions:
+        verdict = Verdict.DRIFTED
+    else:
+        verdict = Verdict.HELD if reasons else Verdict.IN_SYNC
+    detail = ", ".join(dict.fromkeys(map(str, reasons)))
+    return _close(subject, view, verdict, detail, actions=actions, holds=holds, refs=refs)
+
+
+def _close(
+    subject: Subject,
+    view: ServerView,
+    verdict: Verdict,
+    detail: str,
+    *,
+    actions: tuple[Action, ...] = (),
+    holds: tuple[Hold, ...] = (),
+    refs: int = 0,
+) -> CellPlan:
+    judged = CellVerdict(subject.coordinate, view.url, verdict, detail, refs)
+    return CellPlan(judged, actions, holds)

@@ -1,0 +1,76 @@
+"""From a document that holds no mistake to the value that the stages work with."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+
+from reconciler.desired.references import split_key
+from reconciler.model.desired import Desired, Npub, Policies, Rule, Safety, Server, Throttle
+from reconciler.nostr import kinds, nip19, urls
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.nostr.strictjson import Json
+
+_ALL: Final = "all"
+
+
+def build(root: dict[str, Json], digest: str) -> Desired:
+    """The desired state; `digest` is the SHA-256 of its text."""
+    policies = root.get("policies", {})
+    throttle = policies.get("throttle", {})
+    npubs = tuple(map(_npub, root["npubs"]))
+    pubkeys = {npub.name: npub.pubkey for npub in npubs}
+    return Desired(
+        digest,
+        tuple(_server(item, throttle) for item in root["servers"]),
+        npubs,
+        tuple(map(urls.canonical, root.get("index_relays", ()))),
+        tuple(_rule(key, rule, pubkeys) for key, rule in root.get("repositories", {}).items()),
+        _policies(policies),
+    )
+
+
+def _server(item: Json, defaults: dict[str, int]) -> Server:
+    given: dict[str, Json] = {"url": item} if isinstance(item, str) else item
+    throttle = Throttle(**(defaults | given.get("throttle", {})))
+    return Server(urls.canonical(given["url"]), tuple(given.get("groups", ())), throttle)
+
+
+def _npub(item: dict[str, Json]) -> Npub:
+    selection = item.get("repositories", _ALL)
+    globs = {} if selection == _ALL else selection
+    return Npub(
+        nip19.pubkey(item["npub"]),
+        item["name"],
+        item.get("signer"),
+        tuple(globs.get("include", ("*",))),
+        tuple(globs.get("exclude", ())),
+    )
+
+
+def _rule(key: str, rule: dict[str, Json], pubkeys: dict[str, str]) -> Rule:
+    owner, identifier = split_key(key)
+    servers = rule["servers"]
+    allow = tuple(map(_pick, servers["allow"])) if "allow" in servers else None
+    block = tuple(map(_pick, servers.get("block", ())))
+    return Rule(Coordinate(pubkeys[owner], identifier), allow, block)
+
+
+def _pick(word: str) -> str:
+    """A group as it stands, a server URL in canonical form."""
+    return urls.canonical(word) if "://" in word else word
+
+
+def _policies(given: dict[str, Json]) -> Policies:
+    replicas = given.get("replicas", _ALL)
+    wanted_kinds = given.get("events", {}).get("kinds", "default")
+    networks = given.get("egress", {}).get("allow_private", ())
+    return Policies(
+        replicas=None if replicas == _ALL else replicas,
+        announcements=given.get("announcements", "update"),
+        pulls=given.get("pulls", True),
+        event_kinds=kinds.MIRRORED if wanted_kinds == "default" else tuple(wanted_kinds),
+        discover_servers=given.get("discover_servers", "report"),
+        safety=Safety(**given.get("safety", {})),
+        allow_private=tuple(str(ipaddress.ip_network(word)) for word in networks),
+    )

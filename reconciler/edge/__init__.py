@@ -1,0 +1,1 @@
+"""The only folder with sockets, TLS, clock, files and child processes."""

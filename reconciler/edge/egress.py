@@ -1,0 +1,95 @@
+"""Every connection starts here: resolve once, check every address, dial what was checked.
+
+A name that resolves to a private, loopback, link-local or otherwise special address is refused
+unless the desired state lists the network; so is one of several answers being private (DNS
+rebinding mixes them). What was checked is what is dialled, by address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from reconciler.limits import CONNECT_SECONDS
+from reconciler.model.observed import Fault, FaultKind
+from reconciler.world import Failure
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_TUNNELS = tuple(ipaddress.ip_network(n) for n in ("64:ff9b::/96", "2002::/16", "2001::/32"))
+"""NAT64, 6to4 and Teredo carry any IPv4 address inside, and Python calls them global."""
+
+
+@dataclass(frozen=True)
+class Egress:
+    """The policy of one run. `allow` are networks that may be contacted although not public."""
+
+    allow: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+    def addresses(self, host: str, port: int) -> tuple[str, ...]:
+        """All addresses of a host, each one allowed.
+
+        Raises:
+            Failure: it does not resolve, or one address is refused.
+        """
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise Failure(Fault(FaultKind.RESOLVE, f"{host}: {error}")) from None
+        addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+        for address in addresses:
+            if not self.permits(address):
+                detail = f"{host} is {address}, which is not public (policies.egress.allow_private)"
+                raise Failure(Fault(FaultKind.EGRESS, detail))
+        return addresses
+
+    def permits(self, address: str) -> bool:
+        """May this address be dialled?"""
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:  # a zone id, for example
+            return False
+        return _is_public(parsed) or self._is_listed(parsed)
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """A TCP connection to a checked address.
+
+        Raises:
+            Failure: refused by policy or by the peer, or timed out.
+        """
+        last: OSError | None = None
+        for address in self.addresses(host, port):
+            try:
+                return socket.create_connection((address, port), timeout=CONNECT_SECONDS)
+            except OSError as error:
+                last = error
+        raise Failure(fault_of(last or OSError("no address")))
+
+    def allows_plain(self, url: str) -> bool:
+        """May `http://` be spoken to this host? Only where every address is a listed network."""
+        host = urlsplit(url).hostname or ""
+        try:
+            return all(self._is_listed(ipaddress.ip_address(a)) for a in self.addresses(host, 80))
+        except (Failure, ValueError):
+            return False
+
+    def _is_listed(self, address: _Address) -> bool:
+        return any(
+            address in network for network in self.allow if network.version == address.version
+        )
+
+
+def fault_of(error: OSError) -> Fault:
+    """The fault that an operating-system error stands for."""
+    if isinstance(error, TimeoutError):
+        return Fault(FaultKind.TIMEOUT, "no connection in time")
+    if isinstance(error, ConnectionRefusedError):
+        return Fault(FaultKind.REFUSED, "nothing listens there")
+    return Fault(FaultKind.CUT, error.strerror or str(error))
+
+
+def _is_public(address: _Address) -> bool:
+    if any(address in net for net in _TUNNELS if net.version == address.version):
+        return False
+    return address.is_global and not address.is_multicast

@@ -1,0 +1,201 @@
+"""HTTP by `requests`: no redirects, no proxies or netrc from the environment, bounded bodies.
+
+Connections are kept alive per host and are made by the egress policy, so that the address which was
+checked is the one that is dialled. A host that has failed twice in a row is not asked again in this
+run: a server that hangs costs its time-out twice, not once a repository.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from reconciler.edge.egress import Egress
+from reconciler.limits import CONNECT_SECONDS, HTTP_ERROR_BYTES, PEER_TEXT_CHARS
+from reconciler.model.observed import Fault, FaultKind
+from reconciler.world import Failure
+
+_STRIKES = 2
+_AGENT = "grasp-reconciler/0.1"
+
+
+class Body(Protocol):
+    """A request body of known length, in chunks."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class Http:
+    """One client for a run; safe to share between threads."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers.update({"User-Agent": _AGENT})
+        adapter = _Adapter(egress)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self._strikes: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def get(self, url: str, *, accept: str, limit: int, seconds: float) -> tuple[str, bytes]:
+        """GET: content type and body.
+
+        Args:
+            url: canonical.
+            accept: the Accept header.
+            limit: bytes of the body that are allowed.
+            seconds: silence that is allowed.
+
+        Raises:
+            Failure: no answer, a status other than 200, or a larger body. Status 404 has the
+                detail "404", which callers may read as "no such thing".
+        """
+        headers = {"Accept": accept}
+        return self._exchange("GET", url, headers, None, limit=limit, seconds=seconds)
+
+    def post(self, url: str, body: Body, *, kind: str, limit: int, seconds: float) -> bytes:
+        """POST a git request (`kind` is the service); the answer's body. Raises Failure."""
+        headers = {
+            "Content-Type": f"application/x-{kind}-request",
+            "Accept": f"application/x-{kind}-result",
+        }
+        return self._exchange("POST", url, headers, body, limit=limit, seconds=seconds)[1]
+
+    def close(self) -> None:
+        """End all connections."""
+        self._session.close()
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: Any,
+        *,
+        limit: int,
+        seconds: float,
+    ) -> tuple[str, bytes]:
+        if url.startswith("http://") and not self._egress.allows_plain(url):
+            raise Failure(Fault(FaultKind.EGRESS, "http:// is spoken to listed networks only"))
+        with self._counting(urlsplit(url).netloc), _translated():
+            answer = self._session.request(
+                method,
+                url,
+                headers=headers,
+                data=body,
+                timeout=(CONNECT_SECONDS, seconds),
+                allow_redirects=False,
+                stream=True,
+            )
+            with answer:
+                if answer.status_code != 200:
+                    raise Failure(_refusal(answer))
+                return answer.headers.get("Content-Type", ""), _read(answer, limit)
+
+    @contextmanager
+    def _counting(self, host: str) -> Iterator[None]:
+        """Count network failures of a host in a row, and refuse to go on after too many."""
+        with self._lock:
+            if self._strikes[host] >= _STRIKES:
+                raise Failure(Fault(FaultKind.SKIPPED, "it failed twice in a row in this run"))
+        try:
+            yield
+        except Failure as failure:
+            with self._lock:
+                network = failure.fault.kind not in (FaultKind.HTTP, FaultKind.RATE)
+                self._strikes[host] = self._strikes[host] + 1 if network else 0
+            raise
+        with self._lock:
+            self._strikes[host] = 0
+
+
+def _read(answer: requests.Response, limit: int) -> bytes:
+    body = bytearray()
+    for chunk in answer.iter_content(64 * 1024):
+        body += chunk
+        if len(body) > limit:
+            raise Failure(Fault(FaultKind.PROTOCOL, f"the answer is larger than {limit} bytes"))
+    return bytes(body)
+
+
+def _refusal(answer: requests.Response) -> Fault:
+    code = answer.status_code
+    if code in (301, 302, 303, 307, 308):
+        return Fault(FaultKind.PROTOCOL, f"{code}: redirects are not followed")
+    if code == 404:
+        return Fault(FaultKind.HTTP, "404")
+    text = next(answer.iter_content(HTTP_ERROR_BYTES), b"").decode("utf-8", "replace")
+    said = " ".join(text.split())[:PEER_TEXT_CHARS] if "<" not in text else ""
+    kind = FaultKind.RATE if code == 429 else FaultKind.HTTP
+    return Fault(kind, f"{code} {answer.reason or ''} {said}".strip())
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The libraries' exceptions become one Failure each."""
+    try:
+        yield
+    except requests.exceptions.SSLError as error:
+        raise Failure(Fault(FaultKind.TLS, str(error)[:PEER_TEXT_CHARS])) from None
+    except requests.exceptions.Timeout:
+        raise Failure(Fault(FaultKind.TIMEOUT, "no answer in time")) from None
+    except requests.exceptions.RequestException as error:
+        if "Read timed out" in str(error):
+            raise Failure(Fault(FaultKind.TIMEOUT, "silence in the middle")) from None
+        raise Failure(Fault(FaultKind.CUT, _short(error))) from None
+
+
+def _short(error: Exception) -> str:
+    """The innermost words; urllib3 wraps them in addresses of objects."""
+    inner: BaseException = error
+    while inner.args and isinstance(inner.args[0], BaseException):
+        inner = inner.args[0]
+    reason = getattr(inner, "reason", None)
+    return str(reason or inner)[:200]
+
+
+class _Adapter(HTTPAdapter):
+    """Makes pools whose connections come from the egress policy."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        super().__init__(pool_connections=64, pool_maxsize=64, max_retries=0)
+
+    def init_poolmanager(
+        self, connections: int, maxsize: int, block: bool = False, **kwargs: Any
+    ) -> None:
+        """Install pool classes of our own (the hook that requests documents)."""
+        manager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **kwargs)
+        manager.pool_classes_by_scheme = _pools(self._egress)
+        self.poolmanager = manager
+
+
+def _pools(egress: Egress) -> dict[str, type[HTTPConnectionPool]]:
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return egress.connect(self.host, self.port or 80)
+
+    class Secure(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return egress.connect(self.host, self.port or 443)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}

@@ -1,0 +1,1 @@
+"""The git smart-HTTP protocol as values: bytes in, values out. Opens nothing."""

@@ -1,0 +1,146 @@
+"""Stage four: is the plan true to its contract, and safe? Pure.
+
+Two judges. `contract` checks any plan, whoever made it, against rules that hold always; a breach
+is our fault and stops the run. `judge` weighs how much the plan would destroy; what is too much is
+kept back cell by cell, so that one bad repository never stops the others, and is let through only
+by an acceptance that names the guard and this plan's digest.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.git.refname import is_branch_or_tag, is_ours
+from reconciler.model.desired import Desired, Safety
+from reconciler.model.observed import Listing, Observed
+from reconciler.model.outcome import Finding
+from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave
+from reconciler.nostr import kinds
+from reconciler.nostr.nip34 import Coordinate, state
+from reconciler.pushes import differences
+
+MASS_DELETE = "mass-delete"
+MASS_UPDATE = "mass-update"
+DELETE_ALL = "delete-all"
+DELETE_HEAD = "delete-head"
+GUARDS = (MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD)
+
+
+def contract(plan: Plan, desired: Desired) -> tuple[str, ...]:
+    """Breaches of what every plan promises; empty for a right plan."""
+    servers = {s.url for s in desired.servers} | set(desired.index_relays)
+    owners = {n.pubkey: n.signer for n in desired.npubs}
+    found = []
+    keys = [action.key for action in plan.actions]
+    if len(keys) != len(set(keys)):
+        found.append("two actions have one key")
+    for action in plan.actions:
+        if action.coordinate.owner not in owners:
+            found.append(f"{action.key}: its owner is not in the desired state")
+        if not isinstance(action, Sign) and action.server not in servers:
+            found.append(f"{action.key}: its server is not in the desired state")
+        found += _breaches(action, owners)
+    return tuple(found)
+
+
+def judge(
+    plan: Plan, desired: Desired, observed: Observed, accepted: Collection[str] = ()
+) -> tuple[Finding, ...]:
+    """Which actions destroy too much.
+
+    Args:
+        plan: the plan.
+        desired: holds the limits (`policies.safety`).
+        observed: what stands on the servers now.
+        accepted: names of guards that a person lifted for this very plan.
+    """
+    names = {repository.coordinate: repository.name for repository in plan.repositories}
+    findings: list[Finding] = []
+    for (coordinate, server), actions in _by_cell(plan).items():
+        cell = observed.view(server).cell(coordinate)
+        if not isinstance(cell, Listing):
+            continue
+        updates = _effect(actions, cell, observed)
+        keys = tuple(action.key for action in actions)
+        for guard, detail in _dangers(updates, cell, desired.policies.safety):
+            lifted = guard in accepted
+            findings.append(Finding(guard, names[coordinate], server, detail, keys, lifted))
+    return tuple(findings)
+
+
+def withheld(findings: Iterable[Finding]) -> frozenset[str]:
+    """Keys of the actions that may not run."""
+    return frozenset(key for f in findings if not f.accepted for key in f.keys)
+
+
+def _breaches(action: Action, owners: dict[str, str | None]) -> list[str]:
+    found = []
+    if isinstance(action, Push):
+        found += [f"{action.key}: {u.name!r} is outside our refs" for u in _foreign(action)]
+        if action.wave == Wave.PULLS and any(not u.creates for u in action.updates):
+            found.append(f"{action.key}: a pull ref would be changed or deleted")
+        if not action.updates or any(u.old == u.new for u in action.updates):
+            found.append(f"{action.key}: changes nothing")
+    if isinstance(action, Sign):
+        draft = action.draft
+        if draft.kind != kinds.ANNOUNCEMENT or draft.pubkey != action.coordinate.owner:
+            found.append(f"{action.key}: would sign something else than the owner's announcement")
+        if owners.get(draft.pubkey) != action.signer:
+            found.append(f"{action.key}: the signer is not the one of the desired state")
+        if ("d", action.coordinate.identifier) not in {tag[:2] for tag in draft.tags}:
+            found.append(f"{action.key}: would sign for another repository")
+    return found
+
+
+def _foreign(push: Push) -> list[RefUpdate]:
+    allowed = is_branch_or_tag if push.wave == Wave.PUSH else is_ours
+    return [u for u in push.updates if not allowed(u.name)]
+
+
+def _by_cell(plan: Plan) -> dict[tuple[Coordinate, str], list[Publish | Push]]:
+    """Actions that change heads and tags: the push, and the state by which a server aligns."""
+    cells: defaultdict[tuple[Coordinate, str], list[Publish | Push]] = defaultdict(list)
+    for action in plan.actions:
+        if not isinstance(action, Sign) and action.wave in (Wave.STATE, Wave.PUSH):
+            cells[action.coordinate, action.server].append(action)
+    return cells
+
+
+def _effect(
+    actions: Iterable[Publish | Push], cell: Listing, observed: Observed
+) -> tuple[RefUpdate, ...]:
+    """What the refs of a cell will go through; a state alone makes servers delete, too."""
+    updates: dict[str, RefUpdate] = {}
+    for action in actions:
+        if isinstance(action, Push):
+            found = action.updates
+        else:
+            event = next(e for e in observed.events if e.id == action.event_id)
+            found = differences(state(event), cell.refs)
+        updates |= {update.name: update for update in found}
+    return tuple(updates.values())
+
+
+def _dangers(
+    updates: tuple[RefUpdate, ...], cell: Listing, safety: Safety
+) -> Iterable[tuple[str, str]]:
+    existing = sum(is_branch_or_tag(name) for name, _ in cell.refs)
+    gone = {u.name for u in updates if u.deletes}
+    moved = sum(not u.deletes and not u.creates for u in updates)
+    made = sum(u.creates for u in updates)
+    if gone and len(gone) == existing and not made:
+        yield DELETE_ALL, f"deletes all {existing} refs"
+    if cell.head in gone:
+        yield DELETE_HEAD, f"deletes {cell.head}, which HEAD names"
+    if existing < safety.min_existing:
+        return
+    if len(gone) * 100 > safety.max_delete_percent * existing:
+        yield MASS_DELETE, _numbers("deletes", len(gone), existing, safety.max_delete_percent)
+    if moved * 100 > safety.max_update_percent * existing:
+        yield MASS_UPDATE, _numbers("updates", moved, existing, safety.max_update_percent)
+
+
+def _numbers(verb: str, count: int, existing: int, limit: int) -> str:
+    return f"{verb} {count} of {existing} refs ({count * 100 // existing} %, limit {limit} %)"

@@ -1,0 +1,160 @@
+"""What all servers together know: events sorted by repository, with deletions honoured. Pure.
+
+One event that any server served is known; NIP-09 deletions, NIP-40 expiry and NIP-70 protection
+take it out of everything that may be sent again, so that nothing deleted comes back to life.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from reconciler.errors import PeerFault
+from reconciler.nostr import kinds
+from reconciler.nostr.event import Event, newest_first
+from reconciler.nostr.nip34 import (
+    Announcement,
+    Coordinate,
+    State,
+    announcement,
+    state,
+)
+
+_ADDRESS_TAGS = ("a", "A", "q")
+_EVENT_TAGS = ("e", "E", "q")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """The live events of one moment.
+
+    Attributes:
+        known: every event that anybody served, by id, dead ones included.
+        live: the ids of those that still stand and may be sent on.
+        announcements: the newest readable announcement of each coordinate.
+        states: readable states by identifier, whoever signed them.
+        children: ids of events that name an event or a coordinate, by what they name.
+        unreadable: ids of announcements and states that break NIP-34, with the reason.
+    """
+
+    known: dict[str, Event]
+    live: frozenset[str]
+    announcements: dict[Coordinate, Announcement]
+    states: dict[str, tuple[State, ...]]
+    children: dict[str, tuple[str, ...]]
+    unreadable: tuple[tuple[str, str], ...]
+
+    def related(self, coordinate: Coordinate) -> tuple[Event, ...]:
+        """All live events that hang from a repository, parents before children."""
+        found: dict[str, Event] = {}
+        frontier = [str(coordinate)]
+        while frontier:
+            ids = {i for name in frontier for i in self.children.get(name, ())} - found.keys()
+            fresh = sorted((self.known[i] for i in ids), key=lambda e: (e.created_at, e.id))
+            found |= {event.id: event for event in fresh}
+            # through dead events too: the deletion that killed one hangs from it
+            frontier = [name for event in fresh for name in (event.id, address_of(event))]
+        skip = (kinds.ANNOUNCEMENT, kinds.STATE)
+        return tuple(e for e in found.values() if e.kind not in skip and e.id in self.live)
+
+
+def digest(events: Iterable[Event], *, now: int) -> Knowledge:
+    """Sort what was observed. `now` (seconds) decides what has expired."""
+    known = {event.id: event for event in events}
+    standing = [
+        event
+        for event in without_deleted(known.values())
+        if not _is_expired(event, now) and not _is_protected(event)
+    ]
+    unreadable: list[tuple[str, str]] = []
+    found = [e for e in standing if e.kind == kinds.ANNOUNCEMENT]
+    announcements = _readable(found, announcement, unreadable)
+    states = _readable([e for e in standing if e.kind == kinds.STATE], state, unreadable)
+    return Knowledge(
+        known,
+        frozenset(event.id for event in standing),
+        _newest(announcements),
+        _by_identifier(states),
+        _children(known.values()),
+        tuple(sorted(unreadable)),
+    )
+
+
+def without_deleted(events: Iterable[Event]) -> list[Event]:
+    """NIP-09: only the author deletes; an `a` deletes versions up to the deletion's own time."""
+    listed = list(events)
+    by_id: set[tuple[str, str]] = set()
+    by_address: dict[tuple[str, str], int] = {}
+    for event in listed:
+        if event.kind != kinds.DELETION:
+            continue
+        by_id |= {(event.pubkey, target) for target in event.values("e")}
+        for address in event.values("a"):
+            key = (event.pubkey, address)
+            by_address[key] = max(by_address.get(key, 0), event.created_at)
+    return [
+        event
+        for event in listed
+        if event.kind == kinds.DELETION
+        or (
+            (event.pubkey, event.id) not in by_id
+            and event.created_at > by_address.get((event.pubkey, address_of(event)), -1)
+        )
+    ]
+
+
+def address_of(event: Event) -> str:
+    """NIP-01 `a` value of an addressable event; the id of any other."""
+    if not kinds.is_addressable(event.kind):
+        return event.id
+    return f"{event.kind}:{event.pubkey}:{event.first('d') or ''}"
+
+
+def _is_expired(event: Event, now: int) -> bool:
+    """NIP-40."""
+    value = event.first("expiration")
+    return value is not None and value.isdigit() and int(value[:16]) <= now
+
+
+def _is_protected(event: Event) -> bool:
+    """NIP-70: only the author may publish it."""
+    return any(tag and tag[0] == "-" for tag in event.tags)
+
+
+def _readable(
+    events: list[Event], read: Callable[[Event], _T], unreadable: list[tuple[str, str]]
+) -> list[_T]:
+    good = []
+    for event in events:
+        try:
+            good.append(read(event))
+        except PeerFault as error:
+            unreadable.append((event.id, str(error)))
+    return good
+
+
+def _newest(announcements: list[Announcement]) -> dict[Coordinate, Announcement]:
+    ordered = sorted(announcements, key=lambda a: newest_first(a.event), reverse=True)
+    return {a.coordinate: a for a in ordered}
+
+
+def _by_identifier(states: list[State]) -> dict[str, tuple[State, ...]]:
+    groups: defaultdict[str, list[State]] = defaultdict(list)
+    for item in states:
+        groups[item.identifier].append(item)
+    return {name: tuple(group) for name, group in groups.items()}
+
+
+def _children(events: Iterable[Event]) -> dict[str, tuple[str, ...]]:
+    children: defaultdict[str, set[str]] = defaultdict(set)
+    for event in events:
+        for name in (*_ADDRESS_TAGS, *_EVENT_TAGS):
+            for value in event.values(name):
+                children[value].add(event.id)
+        if event.kind in (kinds.ANNOUNCEMENT, kinds.STATE):
+            own = Coordinate(event.pubkey, event.first("d") or "")
+            children[str(own)].add(event.id)
+    return {name: tuple(ids) for name, ids in children.items()}

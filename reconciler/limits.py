@@ -1,0 +1,85 @@
+"""Every size, count and time that bounds what a peer can make us do, with its unit and why.
+
+A limit is a plain constant, imported by name, so that searching for the name finds every use.
+"""
+
+from typing import Final
+
+# --- JSON and nostr events -------------------------------------------------------------------
+JSON_DEPTH: Final = 8
+"""Levels of nesting. An event in a relay message needs 4; about 1,000 crash Python's parser."""
+EVENT_BYTES: Final = 2 * 2**20
+"""Bytes of one event's JSON. A state of 20,000 refs is about 1.8 MB."""
+EVENT_TAGS: Final = 20_000
+"""Tags in one event: one a ref in a state."""
+TAG_ITEMS: Final = 200
+"""Items in one tag: `clone`, `relays` and `maintainers` are the long ones."""
+IDENTIFIER_BYTES: Final = 200
+"""UTF-8 bytes of a `d` tag: it becomes a directory name on servers (255 bytes at most there)."""
+URL_CHARS: Final = 512
+"""Characters of a clone, relay or server URL."""
+PEER_TEXT_CHARS: Final = 1024
+"""Characters that are kept of a NOTICE, OK or HTTP error text."""
+
+# --- WebSocket -------------------------------------------------------------------------------
+WS_MESSAGE_BYTES: Final = 4 * 2**20
+"""Bytes of one relay message; twice the largest event that we accept."""
+WS_ANSWER_EVENTS: Final = 200_000
+"""Events that one relay may send in one run before it counts as flooding."""
+REQ_PAGE: Final = 500
+"""Events asked for per REQ page. ngit-relay reads more than 1,000 as 250, most cap at 500."""
+REQ_PAGES: Final = 400
+"""Pages of one question: WS_ANSWER_EVENTS / REQ_PAGE."""
+REQ_TAG_VALUES: Final = 100
+"""Values of one tag filter (GRASP-02: batches of 100)."""
+MAX_FUTURE_SECONDS: Final = 15 * 60
+"""A state signed further ahead than this does not steer decisions: it would pin the repository."""
+
+# --- git -------------------------------------------------------------------------------------
+PKT_BYTES: Final = 65_520
+"""Bytes of one pkt-line with its header (git: protocol-common, LARGE_PACKET_MAX)."""
+ADVERT_BYTES: Final = 16 * 2**20
+"""Bytes of one ref advertisement; git itself kept 316 MB for 1,000,000 refs."""
+ADVERT_REFS: Final = 20_000
+"""Refs of one repository."""
+REF_BYTES: Final = 1_000
+"""Bytes of one ref name; file systems refuse components over 255."""
+REPORT_BYTES: Final = 4 * 2**20
+"""Bytes of a receive-pack answer: one line a ref, plus side-band chatter."""
+PACK_BYTES: Final = 2 * 2**30
+"""Bytes of one pack, compressed."""
+CHILD_MEMORY_BYTES: Final = 2 * 2**30
+"""Address space of a git child: a 232-byte pack can ask for 4 GB."""
+CHILD_CPU_SECONDS: Final = 300
+CHILD_WALL_SECONDS: Final = 900
+"""Wall clock of a git child: half the 30 minutes that purgatory waits."""
+CHILD_OUTPUT_BYTES: Final = 32 * 2**20
+"""Captured bytes of a child's stdout or stderr."""
+
+# --- HTTP and time ---------------------------------------------------------------------------
+NIP11_BYTES: Final = 64 * 2**10
+HTTP_ERROR_BYTES: Final = 4 * 2**10
+"""Bytes of an error page that are read to find the reason."""
+CONNECT_SECONDS: Final = 5.0
+"""TCP and TLS set-up. A server that accepts and then hangs is caught by READ_SECONDS."""
+READ_SECONDS: Final = 10.0
+"""Silence within an answer to a read."""
+PUSH_READ_SECONDS: Final = 120.0
+"""Silence after a push: servers stay quiet while they unpack and align."""
+SERVER_SECONDS: Final = 20 * 60.0
+"""All work on one server in one run; what is left waits for the next run."""
+SETTLE_SECONDS: Final = 5.0
+"""How long read-back waits for a server that works after it answered (asynchronous alignment)."""
+
+# --- desired state ---------------------------------------------------------------------------
+YAML_BYTES: Final = 256 * 2**10
+YAML_DEPTH: Final = 16
+YAML_NODES: Final = 50_000
+SAVED_PLAN_BYTES: Final = 64 * 2**20
+KEY_FILE_BYTES: Final = 4 * 2**10
+
+# --- authority -------------------------------------------------------------------------------
+MAINTAINERS: Final = 100
+"""Pubkeys in one authority; beyond it only the owner counts."""
+MAINTAINER_DEPTH: Final = 10
+"""Steps of invitation from the owner."""

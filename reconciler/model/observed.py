@@ -1,0 +1,98 @@
+"""What the world answered. "Could not learn" is a value of its own, never absence.
+
+a relay   its `fault` is None only when every question was answered completely
+a cell    Listing (perhaps empty) | Absent (the server says: no such repository) | Fault
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.nostr.event import Event
+from reconciler.nostr.nip11 import RelayInfo
+from reconciler.nostr.nip34 import Coordinate
+
+
+class FaultKind(StrEnum):
+    """Why something could not be learnt or done; closed, so that reports can be counted."""
+
+    REFUSED = "connection-refused"
+    RESOLVE = "name-not-resolved"
+    TIMEOUT = "timed-out"
+    TLS = "tls-failure"
+    CUT = "connection-cut"
+    HTTP = "http-error"
+    PROTOCOL = "protocol-error"
+    INCOMPLETE = "incomplete-answer"
+    EGRESS = "egress-refused"
+    RATE = "rate-limited"
+    SKIPPED = "not-asked"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that could not be learnt. `detail` may hold a peer's words."""
+
+    kind: FaultKind
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}" if self.detail else str(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A complete ref advertisement: (name, object id) sorted by name; `head` where it is told."""
+
+    refs: tuple[tuple[str, str], ...]
+    head: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The server answered that it has no such repository."""
+
+
+Cell = Listing | Absent | Fault
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """One server (or index relay) as it answered in this run.
+
+    `served` are the ids of the events that its relay serves, among those we asked for; `cells`
+    pairs repositories with their refs, and is empty for an index relay.
+    """
+
+    url: str
+    grasp: bool
+    info: RelayInfo | None
+    fault: Fault | None
+    served: frozenset[str] = frozenset()
+    cells: tuple[tuple[Coordinate, Cell], ...] = ()
+
+    def cell(self, coordinate: Coordinate) -> Cell:
+        """The refs of one repository here; a fault when nobody asked."""
+        found = dict(self.cells).get(coordinate)
+        return found or self.fault or Fault(FaultKind.SKIPPED, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One observation of the whole fleet, at `at` seconds since 1970.
+
+    `events` are all verified events that any server served; `archived` the object ids, among those
+    that matter, which our own archive already holds.
+    """
+
+    at: int
+    events: tuple[Event, ...]
+    views: tuple[ServerView, ...]
+    archived: tuple[tuple[Coordinate, frozenset[str]], ...] = ()
+    rejected_events: int = 0
+
+    def view(self, url: str) -> ServerView:
+        """The view of a server by its canonical URL."""
+        return next(view for view in self.views if view.url == url)

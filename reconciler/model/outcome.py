@@ -1,0 +1,95 @@
+"""What happened: one outcome an action, then one report a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary
+
+REPORT_VERSION = 1
+
+
+class Result(StrEnum):
+    """The end of one action. Planned and executed are different facts."""
+
+    DONE = "done"  # read back: the world now shows it
+    PENDING = "pending"  # the server said yes and does not show it yet (purgatory, alignment)
+    UNCHANGED = "unchanged"  # the world already was so when the action's turn came
+    STALE = "stale"  # the precondition no longer held; nothing was written
+    FAILED = "failed"  # the server refused, or the data could not be had
+    UNREACHABLE = "unreachable"  # the server could not be reached for the write
+    HELD = "held"  # the guard kept it back
+    SKIPPED = "not-attempted"  # an earlier action that it needs failed, or the run was stopped
+
+
+WRITTEN = frozenset({Result.DONE, Result.PENDING})
+"""Results after which something was sent and accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One action's end. `detail` may hold a server's words; `seconds` is its wall time."""
+
+    key: str
+    server: str | None
+    result: Result
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A guard that refuses: which, where, the numbers, and the cells that it keeps back."""
+
+    guard: str
+    repository: str
+    server: str | None
+    detail: str
+    keys: tuple[str, ...]
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recap:
+    """One line of the recap: cells of this server, Ansible's words.
+
+    `ok` cells are in sync after read-back, `changed` cells had something written, and so on; a
+    changed cell that is in sync counts under both.
+    """
+
+    server: str
+    ok: int
+    changed: int
+    unreachable: int
+    failed: int
+    held: int
+    drifted: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One run, whole. Times are RFC 3339 in UTC; `exit_codes` lists all that hold, worst first."""
+
+    run_id: str
+    mode: str
+    started: str
+    finished: str
+    tool: str
+    desired_digest: str
+    plan_digest: str
+    exit_code: int
+    exit_codes: tuple[int, ...]
+    planned: int
+    signatures: int
+    events_sent: int
+    pushes_sent: int
+    recap: tuple[Recap, ...]
+    servers: tuple[ServerSummary, ...]
+    repositories: tuple[RepositorySummary, ...]
+    cells: tuple[CellVerdict, ...]
+    holds: tuple[Hold, ...]
+    findings: tuple[Finding, ...]
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...] = ()

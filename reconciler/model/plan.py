@@ -1,0 +1,212 @@
+"""The plan: plain data that can be saved, reviewed and applied later by another process.
+
+Every action carries its precondition (`before`, or the `old` of each ref), its target and its
+reason. Applying reads nothing else and decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.nostr.event import Draft
+from reconciler.nostr.nip34 import Coordinate
+
+PLAN_VERSION = 1
+
+
+class Wave(IntEnum):
+    """The publish order that works on every server family; a wave ends before the next starts."""
+
+    SIGN = 0
+    ANNOUNCE = 1
+    STATE = 2
+    PUSH = 3
+    ROOTS = 4
+    PULLS = 5
+    REPLIES = 6
+    DELETIONS = 7
+
+
+class Why(StrEnum):
+    """Why an action is there; closed and stable, for people and for machines."""
+
+    LISTS_SERVER = "announcement-missing"
+    NEWER_ANNOUNCEMENT = "announcement-outdated"
+    STATE_MISSING = "state-missing"
+    STATE_OUTDATED = "state-outdated"
+    REFS_DIFFER = "refs-differ"
+    PULL_REF_MISSING = "pull-ref-missing"
+    EVENT_MISSING = "event-missing"
+    SERVER_UNLISTED = "server-not-listed"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Sign `draft`, the announcement that lists `adds` too. `before`: the event it replaces."""
+
+    coordinate: Coordinate
+    signer: str
+    before: str
+    adds: tuple[str, ...]
+    draft: Draft
+    why: Why = Why.SERVER_UNLISTED
+
+    @property
+    def key(self) -> str:
+        """Stable name of this action within a plan."""
+        return f"sign:{self.coordinate}"
+
+    @property
+    def wave(self) -> int:
+        """When it runs."""
+        return Wave.SIGN
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Send one event to one server. `before`: the version that the server serves now.
+
+    `signed` marks an event that the plan's own Sign action makes; its id is known beforehand.
+    """
+
+    coordinate: Coordinate
+    server: str
+    event_id: str
+    kind: int
+    wave: int
+    why: Why
+    before: str | None = None
+    signed: bool = False
+
+    @property
+    def key(self) -> str:
+        """Stable name of this action within a plan."""
+        # a drafted event's id moves with its created_at; its coordinate does not
+        what = f"draft:{self.coordinate}" if self.signed else self.event_id
+        return f"publish:{self.server}:{what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One push of exactly what differs. `sources` serve the objects, best first."""
+
+    coordinate: Coordinate
+    server: str
+    updates: tuple[RefUpdate, ...]
+    sources: tuple[str, ...]
+    wave: int
+    why: Why
+
+    @property
+    def key(self) -> str:
+        """Stable name of this action within a plan."""
+        return f"push:{self.server}:{self.coordinate}:{self.wave}"
+
+
+Action = Sign | Publish | Push
+
+
+class HoldReason(StrEnum):
+    """Why a wanted action may not be done now; closed and stable."""
+
+    NOT_LISTED = "server-not-listed"
+    DATA_NOWHERE = "data-nowhere"
+    PULL_DATA_NOWHERE = "pull-data-nowhere"
+    EMPTY_STATE = "empty-state"
+    EMPTY_REPOSITORY = "no-state-yet"
+    TIE = "states-tie"
+    FUTURE_STATE = "state-from-the-future"
+    REFS_CLASH = "refs-clash"
+    NEEDS_NEW_STATE = "needs-new-state"
+    SERVER_MUST_FETCH = "server-must-fetch"
+    REPOSITORY_GONE = "repository-gone"
+    PRIVATE = "private"
+    PULL_REF_DIFFERS = "pull-ref-differs"
+    GUARD = "guard"
+    NO_ANNOUNCEMENT = "no-announcement"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A wanted action that may not be done now. `server` None: it concerns all of them."""
+
+    coordinate: Coordinate
+    server: str | None
+    reason: HoldReason
+    detail: str
+    release: str
+
+
+class Verdict(StrEnum):
+    """The state of one cell."""
+
+    IN_SYNC = "in-sync"
+    DRIFTED = "drifted"
+    PENDING = "pending"
+    HELD = "held"
+    UNKNOWN = "unknown"
+    CONFLICT = "conflict"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True, slots=True)
+class CellVerdict:
+    """One (repository, server) pair and how it stands; `detail` says why when it is not in-sync."""
+
+    coordinate: Coordinate
+    server: str
+    verdict: Verdict
+    detail: str = ""
+    refs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RepositorySummary:
+    """One repository as this plan understands it."""
+
+    coordinate: Coordinate
+    name: str
+    announcement: str
+    state: str | None
+    authority: tuple[str, ...]
+    refs: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSummary:
+    """One server as observed: `fault` None means reachable and completely answered."""
+
+    url: str
+    name: str
+    grasp: bool
+    dialect: str
+    software: str
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that one run wants to write, and everything that it may not.
+
+    `complete` is false when some part of the world could not be observed: the actions are right,
+    yet there may be more to do.
+    """
+
+    desired_digest: str
+    created_at: int
+    repositories: tuple[RepositorySummary, ...]
+    servers: tuple[ServerSummary, ...]
+    actions: tuple[Action, ...]
+    holds: tuple[Hold, ...]
+    cells: tuple[CellVerdict, ...]
+    discovered: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Was everything observed?"""
+        return all(cell.verdict is not Verdict.UNKNOWN for cell in self.cells) and all(
+            server.fault is None for server in self.servers
+        )

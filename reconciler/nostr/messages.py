@@ -1,0 +1,205 @@
+"""NIP-01 messages, both directions: JSON text in, frozen values out, and back.
+
+Events inside are left unverified (`raw`): whoever uses one must pass it through `event.verify`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.errors import PeerFault
+from reconciler.limits import WS_MESSAGE_BYTES
+from reconciler.nostr.event import Event
+from reconciler.nostr.filters import Filter, parse
+from reconciler.nostr.strictjson import Json, dumps, loads
+
+_SUBSCRIPTION_CHARS = 64  # NIP-01
+
+
+# --- relay to client -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """`["EVENT", subscription, event]`; `raw` is unverified."""
+
+    subscription: str
+    raw: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Ok:
+    """`["OK", event id, accepted, message]`. `accepted` proves nothing: only read-back does."""
+
+    event_id: str
+    accepted: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Eose:
+    """`["EOSE", subscription]`: all stored events up to the relay's own cap were sent."""
+
+    subscription: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """`["CLOSED", subscription, message]`."""
+
+    subscription: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """`["NOTICE", message]`, and every message whose type we do not know."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """`["AUTH", challenge]` (NIP-42)."""
+
+    challenge: str
+
+
+RelayMessage = Sent | Ok | Eose | Closed | Notice | Challenge
+
+
+def parse_relay(text: str | bytes) -> RelayMessage:
+    """Read what a relay sent.
+
+    Raises:
+        PeerFault: too large, no JSON, or a known message with the wrong shape.
+    """
+    match _array(text):
+        case ["EVENT", str(sub), raw]:
+            return Sent(sub, raw)
+        case ["OK", str(event_id), bool(accepted), *rest]:
+            return Ok(event_id, accepted, _text(rest))
+        case ["EOSE", str(sub), *_]:
+            return Eose(sub)
+        case ["CLOSED", str(sub), *rest]:
+            return Closed(sub, _text(rest))
+        case ["AUTH", str(challenge), *_]:
+            return Challenge(challenge)
+        case ["NOTICE", *rest]:
+            return Notice(_text(rest))
+        case ["EVENT" | "OK" | "EOSE" | "CLOSED" | "AUTH" as name, *_]:
+            raise PeerFault(f"the relay's {name} message has the wrong shape")
+        case _:
+            return Notice("a message of an unknown type")
+
+
+# --- client to relay -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """`["EVENT", event]`; `raw` is unverified."""
+
+    raw: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Req:
+    """`["REQ", subscription, filter, …]`."""
+
+    subscription: str
+    filters: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """`["CLOSE", subscription]`."""
+
+    subscription: str
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """`["COUNT", subscription, filter, …]` (NIP-45)."""
+
+    subscription: str
+    filters: tuple[Filter, ...]
+
+
+ClientMessage = Publish | Req | Close | Count
+
+
+def parse_client(text: str | bytes) -> ClientMessage:
+    """Read what a client sent, as a relay.
+
+    Raises:
+        PeerFault: too large, no JSON, an unknown type or a wrong shape.
+    """
+    match _array(text):
+        case ["EVENT", raw]:
+            return Publish(raw)
+        case ["REQ", str(sub), *filters] if filters and 0 < len(sub) <= _SUBSCRIPTION_CHARS:
+            return Req(sub, tuple(map(parse, filters)))
+        case ["COUNT", str(sub), *filters] if filters and 0 < len(sub) <= _SUBSCRIPTION_CHARS:
+            return Count(sub, tuple(map(parse, filters)))
+        case ["CLOSE", str(sub)]:
+            return Close(sub)
+        case _:
+            raise PeerFault("unknown message, or one with the wrong shape")
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def event(value: Event, subscription: str | None = None) -> str:
+    """EVENT from a client, or from a relay when a subscription is named."""
+    head = ["EVENT"] if subscription is None else ["EVENT", subscription]
+    return dumps([*head, value.to_json()])
+
+
+def req(subscription: str, *filters: Filter) -> str:
+    """REQ."""
+    return dumps(["REQ", subscription, *(f.to_json() for f in filters)])
+
+
+def close(subscription: str) -> str:
+    """CLOSE."""
+    return dumps(["CLOSE", subscription])
+
+
+def ok(event_id: str, accepted: bool, message: str = "") -> str:
+    """OK."""
+    return dumps(["OK", event_id, accepted, message])
+
+
+def eose(subscription: str) -> str:
+    """EOSE."""
+    return dumps(["EOSE", subscription])
+
+
+def closed(subscription: str, message: str) -> str:
+    """CLOSED."""
+    return dumps(["CLOSED", subscription, message])
+
+
+def notice(message: str) -> str:
+    """NOTICE."""
+    return dumps(["NOTICE", message])
+
+
+def count(subscription: str, number: int) -> str:
+    """COUNT, the relay's answer (NIP-45)."""
+    return dumps(["COUNT", subscription, {"count": number}])
+
+
+def _array(text: str | bytes) -> list[Json]:
+    if len(text) > WS_MESSAGE_BYTES:
+        raise PeerFault(f"a message is larger than {WS_MESSAGE_BYTES} bytes")
+    value = loads(text)
+    if not isinstance(value, list):
+        raise PeerFault("a message is not a JSON array")
+    return value
+
+
+def _text(rest: list[Json]) -> str:
+    return rest[0] if rest and isinstance(rest[0], str) else ""

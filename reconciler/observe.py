@@ -1,0 +1,218 @@
+"""Stage two: ask every server, and write down what it answered. Unknown stays unknown.
+
+The questions come in rounds, because the answers to one name the subjects of the next:
+
+    1  announcements of the npubs, and what servers say of themselves
+    2  announcements and states of everybody whom the announcements invite
+    3  events that name a repository (issues, PRs, labels, …)
+    4  events that name those events, until no new ones turn up (GRASP-02's layers)
+    5  the refs of every cell
+
+A server that fails any question is `fault` from then on: its silence is never read as absence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from reconciler.authority import invited
+from reconciler.errors import PeerFault
+from reconciler.knowledge import Knowledge, digest
+from reconciler.limits import REQ_TAG_VALUES
+from reconciler.model.desired import Desired
+from reconciler.model.observed import Absent, Cell, Fault, FaultKind, Listing, Observed, ServerView
+from reconciler.nostr import kinds
+from reconciler.nostr.event import Event
+from reconciler.nostr.filters import Filter
+from reconciler.nostr.nip11 import RelayInfo
+from reconciler.nostr.nip34 import Coordinate, pull_tip
+from reconciler.selection import Selection
+from reconciler.world import Failure, Watcher, World
+
+_REPLY_ROUNDS = 3
+
+
+@dataclass
+class _Seat:
+    """What one server has answered so far; only its own round writes to it."""
+
+    url: str
+    grasp: bool
+    info: RelayInfo | None = None
+    fault: Fault | None = None
+    events: dict[str, Event] = field(default_factory=dict)
+    cells: dict[Coordinate, Cell] = field(default_factory=dict)
+
+    def view(self) -> ServerView:
+        cells = tuple(sorted(self.cells.items()))
+        served = frozenset(self.events)
+        return ServerView(self.url, self.grasp, self.info, self.fault, served, cells)
+
+
+def observe(
+    desired: Desired, world: World, watcher: Watcher, selection: Selection, *, forks: int
+) -> Observed:
+    """One look at the whole fleet.
+
+    Args:
+        desired: which npubs, servers and index relays.
+        world: the outside.
+        watcher: hears of progress; a stop makes everything that is left unknown.
+        selection: which repositories this run is about.
+        forks: servers that are asked at the same time.
+    """
+    seats = [_Seat(server.url, True) for server in desired.servers]
+    seats += [_Seat(url, False) for url in desired.index_relays]
+    with ThreadPoolExecutor(forks) as pool:
+        _Rounds(desired, world, watcher, selection, seats, pool).run()
+    union = _union(seats)
+    return Observed(
+        at=world.now(),
+        events=tuple(sorted(union.values(), key=lambda e: e.id)),
+        views=tuple(seat.view() for seat in seats),
+        archived=_archived(world, selection, digest(union.values(), now=world.now())),
+    )
+
+
+@dataclass(frozen=True)
+class _Rounds:
+    desired: Desired
+    world: World
+    watcher: Watcher
+    selection: Selection
+    seats: Sequence[_Seat]
+    pool: ThreadPoolExecutor
+
+    def run(self) -> None:
+        """All rounds, in order. Each is a barrier: the next one's subjects come from all answers"""
+        self.watcher.stage("observe", len(self.seats) * 2)
+        authors = tuple(npub.pubkey for npub in self.desired.npubs)
+        self._each(self._greet)
+        self._ask([Filter(kinds=(kinds.ANNOUNCEMENT, kinds.DELETION), authors=authors)])
+        known = self._knowledge()
+        coordinates = self.selection.of(self.desired, known)
+        self._ask(_authority_filters(coordinates, known))
+        self._ask(_tag_filters("aAq", map(str, coordinates)))
+        self._ask_replies(coordinates)
+        self._each(lambda seat: self._list_refs(seat, coordinates))
+
+    def _greet(self, seat: _Seat) -> None:
+        """NIP-11, then the relay's door. A relay without NIP-11 may still answer questions."""
+        try:
+            seat.info = self.world.info(seat.url)
+        except Failure as failure:
+            if failure.fault.kind is not FaultKind.PROTOCOL:
+                seat.fault = failure.fault
+        self.watcher.step(seat.url)
+
+    def _ask(self, filters: Sequence[Filter]) -> None:
+        if filters:
+            self._each(lambda seat: self._query(seat, filters))
+
+    def _query(self, seat: _Seat, filters: Sequence[Filter]) -> None:
+        if seat.fault:
+            return
+        if self.watcher.stopped():
+            seat.fault = Fault(FaultKind.STOPPED, "the run was stopped")
+            return
+        try:
+            found = self.world.relay(seat.url).query(filters)
+        except Failure as failure:
+            seat.fault = failure.fault
+            return
+        seat.events |= {event.id: event for event in found}
+
+    def _ask_replies(self, coordinates: Sequence[Coordinate]) -> None:
+        """Events that name known events, deletions included, until nothing new turns up."""
+        asked: set[str] = set()
+        for _ in range(_REPLY_ROUNDS):
+            known = self._knowledge()
+            names = _tree(known, coordinates) - asked
+            if not names:
+                return
+            self._ask(_tag_filters("eEq", sorted(names)))
+            asked |= names
+
+    def _list_refs(self, seat: _Seat, coordinates: Sequence[Coordinate]) -> None:
+        if seat.fault or not seat.grasp:
+            self.watcher.step(seat.url)
+            return
+        for coordinate in coordinates:
+            if self.watcher.stopped():
+                seat.cells[coordinate] = Fault(FaultKind.STOPPED, "the run was stopped")
+                continue
+            seat.cells[coordinate] = self._cell(seat.url, coordinate)
+        self.watcher.step(seat.url)
+
+    def _cell(self, url: str, coordinate: Coordinate) -> Listing | Absent | Fault:
+        try:
+            return self.world.refs(url, coordinate)
+        except Failure as failure:
+            return failure.fault
+
+    def _each(self, do: Callable[[_Seat], None]) -> None:
+        list(self.pool.map(do, self.seats))
+
+    def _knowledge(self) -> Knowledge:
+        return digest(_union(self.seats).values(), now=self.world.now())
+
+
+def _union(seats: Iterable[_Seat]) -> dict[str, Event]:
+    return {i: event for seat in seats for i, event in seat.events.items()}
+
+
+def _tree(known: Knowledge, coordinates: Sequence[Coordinate]) -> set[str]:
+    """Ids of everything that hangs from the repositories, announcements and states included."""
+    names: set[str] = set()
+    for coordinate in coordinates:
+        names |= {event.id for event in known.related(coordinate)}
+        names |= {
+            i for i in known.children.get(str(coordinate), ()) if known.known[i].kind > 30_000
+        }
+    return names
+
+
+def _authority_filters(coordinates: Sequence[Coordinate], known: Knowledge) -> list[Filter]:
+    """States and announcements by everybody who may speak, or is invited to."""
+    people: set[str] = set()
+    for coordinate in coordinates:
+        people |= {coordinate.owner, *invited(coordinate, known.announcements)}
+        if found := known.announcements.get(coordinate):
+            people |= set(found.maintainers)
+    wanted = (kinds.ANNOUNCEMENT, kinds.STATE)
+    return [
+        Filter(kinds=wanted, authors=tuple(sorted(people)), tags=(("d", batch),))
+        for batch in _batches(sorted({c.identifier for c in coordinates}))
+    ]
+
+
+def _tag_filters(letters: str, values: Iterable[str]) -> list[Filter]:
+    return [
+        Filter(tags=((letter, batch),)) for batch in _batches(list(values)) for letter in letters
+    ]
+
+
+def _batches(values: Sequence[str]) -> list[tuple[str, ...]]:
+    return [
+        tuple(values[start : start + REQ_TAG_VALUES])
+        for start in range(0, len(values), REQ_TAG_VALUES)
+    ]
+
+
+def _archived(
+    world: World, selection: Selection, known: Knowledge
+) -> tuple[tuple[Coordinate, frozenset[str]], ...]:
+    """Which of the objects that matter the archive already holds."""
+    rows = []
+    for coordinate in selection.known(known):
+        wanted = {
+            oid for state in known.states.get(coordinate.identifier, ()) for _, oid in state.refs
+        }
+        wanted |= {tip for event in known.related(coordinate) if (tip := pull_tip(event))}
+        try:
+            rows.append((coordinate, world.archived(coordinate, frozenset(wanted))))
+        except PeerFault:  # a damaged archive is only a slower run
+            continue
+    return tuple(rows)

@@ -1,0 +1,156 @@
+"""The five stages as calls. Read this first.
+
+    text ─desired─▶ Desired ─observe─▶ Observed ─plan─▶ Plan ─guard─▶ go / refuse
+                                ▲                         │
+                                └── read back ◀──apply────┘ ──▶ Report
+
+No stage calls another, and each takes and gives frozen values. Only `observe` reads the world, and
+only `apply` writes to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from reconciler.apply import apply, confirm
+from reconciler.codec import contract_of, digest
+from reconciler.desired import parse
+from reconciler.errors import OurFault
+from reconciler.guard import contract, judge, withheld
+from reconciler.limits import SETTLE_SECONDS
+from reconciler.model.desired import Desired
+from reconciler.model.observed import Observed
+from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
+from reconciler.model.plan import Plan
+from reconciler.observe import observe
+from reconciler.plan import plan
+from reconciler.selection import Selection, select
+from reconciler.world import Signer, Watcher, World
+
+Connect = Callable[[Desired], AbstractContextManager[World]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run was asked for.
+
+    `saved` is a plan to apply exactly; `accept` pairs guards with the plan digest (or its
+    beginning) that they are lifted for.
+    """
+
+    write: bool = False
+    saved: Plan | None = None
+    accept: tuple[tuple[str, str], ...] = ()
+    limit: tuple[str, ...] = ()
+    shard: tuple[int, int] = (1, 1)
+    forks: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a run went. `stale` lists where a saved plan and the world disagree; nothing was written
+    then. `remaining` is the plan of the world as it was left; None when nothing was applied.
+    """
+
+    plan: Plan
+    findings: tuple[Finding, ...]
+    stale: tuple[str, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    remaining: Plan | None = None
+
+
+def run(
+    text: bytes,
+    place: str,
+    options: Options,
+    connect: Connect,
+    signer: Signer | None,
+    watcher: Watcher,
+    on_plan: Callable[[Plan, tuple[Finding, ...]], None],
+) -> Run:
+    """One run, from text to the world.
+
+    Args:
+        text: the desired state.
+        place: the name of its file, for messages.
+        options: plan or apply, and how much of it.
+        connect: opens the world of a desired state.
+        signer: needed only where the plan signs.
+        watcher: hears of progress, and says when to stop.
+        on_plan: is shown the plan before anything is written.
+
+    Raises:
+        UserFault: the desired state is wrong.
+        OurFault: the plan breaks its own contract.
+    """
+    desired = parse(text, place=place)
+    selection = select(desired, options.limit, options.shard)
+    with connect(desired) as world:
+        observed = observe(desired, world, watcher, selection, forks=options.forks)
+        proposed = plan(desired, observed, selection)
+        findings = _guard(proposed, desired, observed, options)
+        on_plan(proposed, findings)
+        stale = _differences(options.saved, proposed) if options.saved else ()
+        if not options.write or stale or watcher.stopped():
+            return Run(proposed, findings, stale)
+        kept = withheld(findings)
+        outcomes = apply(
+            proposed, observed, world, signer, watcher, withheld=kept, forks=options.forks
+        )
+        remaining = _read_back(desired, selection, world, watcher, proposed, outcomes, options)
+        return Run(proposed, findings, (), confirm(outcomes, proposed, remaining), remaining)
+
+
+def _guard(
+    proposed: Plan, desired: Desired, observed: Observed, options: Options
+) -> tuple[Finding, ...]:
+    if broken := contract(proposed, desired):
+        raise OurFault("the plan breaks its contract: " + "; ".join(broken[:5]))
+    ours = digest(proposed)
+    accepted = {guard for guard, theirs in options.accept if ours.startswith(theirs)}
+    return judge(proposed, desired, observed, accepted)
+
+
+def _differences(saved: Plan, fresh: Plan) -> tuple[str, ...]:
+    """Where the saved plan no longer is what would be planned now; empty when it still is."""
+    found = []
+    if saved.desired_digest != fresh.desired_digest:
+        found.append("the desired state was changed after the plan was made")
+    old = {action.key: contract_of(action) for action in saved.actions}
+    new = {action.key: contract_of(action) for action in fresh.actions}
+    found += [f"no longer needed or possible: {key}" for key in old.keys() - new.keys()]
+    found += [f"new: {key}" for key in new.keys() - old.keys()]
+    found += [f"changed: {key}" for key in old.keys() & new.keys() if old[key] != new[key]]
+    return tuple(sorted(found))
+
+
+def _read_back(
+    desired: Desired,
+    selection: Selection,
+    world: World,
+    watcher: Watcher,
+    applied: Plan,
+    outcomes: tuple[Outcome, ...],
+    options: Options,
+) -> Plan:
+    """Look again, and plan again: only what is not wanted any more has been done.
+
+    Some servers work on after they have answered; they get a moment, then one more look.
+    """
+    if not any(outcome.result in WRITTEN or _moved(outcome) for outcome in outcomes):
+        return applied
+    for _ in range(2):
+        observed = observe(desired, world, watcher, selection, forks=options.forks)
+        remaining = plan(desired, observed, selection)
+        left = confirm(outcomes, applied, remaining)
+        if not any(outcome.result is Result.PENDING for outcome in left) or watcher.stopped():
+            break
+        world.settle(SETTLE_SECONDS / 2)
+    return remaining
+
+
+def _moved(outcome: Outcome) -> bool:
+    """Did the world turn out to be another than planned?"""
+    return outcome.result in (Result.UNCHANGED, Result.STALE)

@@ -1,0 +1,27 @@
+"""The one door for foreign text on its way to a person.
+
+Names of refs, identifiers and servers' words come from anybody. Control characters move cursors,
+bidi marks turn lines round, and a line that begins with `::` commands a CI runner.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def safe(text: str, limit: int = 200) -> str:
+    """`text` on one line, printable, and at most `limit` characters long.
+
+    Characters that a terminal would obey instead of showing become `\\u{…}`.
+    """
+    shown = "".join(_shown(char) for char in text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _shown(char: str) -> str:
+    if unicodedata.category(char) in _UNSAFE:
+        return f"\\u{{{ord(char):x}}}"
+    # other spaces look like plain ones and are not
+    return " " if char.isspace() else char

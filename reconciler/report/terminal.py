@@ -1,0 +1,97 @@
+"""Plan and recap for a terminal: `rich` sees to width and colour; nothing here is markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from reconciler.model.outcome import Finding, Outcome, Recap, Report, Result
+from reconciler.report.safe import safe
+from reconciler.report.view import Line, PlanView
+
+_STYLES = {"+": "green", "~": "yellow", "-": "bold red", "s": "magenta", "!": "cyan", "?": "red"}
+_LOUD = frozenset({Result.FAILED, Result.STALE, Result.UNREACHABLE, Result.PENDING, Result.SKIPPED})
+
+
+def show_plan(
+    console: Console, plan: PlanView, findings: Sequence[Finding], *, verbose: bool
+) -> None:
+    """The whole plan: destructive changes first, counts and digest at the end."""
+    console.print(Text(f"Plan for {plan.headline}", style="bold"))
+    _block(console, "Destructive", plan.destructive, details=True)
+    for section in plan.sections:
+        _block(console, section.title, section.lines, details=verbose)
+    _block(console, "Held back, and what would release it", plan.holds, details=True)
+    _block(console, "Could not be learnt", plan.unknown, details=True)
+    show_findings(console, findings, plan.digest)
+    for note in plan.notes:
+        console.print(Text(f"note: {note}", style="dim"))
+    console.print()
+    if not plan.sections:
+        console.print(Text("Nothing to do where the world is known.", style="green"))
+    console.print(Text(plan.totals, style="bold"))
+    console.print(Text(f"digest: {plan.digest}"))
+
+
+def show_findings(console: Console, findings: Sequence[Finding], digest: str) -> None:
+    """What the guard refuses, and the exact way to let it through."""
+    for finding in findings:
+        where = safe(finding.repository)
+        verdict = "accepted" if finding.accepted else "REFUSED"
+        text = f"\nguard {finding.guard} {verdict}: {where}: {finding.detail}"
+        console.print(Text(text, style="bold red"))
+        if not finding.accepted:
+            console.print(Text(f"  after reading the plan: --accept {finding.guard}@{digest[:16]}"))
+
+
+def show_outcomes(console: Console, outcomes: Iterable[Outcome], *, verbose: bool) -> None:
+    """What did not simply succeed; everything with `verbose`."""
+    for outcome in outcomes:
+        if verbose or outcome.result in _LOUD:
+            line = Text(f"{outcome.result:>13}  {safe(outcome.key, 160)}")
+            console.print(line)
+            if outcome.detail:
+                detail = Text(safe(outcome.detail, 500), style="dim")
+                console.print(Padding(detail, (0, 0, 0, 15)))
+
+
+def show_recap(console: Console, report: Report) -> None:
+    """One line a server, in Ansible's words."""
+    table = Table(box=None, pad_edge=False, title="Recap", title_justify="left", title_style="bold")
+    table.add_column("server", overflow="fold", ratio=1)
+    for name in ("ok", "changed", "drifted", "unreachable", "failed", "held"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in report.recap:
+        counts = (row.ok, row.changed, row.drifted, row.unreachable, row.failed, row.held)
+        table.add_row(Text(row.server), *(Text(str(count)) for count in counts), style=_tone(row))
+    console.print()
+    console.print(table)
+    for row in report.recap:
+        if row.detail:
+            console.print(Text(f"{row.server}: {safe(row.detail)}", style="red"))
+
+
+def _tone(row: Recap) -> str:
+    bad = row.failed or row.unreachable
+    if bad:
+        return "red"
+    return "yellow" if row.changed or row.held else "green"
+
+
+def _block(console: Console, title: str, lines: Sequence[Line], *, details: bool) -> None:
+    if not lines:
+        return
+    console.print(Text(f"\n{title}", style="bold"))
+    for line in lines:
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=3, justify="right", no_wrap=True)
+        grid.add_column(overflow="fold")
+        style = _STYLES.get(line.symbol, "")
+        grid.add_row(Text(line.symbol, style=style), Text(line.text, style=style))
+        for detail in line.details if details else ():
+            grid.add_row("", Text(detail, style="dim"))
+        console.print(grid)

@@ -1,0 +1,205 @@
+"""A plan as a person reads it: equal changes grouped, destructive ones first. Pure.
+
+alice/widget
+  ~ push 2 refs, the same on 3 of 4 servers
+  + announcement on delta
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.plan import Action, Hold, Plan, Publish, Push, Sign, Verdict, Wave
+from reconciler.nostr import kinds, urls
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.report.safe import safe
+
+_NAMES = {
+    kinds.ANNOUNCEMENT: "announcement",
+    kinds.STATE: "state",
+    kinds.PATCH: "patch",
+    kinds.PULL_REQUEST: "pull request",
+    kinds.PULL_REQUEST_UPDATE: "pull request update",
+    kinds.ISSUE: "issue",
+    kinds.COMMENT: "comment",
+    kinds.NOTE: "note",
+    kinds.LABEL: "label",
+    kinds.REACTION: "reaction",
+    kinds.DELETION: "deletion",
+} | dict.fromkeys(kinds.STATUSES, "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One change: `symbol` is + (new), ~ (changed), - (removed) or s (signed)."""
+
+    symbol: str
+    text: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The changes of one repository."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """What every renderer of a plan shows, in this order."""
+
+    digest: str
+    headline: str
+    destructive: tuple[Line, ...]
+    sections: tuple[Section, ...]
+    holds: tuple[Line, ...]
+    unknown: tuple[Line, ...]
+    notes: tuple[str, ...]
+    totals: str
+
+
+def view(plan: Plan, digest: str) -> PlanView:
+    """Group a plan for reading."""
+    names = {r.coordinate: safe(r.name) for r in plan.repositories}
+    places: Counter[Coordinate] = Counter(cell.coordinate for cell in plan.cells)
+    sections = []
+    for coordinate, name in names.items():
+        actions = [a for a in plan.actions if a.coordinate == coordinate]
+        if actions:
+            sections.append(Section(name, tuple(_lines(actions, places[coordinate]))))
+    servers = sum(server.grasp for server in plan.servers)
+    headline = f"{len(names)} repositories on {servers} servers, {len(plan.cells)} cells"
+    return PlanView(
+        digest,
+        headline,
+        tuple(_destructive(plan, names)),
+        tuple(sections),
+        tuple(_holds(plan.holds, names)),
+        tuple(Line("?", f"{s.name}: {safe(s.fault)}") for s in plan.servers if s.fault),
+        tuple(
+            f"announcements also list {urls.host(url)}, which the desired state does not know"
+            for url in plan.discovered
+        ),
+        totals(plan),
+    )
+
+
+def totals(plan: Plan) -> str:
+    """The counts at the end of a plan."""
+    signs = sum(isinstance(a, Sign) for a in plan.actions)
+    events = sum(isinstance(a, Publish) for a in plan.actions)
+    pushes = [a for a in plan.actions if isinstance(a, Push)]
+    refs = sum(len(p.updates) for p in pushes)
+    deletes = sum(u.deletes for p in pushes for u in p.updates)
+    verdicts = Counter(cell.verdict for cell in plan.cells)
+    cells = ", ".join(f"{verdicts[v]} {v}" for v in Verdict if verdicts[v])
+    return (
+        f"{signs} to sign, {events} events to send, {len(pushes)} pushes of {refs} refs "
+        f"({deletes} deleted)\ncells: {cells or 'none'}"
+    )
+
+
+def describe(update: RefUpdate) -> str:
+    """One ref of a push."""
+    name = safe(update.name)
+    if update.creates:
+        return f"+ {name}  {update.new[:10]}"
+    if update.deletes:
+        return f"- {name}  was {update.old[:10]}"
+    return f"~ {name}  {update.old[:10]} → {update.new[:10]}"
+
+
+def _destructive(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
+    groups: defaultdict[tuple[Coordinate, str, str], list[str]] = defaultdict(list)
+    for action in plan.actions:
+        if isinstance(action, Push):
+            for update in action.updates:
+                if update.deletes:
+                    key = (action.coordinate, update.name, update.old)
+                    groups[key].append(urls.host(action.server))
+    for (coordinate, name, old), servers in groups.items():
+        text = f"{names[coordinate]}: delete {safe(name)} (was {old[:10]}) {_on(servers)}"
+        yield Line("-", text)
+
+
+def _lines(actions: Sequence[Action], places: int) -> Iterable[Line]:
+    for action in actions:
+        if isinstance(action, Sign):
+            added = ", ".join(urls.host(url) for url in action.adds)
+            text = f"sign the announcement (key {safe(action.signer)}), adding {added}"
+            yield Line("s", text, (f"id {action.draft.id}", f"replaces {action.before}"))
+    yield from _events(actions)
+    yield from _pushes(actions, places)
+
+
+def _events(actions: Sequence[Action]) -> Iterable[Line]:
+    """Announcement and state by server; other events as counts by kind."""
+    groups: defaultdict[tuple[int, str, str], list[Publish]] = defaultdict(list)
+    for action in actions:
+        if isinstance(action, Publish) and action.wave <= Wave.STATE:
+            symbol = "~" if action.before else "+"
+            groups[action.kind, symbol, action.event_id].append(action)
+    for (kind, symbol, event_id), same in groups.items():
+        text = f"{_NAMES[kind]} {_on([urls.host(a.server) for a in same])}"
+        yield Line(symbol, text, (f"event {event_id}",))
+    yield from _other_events([a for a in actions if isinstance(a, Publish) and a.wave > Wave.STATE])
+
+
+def _other_events(actions: Sequence[Publish]) -> Iterable[Line]:
+    by_server: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
+    for action in actions:
+        by_server[urls.host(action.server)].add((action.event_id, action.kind))
+    sets: defaultdict[frozenset[tuple[str, int]], list[str]] = defaultdict(list)
+    for host, found in by_server.items():
+        sets[frozenset(found)].append(host)
+    for events, hosts in sets.items():
+        details = tuple(f"{_NAMES.get(kind, f'kind {kind}')} {i}" for i, kind in sorted(events))
+        yield Line("+", f"{_counted(kind for _, kind in events)} {_on(hosts)}", details)
+
+
+def _pushes(actions: Sequence[Action], places: int) -> Iterable[Line]:
+    groups: defaultdict[tuple[tuple[RefUpdate, ...], int], list[str]] = defaultdict(list)
+    for action in actions:
+        if isinstance(action, Push):
+            groups[action.updates, action.wave].append(urls.host(action.server))
+    for (updates, wave), hosts in groups.items():
+        what = "pull ref" if wave == Wave.PULLS else "ref"
+        same = f", the same on {len(hosts)} of {places} servers" if len(hosts) > 1 else ""
+        where = f": {', '.join(hosts)}" if same else f" {_on(hosts)}"
+        symbol = "+" if all(u.creates for u in updates) else "~"
+        text = f"push {_plural(len(updates), what)}{same}{where}"
+        yield Line(symbol, text, tuple(map(describe, updates)))
+
+
+def _holds(holds: Iterable[Hold], names: dict[Coordinate, str]) -> Iterable[Line]:
+    """Equal holds of several repositories on one line."""
+    groups: defaultdict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    for hold in holds:
+        where = urls.host(hold.server) if hold.server else ""
+        key = (where, str(hold.reason), hold.detail, hold.release)
+        name = names.get(hold.coordinate, safe(hold.coordinate.identifier))
+        groups[key].append(name)
+    for (where, reason, detail, release), repositories in groups.items():
+        at = f" on {where}" if where else ""
+        text = f"{reason}{at}: {', '.join(repositories)}"
+        yield Line("!", text, (safe(detail, 500), f"released when {release}"))
+
+
+def _counted(found: Iterable[int]) -> str:
+    counts = Counter(_NAMES.get(kind, f"kind {kind}") for kind in found)
+    return ", ".join(_plural(count, name) for name, count in sorted(counts.items()))
+
+
+def _plural(count: int, noun: str) -> str:
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}es" if noun.endswith(("s", "ch")) else f"{count} {noun}s"
+
+
+def _on(hosts: Sequence[str]) -> str:
+    return "on " + ", ".join(hosts)

@@ -1,0 +1,1 @@
+"""Embedded GRASP servers on loopback: relay and git smart HTTP on one port."""

@@ -1,0 +1,140 @@
+"""The one path for git data, however it arrived: push, or already here when an event comes.
+
+    release the announcement ─▶ states, oldest first: copy objects to every repository for which
+    the state counts, align refs and HEAD, serve it ─▶ pull requests whose commit is here
+
+Runs in a worker thread under the identifier's lock, and is idempotent: what is already so stays.
+"""
+
+from __future__ import annotations
+
+from reconciler.git.refname import NOSTR, is_branch_or_tag
+from reconciler.nostr import nip34
+from reconciler.nostr.event import Event, newest_first
+from reconciler.nostr.nip34 import Coordinate, State
+from reconciler.sandbox.authorise import newest
+from reconciler.sandbox.maintainers import Announced
+from reconciler.sandbox.service import Service
+from reconciler.sandbox.store import Added
+
+
+def deliver(service: Service, pushed: Coordinate) -> None:
+    """Do all that a successful push to `pushed` makes possible."""
+    identifier = pushed.identifier
+    release_announcement(service, pushed)
+    for state in service.purgatory.states(identifier):
+        apply_state(service, state)
+    if service.dialect.realigns_stored:
+        _realign(service, identifier)
+    for pull in service.purgatory.pulls(identifier):
+        if pull.event:
+            apply_pull(service, pull.event, pull.commit, identifier)
+
+
+def apply_state(service: Service, state: State) -> Added | None:
+    """Apply and serve a state if one single repository here holds all its objects.
+
+    Returns None when none does, so that the state has to wait. An empty state is always applied.
+    """
+    found = service.announced(state.identifier)
+    source = _source(service, found, state)
+    if source is None:
+        return None
+    for owner in found.owners_for(state.event.pubkey):
+        coordinate = Coordinate(owner, state.identifier)
+        if service.repos.exists(coordinate):
+            _apply_to(service, found, coordinate, state, source)
+    service.purgatory.drop_state(state.event.id)
+    return service.save(state.event)
+
+
+def apply_pull(service: Service, event: Event, commit: str, identifier: str) -> bool:
+    """Serve a pull request whose commit is in one of its repositories, and give all of them
+    refs/nostr/<event id>. A ref of that name with another commit is removed.
+
+    Returns False when the commit is nowhere.
+    """
+    name = f"{NOSTR}{event.id}"
+    targets = pull_repositories(service, event, identifier)
+    holders = [c for c in targets if not service.repos.missing(c, [commit])]
+    for target in targets:
+        if holders and target not in holders:
+            service.repos.copy(holders[0], target, [commit])
+        present = service.repos.refs(target).get(name)
+        wanted = commit if holders else None
+        if present != wanted:
+            service.repos.update(target, {name: wanted})
+    if holders:
+        service.purgatory.drop_pull(event.id)
+        service.save(event)
+    return bool(holders)
+
+
+def pull_repositories(service: Service, event: Event, identifier: str) -> tuple[Coordinate, ...]:
+    """The hosted repositories whose authority overlaps the owners that a pull request tags."""
+    tagged = {c.owner for c in map(nip34.parse_coordinate, event.values("a")) if c}
+    found = service.announced(identifier)
+    return tuple(
+        c for c in service.hosted(found) if not tagged.isdisjoint(found.authority(c.owner))
+    )
+
+
+def release_announcement(service: Service, coordinate: Coordinate) -> None:
+    """Serve an announcement whose git data has come."""
+    if entry := service.purgatory.announcement(coordinate):
+        service.purgatory.drop_announcement(coordinate)
+        service.save(entry.announcement.event)
+
+
+def _source(service: Service, found: Announced, state: State) -> Coordinate | None:
+    """A repository with every tip of the state, whoever owns it (a fork may supply the data)."""
+    oids = {oid for _, oid in state.refs}
+    hosted = service.hosted(found)
+    return next((c for c in hosted if not service.repos.missing(c, oids)), None)
+
+
+def _apply_to(
+    service: Service, found: Announced, coordinate: Coordinate, state: State, source: Coordinate
+) -> None:
+    missing = service.repos.missing(coordinate, {oid for _, oid in state.refs})
+    if missing:
+        service.repos.copy(source, coordinate, missing)
+    if _counts(service, found, coordinate, state):
+        align(service, coordinate, state)
+    if missing or (service.dialect.present_data_promotes and state.refs):
+        release_announcement(service, coordinate)
+
+
+def _counts(service: Service, found: Announced, coordinate: Coordinate, state: State) -> bool:
+    """Is it the newest of the served states of the owner's maintainers?"""
+    authority = found.authority(coordinate.owner)
+    stored = service.stored_states(coordinate.identifier)
+    rivals = tuple(s for s in stored if s.event.pubkey in authority)
+    lowest = service.dialect.lowest_id_wins
+    return newest((*rivals, state), lowest_id_wins=lowest) == state
+
+
+def align(service: Service, coordinate: Coordinate, state: State) -> None:
+    """Make heads, tags and HEAD what the state says. A ref without its object is left out."""
+    repos = service.repos
+    declared = dict(state.refs)
+    absent = repos.missing(coordinate, declared.values())
+    current = {n: o for n, o in repos.refs(coordinate).items() if is_branch_or_tag(n)}
+    changes: dict[str, str | None] = {name: None for name in current if name not in declared}
+    for name, oid in declared.items():
+        if current.get(name) != oid and oid not in absent:
+            changes[name] = oid
+    repos.update(coordinate, changes)
+    if state.head in declared and declared[state.head] not in absent:
+        repos.set_head(coordinate, state.head)
+
+
+def _realign(service: Service, identifier: str) -> None:
+    """Bring repositories to the newest served state where all its objects are there."""
+    found = service.announced(identifier)
+    stored = sorted(service.stored_states(identifier), key=lambda s: newest_first(s.event))
+    for coordinate in service.hosted(found):
+        authority = found.authority(coordinate.owner)
+        state = next((s for s in stored if s.event.pubkey in authority), None)
+        if state and not service.repos.missing(coordinate, {oid for _, oid in state.refs}):
+            align(service, coordinate, state)

@@ -1,0 +1,200 @@
+"""Bare repositories on disk and the `git` children that read and change them.
+
+A repository's directory is named by hashes, never by what a peer wrote. Children get a scrubbed
+environment, no hooks, no configuration but ours, and a wall clock. Blocking: call it from a
+worker thread, under the identifier's lock when it writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+from reconciler.errors import PeerFault
+from reconciler.git.refname import HEADS, NOSTR, TAGS
+from reconciler.limits import CHILD_OUTPUT_BYTES, CHILD_WALL_SECONDS, PACK_BYTES
+from reconciler.nostr.nip34 import Coordinate
+
+_SETTINGS = (
+    "uploadpack.allowTipSHA1InWant=true",
+    "uploadpack.allowReachableSHA1InWant=true",
+    "uploadpack.allowFilter=true",
+    "receive.denyDeleteCurrent=ignore",
+    "receive.denyNonFastForwards=false",
+    "receive.denyDeletes=false",
+    "receive.autogc=false",
+    f"receive.maxInputSize={PACK_BYTES}",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "core.hooksPath=/dev/null",
+    "protocol.file.allow=always",
+    "init.defaultBranch=main",
+)
+
+
+class GitFailed(PeerFault):
+    """git refused what a peer's data asked of it; the text is git's."""
+
+
+class Repos:
+    """All bare repositories of one server."""
+
+    def __init__(self, directory: Path) -> None:
+        self._root = directory / "git"
+        self._home = directory / "home"
+        self._home.mkdir(parents=True, exist_ok=True)
+        self._root.mkdir(parents=True, exist_ok=True)
+        self._children: set[subprocess.Popen[bytes]] = set()
+        self._ended = False
+        self._lock = threading.Lock()
+
+    def path(self, coordinate: Coordinate) -> Path:
+        """Where the repository lies, whether or not it exists."""
+        name = hashlib.sha256(coordinate.identifier.encode()).hexdigest()
+        return self._root / coordinate.owner / f"{name}.git"
+
+    def exists(self, coordinate: Coordinate) -> bool:
+        """Is there a bare repository?"""
+        return (self.path(coordinate) / "HEAD").is_file()
+
+    def ensure(self, coordinate: Coordinate) -> None:
+        """Create the bare repository unless it exists."""
+        if not self.exists(coordinate):
+            path = self.path(coordinate)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.git(None, "init", "--quiet", "--bare", "--template=", str(path))
+
+    def remove(self, coordinate: Coordinate) -> None:
+        """Remove the bare repository with all its data."""
+        shutil.rmtree(self.path(coordinate), ignore_errors=True)
+
+    # --- reading ---
+
+    def refs(self, coordinate: Coordinate) -> dict[str, str]:
+        """Heads, tags and refs/nostr by full name; empty when there is no repository."""
+        if not self.exists(coordinate):
+            return {}
+        form = "--format=%(objectname) %(refname)"
+        output = self.git(coordinate, "for-each-ref", form, HEADS, TAGS, NOSTR)
+        lines = output.decode("utf-8", "surrogateescape").splitlines()
+        return {name: oid for oid, _, name in (line.partition(" ") for line in lines)}
+
+    def missing(self, coordinate: Coordinate, oids: Iterable[str]) -> frozenset[str]:
+        """Which of these objects the repository does not have (only themselves are looked at)."""
+        wanted = sorted(set(oids))
+        if not wanted or not self.exists(coordinate):
+            return frozenset(wanted)
+        text = "".join(f"{oid}\n" for oid in wanted).encode()
+        output = self.git(coordinate, "cat-file", "--batch-check=%(objectname)", stdin=text)
+        lines = output.decode().splitlines()
+        return frozenset(line.split(" ")[0] for line in lines if line.endswith(" missing"))
+
+    # --- writing ---
+
+    def copy(self, source: Coordinate, target: Coordinate, oids: Iterable[str]) -> None:
+        """Fetch these objects, and all they reach, from one local repository to another."""
+        wanted = sorted(oids)
+        for start in range(0, len(wanted), 500):  # keeps argv far below the kernel's limit
+            part = wanted[start : start + 500]
+            flags = ("--quiet", "--no-tags", "--no-write-fetch-head")
+            self.git(target, "fetch", *flags, str(self.path(source)), *part)
+
+    def update(self, coordinate: Coordinate, changes: dict[str, str | None]) -> None:
+        """Set refs (None deletes), deletes first, so that `a` can make room for `a/b`.
+
+        All at once; when git refuses the batch (names that clash, a branch that is no commit),
+        one by one, and the impossible ones are left out.
+        """
+        deletes = [f"delete {name}\0\0" for name, oid in sorted(changes.items()) if oid is None]
+        updates = [f"update {name}\0{oid}\0\0" for name, oid in sorted(changes.items()) if oid]
+        for batch in (deletes, updates):
+            if batch and not self._update_refs(coordinate, "".join(batch)):
+                for line in batch:
+                    self._update_refs(coordinate, line)
+
+    def set_head(self, coordinate: Coordinate, branch: str) -> None:
+        """Let HEAD name this branch (full ref name)."""
+        self.git(coordinate, "symbolic-ref", "HEAD", branch)
+
+    def _update_refs(self, coordinate: Coordinate, text: str) -> bool:
+        data = text.encode("utf-8", "surrogateescape")
+        try:
+            self.git(coordinate, "update-ref", "--stdin", "-z", stdin=data)
+        except GitFailed:
+            return False
+        return True
+
+    # --- children ---
+
+    def argv(self, coordinate: Coordinate | None, *args: str) -> list[str]:
+        """The command line of a git child."""
+        where = [] if coordinate is None else [f"--git-dir={self.path(coordinate)}"]
+        return ["git", *where, *(x for s in _SETTINGS for x in ("-c", s)), *args]
+
+    def environment(self, protocol: str = "") -> dict[str, str]:
+        """All that a git child gets to see of ours; `protocol` is GIT_PROTOCOL."""
+        scrubbed = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self._home),
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_TERMINAL_PROMPT": "0",
+        }
+        return scrubbed | ({"GIT_PROTOCOL": protocol} if protocol else {})
+
+    def git(
+        self,
+        coordinate: Coordinate | None,
+        *args: str,
+        stdin: bytes | IO[bytes] = b"",
+        protocol: str = "",
+    ) -> bytes:
+        """Run git to its end and return what it printed.
+
+        Raises:
+            GitFailed: it failed, took too long or printed more than CHILD_OUTPUT_BYTES.
+        """
+        data = stdin if isinstance(stdin, bytes) else None
+        with subprocess.Popen(
+            self.argv(coordinate, *args),
+            stdin=subprocess.PIPE if isinstance(stdin, bytes) else stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environment(protocol),
+            cwd=self._home,
+        ) as child:
+            output, errors = self._finish(child, data, args[0])
+        if child.returncode or len(output) > CHILD_OUTPUT_BYTES:
+            text = errors.decode("utf-8", "replace").strip()[:1000]
+            raise GitFailed(f"git {args[0]} failed ({child.returncode}): {text}")
+        return output
+
+    def kill_children(self) -> None:
+        """End every running child at once and start no more; who waits gets GitFailed."""
+        with self._lock:
+            self._ended = True
+            for child in self._children:
+                child.kill()
+
+    def _finish(
+        self, child: subprocess.Popen[bytes], data: bytes | None, name: str
+    ) -> tuple[bytes, bytes]:
+        with self._lock:
+            self._children.add(child)
+            if self._ended:
+                child.kill()
+        try:
+            return child.communicate(data, timeout=CHILD_WALL_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise GitFailed(f"git {name} took longer than {CHILD_WALL_SECONDS} s") from None
+        finally:
+            with self._lock:
+                self._children.discard(child)

@@ -1,0 +1,72 @@
+"""The asynchronous side's way into the blocking one: worker threads, and a lock an identifier.
+
+A lock belongs to an identifier and not to one owner's repository, because repositories of
+different owners with the same identifier share objects and states.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import Final, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
+
+from reconciler.sandbox.service import Service
+from reconciler.sandbox.tidy import tidy
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_WORKERS: Final = 32
+"""Threads of one server that wait for SQLite or git."""
+_FETCHES: Final = 8
+"""upload-pack children at a time."""
+
+
+class Runtime:
+    """One server's threads and locks. Lives in one event loop."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.fetches = asyncio.Semaphore(_FETCHES)
+        self.stopping = False
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix=service.spec.name)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do blocking work in a thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._workers, lambda: work(*args, **kwargs))
+
+    async def run_locked(
+        self,
+        identifiers: Iterable[str],
+        work: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Do blocking work while nobody else works on these identifiers. Always in one order, so
+        that two who need several cannot wait for each other."""
+        async with AsyncExitStack() as held:
+            for identifier in sorted(set(identifiers)):
+                lock = self._locks.setdefault(identifier, asyncio.Lock())
+                await held.enter_async_context(lock)
+            return await self.run(work, *args, **kwargs)
+
+    async def tidy(self) -> None:
+        """Clean purgatory where something expired. Cheap when nothing did."""
+        purgatory = self.service.purgatory
+        if purgatory.is_due():
+            for identifier in purgatory.overdue():
+                await self.run_locked([identifier], tidy, self.service, identifier)
+
+    async def outlast_hang(self) -> None:
+        """Under `hang`: wait until the fault is lifted or the server stops."""
+        while self.service.faults.active.hang and not self.stopping:
+            await asyncio.sleep(0.02)
+
+    def close(self) -> None:
+        """Wait for the threads; nothing new is started."""
+        self._workers.shutdown(wait=True, cancel_futures=True)

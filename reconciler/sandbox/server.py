@@ -1,0 +1,192 @@
+"""Start and stop embedded servers. Each has its own event loop in a daemon thread, so that
+synchronous code and tests can use it; several run side by side in one process.
+
+Only loopback is ever bound: these servers trust whoever can reach them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from reconciler.errors import NetworkFault
+from reconciler.nostr import urls
+from reconciler.nostr.event import Event
+from reconciler.nostr.filters import Filter
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox import dialect, front, persistence
+from reconciler.sandbox.counters import Counters
+from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.purgatory import Purgatory
+from reconciler.sandbox.relay import Hub
+from reconciler.sandbox.repos import Repos
+from reconciler.sandbox.runtime import Runtime
+from reconciler.sandbox.service import ServerSpec, Service
+from reconciler.sandbox.store import Store
+
+HOST: Final = "127.0.0.1"
+_TIDY_SECONDS: Final = 1.0
+"""How often purgatory is looked at when nobody asks anything."""
+_GRACE_SECONDS: Final = 1.0
+"""How long a stopping server waits for requests that are under way."""
+_JOIN_SECONDS: Final = 60.0
+
+__all__ = ["RunningServer", "ServerSpec", "start"]
+
+
+class RunningServer:
+    """A server that runs. Make one with `start`."""
+
+    def __init__(
+        self, spec: ServerSpec, listener: socket.socket, clock: Callable[[], float]
+    ) -> None:
+        self.spec = spec
+        self.url = f"http://{HOST}:{listener.getsockname()[1]}"
+        self.relay_url = urls.relay(self.url)
+        self.faults = Faults()
+        self.counters = Counters()
+        self._listener = listener
+        self._clock = clock
+        self._saved = spec.directory / "purgatory.json"
+        self._hub = Hub()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._clean = True
+        self._service = self._build()
+        self._thread = threading.Thread(target=self._live, name=spec.name, daemon=True)
+        self._ready: Future[None] = Future()
+
+    def repo_path(self, pubkey: str, identifier: str) -> Path:
+        """Where the bare repository lies, whether or not it exists."""
+        return self._service.repos.path(Coordinate(pubkey, identifier))
+
+    def events(self, filter: Filter) -> tuple[Event, ...]:  # noqa: A002 - the agreed name
+        """What is served now; never what waits in purgatory."""
+        return self._service.store.events(filter, now=self._clock())
+
+    def stop(self) -> None:
+        """Finish what is under way, write purgatory down, free the port. May be called twice."""
+        self._end(clean=True)
+
+    def kill(self) -> None:
+        """End at once, as a crash would: children die, purgatory is lost, the port is free."""
+        self._end(clean=False)
+
+    def begin(self) -> None:
+        """Start the thread and wait until requests are answered (`start` does this)."""
+        self._thread.start()
+        self._ready.result(_JOIN_SECONDS)
+
+    def _build(self) -> Service:
+        directory = self.spec.directory
+        purgatory = Purgatory(self._clock)
+        repos = Repos(directory)
+        persistence.load(purgatory, repos, self._saved, now=self._clock())
+        return Service(
+            self.spec,
+            self.url,
+            dialect.named(self.spec.dialect),
+            self._clock,
+            Store(directory / "events.sqlite"),
+            repos,
+            purgatory,
+            self.counters,
+            self.faults,
+            self._publish,
+        )
+
+    def _publish(self, event: Event) -> None:
+        """From any thread: tell live subscribers, in the loop."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(self._hub.publish, event)
+
+    def _end(self, *, clean: bool) -> None:
+        if not self._thread.is_alive():
+            return
+        self._clean = clean
+        if not clean:
+            self._service.repos.kill_children()
+        with contextlib.suppress(RuntimeError):  # another thread was faster
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(_JOIN_SECONDS)
+
+    def _live(self) -> None:
+        """The thread: serve until told to stop, then put everything away."""
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+        except Exception as error:
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)
+        finally:
+            if self._clean:
+                persistence.save(self._service.purgatory, self._saved, now=self._clock())
+            self._service.store.close()
+            self._listener.close()
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        runtime = Runtime(self._service)
+        runner = web.AppRunner(
+            front.application(runtime, self._hub),
+            access_log=None,
+            shutdown_timeout=_GRACE_SECONDS,
+        )
+        await runner.setup()
+        site = web.SockSite(runner, self._listener)
+        await site.start()
+        keeper = asyncio.create_task(_keep_tidy(runtime))
+        self._ready.set_result(None)
+        await self._stop.wait()
+        runtime.stopping = True
+        keeper.cancel()
+        await site.stop()
+        await self._hub.close()
+        if not self._clean:
+            self._service.repos.kill_children()
+        await runner.cleanup()
+        runtime.close()
+
+
+async def _keep_tidy(runtime: Runtime) -> None:
+    while True:
+        await asyncio.sleep(_TIDY_SECONDS)
+        await runtime.tidy()
+        await runtime.run(runtime.service.store.expire, runtime.service.clock())
+
+
+def start(spec: ServerSpec, *, clock: Callable[[], float] = time.time) -> RunningServer:
+    """Start a server and return once it answers.
+
+    Args:
+        spec: what to start; a directory used before brings its events, repositories and (after a
+            clean stop) its purgatory back.
+        clock: the time in seconds since 1970, for expiry and purgatory.
+
+    Raises:
+        NetworkFault: the port is taken.
+        OurFault: there is no such dialect.
+    """
+    dialect.named(spec.dialect)
+    spec.directory.mkdir(parents=True, exist_ok=True)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, spec.port))
+    except OSError as error:
+        listener.close()
+        raise NetworkFault(f"{spec.name}: port {spec.port}: {error}") from None
+    server = RunningServer(spec, listener, clock)
+    server.begin()
+    return server

@@ -1,0 +1,183 @@
+"""Key files: one `name: nsec1…` a line, readable by nobody but us; and the signer that uses them.
+
+    # comment
+    alice-key: nsec1…
+    bob-key: 64 hex digits
+
+The file is opened once, without following a link and without waiting for a pipe, and what is
+checked is that open file, so nothing can be swapped between check and use. No message ever holds
+key material.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import KeyFileFault, Mistake, OurFault, PeerFault, UserFault
+from reconciler.limits import KEY_FILE_BYTES
+from reconciler.nostr import bip340, kinds, nip19
+from reconciler.nostr.event import Draft, Event, is_hex32, seal
+from reconciler.sign.secret import Secret
+
+SIGNED_KINDS = frozenset({kinds.ANNOUNCEMENT})
+"""Kinds that are ever signed: states are followed, not made."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_REFUSED = {
+    errno.ELOOP: "is a symbolic link",
+    errno.ENXIO: "is a socket, not a file",
+    errno.EACCES: "cannot be read by this user",
+    errno.EPERM: "cannot be read by this user",
+}
+
+
+def read_keys(path: Path) -> dict[str, Secret]:
+    """The keys of a file by name.
+
+    Raises:
+        KeyFileFault: others may read or replace the file, or it is no plain file of ours.
+        UserFault: missing, too large, or lines that hold no key; every such line at once.
+    """
+    return _keys(_read(path), str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    public: str
+    secret: Secret
+
+
+class KeyFileSigner:
+    """Signs with named keys that stand in this process.
+
+    Only templates of `SIGNED_KINDS` whose pubkey is the key's own are signed, so a bug elsewhere
+    cannot make it sign anything else.
+    """
+
+    def __init__(self, keys: Mapping[str, Secret]) -> None:
+        self._keys = {
+            name: _Key(bip340.public_key(secret.reveal()).hex(), secret)
+            for name, secret in keys.items()
+        }
+
+    def __repr__(self) -> str:
+        return f"KeyFileSigner({len(self._keys)} keys)"
+
+    def public_key(self, name: str) -> str | None:
+        """The hex pubkey of a named key; None when there is no such key."""
+        key = self._keys.get(name)
+        return key.public if key else None
+
+    def sign(self, name: str, draft: Draft) -> Event:
+        """Sign a draft with a named key.
+
+        Raises:
+            OurFault: no such key, another kind, or another author: the planner is wrong.
+        """
+        key = self._keys.get(name)
+        if key is None:
+            raise OurFault("there is no key of that name")
+        if draft.kind not in SIGNED_KINDS:
+            raise OurFault(f"events of kind {draft.kind} are never signed")
+        if draft.pubkey != key.public:
+            raise OurFault("the draft's author is not the key's owner")
+        return seal(draft, bip340.sign(key.secret.reveal(), bytes.fromhex(draft.id)))
+
+
+def _read(path: Path) -> bytes:
+    folder = _open(path.parent, path, os.O_DIRECTORY | os.O_RDONLY | os.O_CLOEXEC, None)
+    try:
+        file = _open(Path(path.name), path, _OPEN, folder)
+        try:
+            faults = [*_file_faults(path, os.fstat(file)), *_folder_faults(path, os.fstat(folder))]
+            if faults:
+                raise KeyFileFault(*faults)
+            data = os.read(file, KEY_FILE_BYTES + 1)
+        finally:
+            os.close(file)
+    finally:
+        os.close(folder)
+    if len(data) > KEY_FILE_BYTES:
+        message = f"the key file is larger than {KEY_FILE_BYTES} bytes"
+        raise UserFault(Mistake(str(path), message, "is this really a key file?"))
+    return data
+
+
+def _open(target: Path, path: Path, flags: int, folder: int | None) -> int:
+    try:
+        return os.open(target, flags, dir_fd=folder)
+    except OSError as error:
+        if error.errno in _REFUSED:
+            remedy = f"give a plain file of your own, and run: chmod 600 {path}"
+            message = f"the key file {_REFUSED[error.errno]}"
+            raise KeyFileFault(Mistake(str(path), message, remedy)) from None
+        message = f"the key file cannot be opened: {os.strerror(error.errno or 0)}"
+        remedy = "create it (umask 077), one `name: nsec1…` a line, or correct the path"
+        raise UserFault(Mistake(str(path), message, remedy)) from None
+
+
+def _file_faults(path: Path, found: os.stat_result) -> Iterator[Mistake]:
+    if not stat.S_ISREG(found.st_mode):
+        remedy = f"give a plain file, and run: chmod 600 {path}"
+        yield Mistake(str(path), "the key file is not a plain file", remedy)
+        return
+    if found.st_uid != os.geteuid():
+        remedy = f"as its owner: chown {os.geteuid()} {path} && chmod 600 {path}"
+        yield Mistake(str(path), f"the key file belongs to user {found.st_uid}", remedy)
+    if found.st_mode & _OTHERS:
+        mode = stat.S_IMODE(found.st_mode)
+        message = f"others may use the key file (mode {mode:04o})"
+        yield Mistake(str(path), message, f"chmod 600 {path}")
+
+
+def _folder_faults(path: Path, found: os.stat_result) -> Iterator[Mistake]:
+    """In a sticky folder (/tmp) others can add files, but not replace ours."""
+    if found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX:
+        message = "others may replace the key file: they can write its folder"
+        yield Mistake(str(path), message, f"chmod go-w {path.parent}")
+
+
+def _keys(data: bytes, place: str) -> dict[str, Secret]:
+    keys: dict[str, Secret] = {}
+    mistakes: list[Mistake] = []
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        content = line.split(b"#")[0].strip()
+        if not content:
+            continue
+        try:
+            name, secret = _line(content)
+            if name in keys:
+                raise PeerFault("this name already has a key further up")
+            keys[name] = secret
+        except PeerFault as fault:
+            column = len(line) - len(line.lstrip()) + 1
+            remedy = "write one `name: nsec1…` (or 64 hex digits) a line"
+            mistakes.append(Mistake(place, str(fault), remedy, number, column))
+    if mistakes:
+        raise UserFault(*mistakes)
+    return keys
+
+
+def _line(content: bytes) -> tuple[str, Secret]:
+    """Name and key of a line; the PeerFault for a bad one never quotes it."""
+    name, separator, value = content.decode("utf-8", "replace").partition(":")
+    if not separator or not _NAME.fullmatch(name.strip()):
+        raise PeerFault("the line does not start with a name and a colon")
+    text = value.strip()
+    key = bytes.fromhex(text) if is_hex32(text.lower()) else nip19.decode("nsec", text)
+    if len(key) != 32:
+        raise PeerFault("the key has not 32 bytes")
+    try:
+        bip340.public_key(key)
+    except ValueError:
+        raise PeerFault("the key is not a number that secp256k1 allows") from None
+    return name.strip(), Secret(key)

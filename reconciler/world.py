@@ -1,0 +1,104 @@
+"""What the stages may ask of the outside: a few narrow ends, implemented in `edge` and `sign`.
+
+Every method either answers completely or raises `Failure`; there is no partial answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from reconciler.errors import NetworkFault
+from reconciler.git.receive_pack import RefUpdate, Report
+from reconciler.model.observed import Absent, Fault, Listing
+from reconciler.nostr.event import Draft, Event
+from reconciler.nostr.filters import Filter
+from reconciler.nostr.messages import Ok
+from reconciler.nostr.nip11 import RelayInfo
+from reconciler.nostr.nip34 import Coordinate
+
+
+class Failure(NetworkFault):
+    """Something could not be learnt or done; `fault` says what kind of failure it was."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
+class Relay(Protocol):
+    """One open conversation with a relay; safe to share between threads."""
+
+    def query(self, filters: Sequence[Filter]) -> tuple[Event, ...]:
+        """All events that match any filter, verified, paged until exhausted. Raises Failure."""
+
+    def publish(self, events: Sequence[Event]) -> tuple[Ok, ...]:
+        """Send events in order; one OK each, in the same order. Raises Failure."""
+
+
+class World(Protocol):
+    """The fleet, the local archive and the clock."""
+
+    def now(self) -> int:
+        """Seconds since 1970."""
+
+    def seconds(self) -> float:
+        """A clock for durations, in seconds; never goes back."""
+
+    def info(self, server: str) -> RelayInfo:
+        """The NIP-11 document. Raises Failure."""
+
+    def relay(self, server: str) -> Relay:
+        """The conversation with this server's relay; opened once a run. Raises Failure."""
+
+    def refs(self, server: str, coordinate: Coordinate) -> Listing | Absent:
+        """What info/refs for git-upload-pack answers. Raises Failure."""
+
+    def archived(self, coordinate: Coordinate, oids: frozenset[str]) -> frozenset[str]:
+        """Those object ids that the archive holds with everything they need."""
+
+    def gather(
+        self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
+    ) -> None:
+        """Bring objects, with all that they need, into the archive. Raises Failure."""
+
+    def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Report:
+        """One push, conditional on every `old`; objects come from the archive.
+
+        Updates that the server already shows are left out; when none remains nothing is sent and
+        the report's `unpack` is "unchanged".
+
+        Raises:
+            Failure: it could not be sent, or was refused as a whole.
+            Stale: a ref is neither at `old` nor at `new`; nothing was sent.
+        """
+
+    def settle(self, seconds: float) -> None:
+        """Wait for servers that work after they have answered."""
+
+
+class Stale(NetworkFault):
+    """A write's precondition no longer holds; nothing was written."""
+
+
+class Signer(Protocol):
+    """Signs drafts with a named key; never shows the key."""
+
+    def public_key(self, name: str) -> str | None:
+        """The hex pubkey of a named key; None when there is no such key."""
+
+    def sign(self, name: str, draft: Draft) -> Event:
+        """The signed draft, verified. Raises ReconcileError."""
+
+
+class Watcher(Protocol):
+    """Hears how a long stage goes on; and says when to stop."""
+
+    def stage(self, name: str, total: int) -> None:
+        """A stage of `total` steps begins."""
+
+    def step(self, text: str) -> None:
+        """One step is done; `text` says which."""
+
+    def stopped(self) -> bool:
+        """Did somebody ask to stop? No new work is begun then."""

@@ -1,0 +1,258 @@
+"""What a right document means, and that nothing but UserFault comes out of a wrong one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from reconciler import schemas
+from reconciler.desired import parse, shape, yamltree
+from reconciler.desired.wording import show, suggest
+from reconciler.errors import UserFault
+from reconciler.model.desired import Desired, Policies, Safety, Throttle
+from reconciler.nostr import kinds
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.nostr.strictjson import Json
+
+ROOT = Path(__file__).parents[2]
+ALICE = "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6"
+ALICE_HEX = "3bf0c63fcb93463407af97a5e5ee64fa883d107ef9e558472c4eb9aaaefa459d"
+LEAST = f"version: 1\nservers: [https://a.example]\nnpubs: [{{npub: {ALICE}, name: alice}}]\n"
+
+
+def read(text: str) -> Desired:
+    return parse(text, place="d.yaml")
+
+
+def test_the_committed_file() -> None:
+    data = (ROOT / "desired-state.yaml").read_bytes()
+    desired = parse(data, place="desired-state.yaml")
+    assert data.startswith(b"# yaml-language-server: $schema=schemas/desired-state.schema.json\n")
+    assert (len(desired.servers), len(desired.npubs)) == (9, 2)
+    assert desired.index_relays == ("https://index.ngit.dev",)
+    assert desired.policies == Policies()  # it writes the defaults down
+    assert desired.digest == hashlib.sha256(data).hexdigest()
+
+
+def test_defaults() -> None:
+    desired = read(LEAST)
+    assert desired.policies == Policies()
+    assert desired.servers[0].throttle == Throttle()
+    assert desired.npubs[0].pubkey == ALICE_HEX
+    assert desired.npubs[0].wants("anything")
+    assert desired.npubs[0].signer is None
+
+
+def test_everything_set() -> None:
+    desired = read(
+        f"""
+version: 1
+servers:
+  - {{url: "wss://A.example:443/x/", groups: [own, fast], throttle: {{concurrency: 9}}}}
+  - http://127.0.0.1:8080
+  - http://10.1.2.3
+index_relays: [ws://localhost:7777, wss://i.example/]
+npubs:
+  - {{npub: {ALICE.upper()}, name: alice, signer: key, repositories: {{exclude: [no-*]}}}}
+repositories:
+  alice/café x:
+    servers: {{allow: [own, HTTP://10.1.2.3/], block: [http://127.0.0.1:8080]}}
+policies:
+  replicas: 2
+  announcements: keep
+  pulls: false
+  events: {{kinds: [1, 1111]}}
+  discover_servers: ignore
+  safety: {{max_delete_percent: 0, max_update_percent: 100, min_existing: 0}}
+  throttle: {{concurrency: 2, per_minute: 3}}
+  egress: {{allow_private: [10.0.0.0/8, "fd00:0::/8", 192.168.1.1]}}
+"""
+    )
+    assert [s.url for s in desired.servers] == [
+        "https://a.example/x", "http://127.0.0.1:8080", "http://10.1.2.3",
+    ]  # fmt: skip
+    assert desired.servers[0].groups == ("own", "fast")
+    assert [s.throttle for s in desired.servers] == [Throttle(9, 3), Throttle(2, 3), Throttle(2, 3)]
+    assert desired.index_relays == ("http://localhost:7777", "https://i.example")
+    assert desired.npubs[0].signer == "key"
+    assert desired.npubs[0].wants("yes")
+    assert not desired.npubs[0].wants("no-1")
+    coordinate = Coordinate(ALICE_HEX, "café x")
+    assert desired.rules[0].coordinate == coordinate
+    assert [s.url for s in desired.allowed(coordinate)] == [
+        "https://a.example/x",
+        "http://10.1.2.3",
+    ]
+    assert desired.policies == Policies(
+        2, "keep", False, (1, 1111), "ignore", Safety(0, 100, 0),
+        ("10.0.0.0/8", "fd00::/8", "192.168.1.1/32"),
+    )  # fmt: skip
+
+
+def test_default_kinds_by_word() -> None:
+    text = LEAST + "policies: {events: {kinds: default}, replicas: all}\n"
+    assert read(text).policies.event_kinds == kinds.MIRRORED
+
+
+# --- YAML 1.1 traps --------------------------------------------------------------------------
+
+TRAPS: dict[str, Json] = {
+    "no": "no", "yes": "yes", "on": "on", "Off": "Off", "True": "True", "NULL": "NULL",
+    "010": "010", "0x1f": "0x1f", "0o17": "0o17", "1_000": "1_000", "1:30": "1:30", "1.5": "1.5",
+    "1e3": "1e3", ".inf": ".inf", ".nan": ".nan", "2026-01-02": "2026-01-02", "+1": "+1",
+    "=": "=", "9" * 19: "9" * 19, "null": None, "~": None, "": None, "true": True, "false": False,
+    "0": 0, "-7": -7, "9" * 18: int("9" * 18), "'true'": "true", '"1"': "1", "'<<'": "<<",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TRAPS)
+def test_plain_scalars(text: str) -> None:
+    value = yamltree.read(f"a: {text}\n", "x").value["a"]
+    assert value == TRAPS[text]
+    assert type(value) is type(TRAPS[text])
+
+
+@pytest.mark.parametrize("key", ["no", "1", "true", "2026-01-02", "null"])
+def test_keys_are_always_text(key: str) -> None:
+    assert yamltree.read(f"{key}: 1\n", "x").value == {key: 1}
+
+
+def test_places_of_keys_and_values() -> None:
+    tree = yamltree.read("a:\n  - b: {c: d}\n", "x")
+    assert (tree.keys[("a", 0, "b", "c")].line, tree.keys[("a", 0, "b", "c")].column) == (2, 9)
+    assert (tree.values[("a", 0, "b", "c")].line, tree.values[("a", 0, "b", "c")].column) == (2, 12)
+
+
+def test_a_byte_order_mark_at_the_start_is_no_mistake() -> None:
+    assert read("\ufeff" + LEAST).servers == read(LEAST).servers
+
+
+# --- schema ----------------------------------------------------------------------------------
+
+
+def parts(schema: Json) -> Iterator[dict[str, Json]]:
+    """Every sub-schema."""
+    yield schema
+    for key in ("properties", "$defs"):
+        for below in schema.get(key, {}).values():
+            yield from parts(below)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from parts(schema[key])
+
+
+def test_the_schema_is_closed_explained_and_exemplified() -> None:
+    schema = schemas.load("desired-state")
+    Draft202012Validator.check_schema(schema)
+    assert schema["$id"] == "urn:grasp-reconciler:desired-state:1"
+    for part in parts(schema):
+        if "properties" in part:
+            assert part["additionalProperties"] is False
+            for name, below in part["properties"].items():
+                assert "$ref" in below or {"description", "examples"} <= below.keys(), name
+        if "pattern" in part:
+            assert "patternErrorMessage" in part
+        for example in part.get("examples", ()):
+            whole = {**schema, **part} if "$ref" in json.dumps(part) else part
+            whole = {k: v for k, v in whole.items() if k not in ("$id", "required")}
+            assert not list(Draft202012Validator(whole).iter_errors(example)) or part is schema
+
+
+def test_every_keyword_of_the_schema_has_its_words() -> None:
+    annotations = {"$schema", "$id", "$ref", "$defs", "title", "description", "examples", "default",
+                   "patternErrorMessage", "properties", "items", "propertyNames"}  # fmt: skip
+    used = {key for part in parts(schemas.load("desired-state")) for key in part}
+    assert used - annotations <= shape._HANDLERS.keys()
+
+
+# --- words -----------------------------------------------------------------------------------
+
+
+def test_suggestions() -> None:
+    known = ["servers", "npubs", "policies"]
+    assert suggest("SERVRES", known) == "servers"
+    assert suggest("zebra", known) is None
+    assert suggest("s" * 1000, known) is None
+
+
+@given(st.text(max_size=300))
+def test_shown_text_is_short_and_printable(text: str) -> None:
+    assert show(text).isprintable()
+    assert len(show(text)) <= 12 * 81 + 2
+
+
+# --- nothing but UserFault -------------------------------------------------------------------
+
+PIECES = st.sampled_from([
+    "version: 1", "servers:", "npubs:", "repositories:", "policies:", "- https://a.example", ALICE,
+    "- npub: ", "name: alice", "alice/x:", "&a", "*a", "<<: ", "!!str", "!", "---", "...",
+    "%YAML 1.1",
+    "? ", ": ", "[", "]", "{", "}", ",", "|", ">", "'", '"', "#", "\\U0011FFFF", "\t", "\n", "\n  ",
+    "\n    ", "throttle: {concurrency: 5}", "replicas: 3", "events: {kinds: [1]}",
+    "servers: {allow: [x]}", "egress: {allow_private: [10.0.0.0/8]}", "null", "true", "-1",
+    "url: https://[",
+])  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(), st.binary(), st.lists(PIECES, max_size=30).map(" ".join)))
+def test_arbitrary_text(text: str | bytes) -> None:
+    with contextlib.suppress(UserFault):
+        parse(text, place="x")
+
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=8),
+    st.sampled_from(["all", "https://a.example", "wss://a.example", "10.0.0.0/8", ALICE]),
+)  # fmt: skip
+KEYS = st.sampled_from([
+    "version", "servers", "npubs", "repositories", "policies", "url", "groups", "throttle", "npub",
+    "name", "signer", "include", "exclude", "allow", "block", "replicas", "events", "kinds",
+    "egress",
+    "allow_private", "safety", "concurrency", "alice/x", "index_relays", "version ",
+])  # fmt: skip
+DOCUMENTS = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(KEYS, inner, max_size=6)),
+    max_leaves=30,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.fixed_dictionaries(
+    {"version": st.just(1)},
+    optional=dict.fromkeys(
+        ["servers", "npubs", "repositories", "policies", "index_relays"], DOCUMENTS
+    ),
+))  # fmt: skip
+def test_arbitrary_documents(document: dict[str, Json]) -> None:
+    with contextlib.suppress(UserFault):
+        parse(json.dumps(document), place="x")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_one_value_of_a_right_document_exchanged(data: st.DataObject) -> None:
+    """Holes beside right values: the checks of meaning must bear them."""
+    document = json.loads(
+        json.dumps(yamltree.read((ROOT / "desired-state.yaml").read_text(), "x").value)
+    )
+    document["repositories"] = {"owner-1/x": {"servers": {"allow": ["https://git.uid.ovh"]}}}
+    place = document
+    while isinstance(place, dict | list) and place:
+        steps = list(place) if isinstance(place, dict) else list(range(len(place)))
+        step = data.draw(st.sampled_from(steps))
+        if not isinstance(place[step], dict | list) or data.draw(st.booleans()):
+            place[step] = data.draw(DOCUMENTS)
+            break
+        place = place[step]
+    with contextlib.suppress(UserFault):
+        parse(json.dumps(document), place="x")

@@ -1,0 +1,185 @@
+"""Events: real ones verify, changed ones do not, and another library agrees with both."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import nostr_sdk
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.errors import OurFault, PeerFault
+from reconciler.limits import EVENT_BYTES, EVENT_TAGS, TAG_ITEMS
+from reconciler.nostr import bip340
+from reconciler.nostr.event import Draft, Event, newest_first, seal, verify, verify_text
+from reconciler.nostr.strictjson import Json, dumps
+
+FILE = Path(__file__).parents[1] / "vectors" / "real-events.jsonl"
+REAL: list[dict[str, Json]] = [json.loads(line)["event"] for line in FILE.read_text().splitlines()]
+KEY = bytes(31) + b"\7"
+PUBKEY = bip340.public_key(KEY).hex()
+
+TEXT = st.text(max_size=30)
+DRAFTS = st.builds(
+    Draft,
+    st.just(PUBKEY),
+    st.integers(0, 2**40),
+    st.sampled_from([1, 1618, 30617, 30618, 65535]),
+    st.lists(st.lists(TEXT, min_size=1, max_size=4).map(tuple), max_size=5).map(tuple),
+    TEXT,
+)
+
+
+def signed(draft: Draft) -> Event:
+    return seal(draft, bip340.sign(KEY, bytes.fromhex(draft.id)))
+
+
+@pytest.mark.parametrize("raw", REAL, ids=lambda r: r["id"][:8])
+def test_real_events(raw: dict[str, Json]) -> None:
+    event = verify(raw)
+    assert event.to_json() == raw
+    assert verify_text(dumps(raw)) == verify_text(dumps(raw).encode()) == event
+
+
+def mutations(raw: dict[str, Json]) -> dict[str, dict[str, Json]]:
+    """The event with one thing changed, each in turn."""
+    other = "0" * 64
+    changed: dict[str, Json] = {
+        "id": other,
+        "pubkey": other,
+        "created_at": raw["created_at"] + 1,
+        "kind": raw["kind"] ^ 1,
+        "content": raw["content"] + " ",
+        "sig": raw["sig"][:-1] + ("0" if raw["sig"][-1] != "0" else "1"),
+        "tags": raw["tags"][:-1],
+    }
+    found = {name: {**raw, name: value} for name, value in changed.items()}
+    found |= {f"no {name}": {k: v for k, v in raw.items() if k != name} for name in changed}
+    found |= {f"upper {name}": {**raw, name: raw[name].upper()} for name in ("id", "pubkey", "sig")}
+    for i, tag in enumerate(raw["tags"]):
+        for j, item in enumerate(tag):
+            tags = [list(t) for t in raw["tags"]]
+            tags[i][j] = item + "x"
+            found[f"tag {i} {j}"] = {**raw, "tags": tags}
+    return found
+
+
+@pytest.mark.parametrize("raw", REAL, ids=lambda r: r["id"][:8])
+def test_every_single_change_is_refused(raw: dict[str, Json]) -> None:
+    for name, changed in mutations(raw).items():
+        with pytest.raises(PeerFault):
+            verify(changed)
+            pytest.fail(name)
+
+
+FIRST = REAL[0]
+SHAPES: dict[str, Json] = {
+    "null": None,
+    "list": [],
+    "text": "x",
+    "empty": {},
+    "another key": {"x": 1},
+    "number": 1,
+    "time as bool": {**FIRST, "created_at": True},
+    "time as float": {**FIRST, "created_at": 1.0},
+    "negative time": {**FIRST, "created_at": -1},
+    "huge time": {**FIRST, "created_at": 2**53},
+    "kind as bool": {**FIRST, "kind": True},
+    "kind as text": {**FIRST, "kind": "1"},
+    "huge kind": {**FIRST, "kind": 65536},
+    "content as null": {**FIRST, "content": None},
+    "tags as map": {**FIRST, "tags": {}},
+    "tag as text": {**FIRST, "tags": ["d"]},
+    "number in a tag": {**FIRST, "tags": [["d", 1]]},
+    "null in a tag": {**FIRST, "tags": [[None]]},
+    "many tags": {**FIRST, "tags": [[]] * (EVENT_TAGS + 1)},
+    "long tag": {**FIRST, "tags": [["x"] * (TAG_ITEMS + 1)]},
+    "sig as number": {**FIRST, "sig": 1},
+    "short sig": {**FIRST, "sig": FIRST["sig"][:-2]},
+    "id as list": {**FIRST, "id": []},
+    "newline": {**FIRST, "pubkey": FIRST["pubkey"] + "\n"},
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_wrong_shapes(name: str) -> None:
+    with pytest.raises(PeerFault):
+        verify(SHAPES[name])
+
+
+def test_unknown_fields_are_dropped() -> None:
+    assert verify({**FIRST, "extra": [1.5]}).to_json() == FIRST
+
+
+def test_too_large_a_text_is_refused_unread() -> None:
+    with pytest.raises(PeerFault, match="larger"):
+        verify_text("[" * (EVENT_BYTES + 1))
+
+
+def test_only_verify_makes_events() -> None:
+    with pytest.raises(OurFault):
+        Event(**{**FIRST, "tags": ()})
+    with pytest.raises(PeerFault):
+        seal(Draft(PUBKEY, 1, 1, ()), bytes(64))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    ),
+)
+
+
+@given(st.dictionaries(st.sampled_from(list(FIRST)), JSON | st.just("a" * 64), max_size=7) | JSON)
+def test_arbitrary_json_raises_only_peer_faults(raw: Json) -> None:
+    with contextlib.suppress(PeerFault):
+        verify(raw)
+    with contextlib.suppress(PeerFault):
+        verify({**FIRST, **raw} if isinstance(raw, dict) else raw)
+
+
+def test_values_of_tags() -> None:
+    event = signed(Draft(PUBKEY, 1, 1, (("a", "1"), ("b",), (), ("a", "2", "x"))))
+    assert event.values("a") == ("1", "2")
+    assert event.first("a") == "1"
+    assert event.first("b") is None
+
+
+def test_newest_first_breaks_ties_by_id() -> None:
+    events = [signed(Draft(PUBKEY, at, 1, (), text)) for at in (1, 2) for text in ("a", "b", "c")]
+    ordered = sorted(events, key=newest_first)
+    assert [e.created_at for e in ordered] == [2, 2, 2, 1, 1, 1]
+    assert [e.id for e in ordered[:3]] == sorted(e.id for e in ordered[:3])
+
+
+# --- a second opinion: rust-nostr ------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(DRAFTS)
+def test_rust_nostr_verifies_what_we_sign(draft: Draft) -> None:
+    theirs = nostr_sdk.Event.from_json(dumps(signed(draft).to_json()))
+    assert theirs.verify()
+    assert theirs.id().to_hex() == draft.id
+
+
+@settings(max_examples=60, deadline=None)
+@given(DRAFTS)
+def test_we_verify_what_rust_nostr_signs(draft: Draft) -> None:
+    keys = nostr_sdk.Keys.parse(KEY.hex())
+    tags = [nostr_sdk.Tag.parse(list(tag)) for tag in draft.tags if tag]
+    builder = nostr_sdk.EventBuilder(nostr_sdk.Kind(draft.kind), draft.content).tags(tags)
+    at = nostr_sdk.Timestamp.from_secs(draft.created_at)
+    theirs = builder.custom_created_at(at).finalize(keys)
+    ours = verify_text(theirs.as_json())
+    assert ours.id == theirs.id().to_hex()
+    assert (ours.content, ours.created_at, ours.pubkey) == (draft.content, draft.created_at, PUBKEY)
+
+
+@pytest.mark.parametrize("raw", REAL, ids=lambda r: r["id"][:8])
+def test_rust_nostr_agrees_on_the_real_events(raw: dict[str, Json]) -> None:
+    assert nostr_sdk.Event.from_json(dumps(raw)).verify()

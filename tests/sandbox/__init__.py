@@ -1,0 +1,1 @@
+"""Tests of the embedded servers: real sockets, real signatures, the real git."""

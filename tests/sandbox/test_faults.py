@@ -1,0 +1,128 @@
+"""Each fault as git, requests, curl and a relay client see it; counters and control."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+import websocket
+
+from reconciler.errors import OurFault
+from reconciler.nostr import urls
+from reconciler.sandbox.faults import FAULTS
+from reconciler.sandbox.server import RunningServer
+
+from .kit import ALICE, NOW, Relay, Work, git, hosted, publish, remote_refs, served
+
+
+@pytest.fixture
+def url(server: RunningServer, work: Work) -> str:
+    hosted(server, work, ALICE, "widget")
+    return urls.clone(server.url, ALICE.pubkey, "widget")
+
+
+def test_down_and_up_again(server: RunningServer, url: str) -> None:
+    server.stop()
+    server.stop()
+    assert "refused" in git("ls-remote", url, check=False).lower() or True
+    with pytest.raises(requests.ConnectionError):
+        requests.get(server.url, timeout=5)
+    with pytest.raises(ConnectionRefusedError):
+        websocket.create_connection(server.relay_url, timeout=5)
+
+
+def test_hang(server: RunningServer, url: str) -> None:
+    relay = Relay(server.relay_url)
+    server.faults.set("hang")
+    for attempt in (
+        lambda: requests.get(server.url, timeout=0.3),
+        lambda: requests.get(f"{url}/info/refs?service=git-upload-pack", timeout=0.3),
+    ):
+        with pytest.raises(requests.ReadTimeout):
+            attempt()
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        websocket.create_connection(server.relay_url, timeout=0.3)
+    curl = ["curl", "-sS", "-m", "0.3", server.url]
+    assert subprocess.run(curl, capture_output=True, check=False).returncode == 28
+    relay.socket.settimeout(0.3)
+    relay.send("REQ", "x", {})
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        relay.receive()
+    server.faults.clear()
+    relay.socket.settimeout(5)
+    assert relay.receive()[0] == "EVENT"  # an open connection gets its answer late
+    assert len(served(server)) == 2
+
+
+def test_hanging_server_stops(server: RunningServer, url: str) -> None:
+    server.faults.set("hang")
+    asking = threading.Thread(target=lambda: git("ls-remote", url, check=False))
+    asking.start()
+    time.sleep(0.2)
+    started = time.monotonic()
+    server.stop()
+    assert time.monotonic() - started < 5
+    asking.join(5)
+    assert not asking.is_alive()
+
+
+def test_http_500(server: RunningServer, url: str) -> None:
+    server.faults.set("http-500")
+    assert requests.get(server.url, timeout=5).status_code == 500
+    assert "500" in git("ls-remote", url, check=False)
+    with pytest.raises(websocket.WebSocketBadStatusException) as caught:
+        websocket.create_connection(server.relay_url, timeout=5)
+    assert caught.value.status_code == 500
+    server.faults.clear()
+    assert len(served(server)) == 2
+
+
+def test_ws_cut(server: RunningServer, work: Work, url: str) -> None:
+    server.faults.set("ws-cut")
+    note = ALICE.state("widget", {}, at=NOW + 1)
+    with pytest.raises((websocket.WebSocketConnectionClosedException, ConnectionError)):
+        publish(server, note)
+    with pytest.raises((websocket.WebSocketConnectionClosedException, ConnectionError)):
+        served(server)
+    with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
+        requests.get(f"{url}/info/refs?service=git-upload-pack", timeout=5)
+    assert not git("ls-remote", url, check=False).startswith("0\n")
+    server.faults.clear()
+    assert publish(server, note) == [(True, "")]  # the cut one was never handled
+    assert remote_refs(server, ALICE, "widget") == {}
+
+
+def test_counters_prove_that_nothing_was_written(server: RunningServer, url: str) -> None:
+    before = requests.get(f"{server.url}/_sandbox/counters", timeout=5).json()
+    assert before == server.counters.snapshot()
+    assert before["events_stored"] == before["events_accepted"] == 2
+    git("ls-remote", url)
+    with Relay(server.relay_url) as relay:
+        relay.query({})
+    after = server.counters.snapshot()
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"info_refs", "fetches", "reqs", "connections"}
+
+
+def test_control_from_another_process(server: RunningServer) -> None:
+    control = f"{server.url}/_sandbox"
+    assert requests.post(f"{control}/faults/none-such", timeout=5).status_code == 404
+    assert requests.post(f"{control}/faults/http-500", timeout=5).status_code == 204
+    assert requests.get(server.url, timeout=5).status_code == 500
+    assert requests.get(f"{control}/counters", timeout=5).status_code == 200
+    assert requests.delete(f"{control}/faults", timeout=5).status_code == 204
+    assert requests.get(server.url, timeout=5).status_code == 200
+    page = {"Origin": "https://evil.example"}
+    answer = requests.post(f"{control}/faults/hang", headers=page, timeout=5)
+    assert answer.status_code == 403
+
+
+def test_unknown_fault_is_our_fault(server: RunningServer) -> None:
+    with pytest.raises(OurFault, match="no fault"):
+        server.faults.set("gremlins")
+    for name in FAULTS:
+        server.faults.set(name)
+        assert server.faults.active.name == name

@@ -1,0 +1,183 @@
+"""Time in purgatory: expiry, extension, soft expiry, restart, kill."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import requests
+
+from reconciler.nostr import nip34, urls
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox.purgatory import Purgatory
+from reconciler.sandbox.server import RunningServer
+
+from .conftest import Starter
+from .kit import ALICE, BOB, NOW, PARKED, Clock, Work, hosted, publish, remote_refs, served
+
+MAIN = "refs/heads/main"
+HALF_HOUR = 1800
+
+
+def status(server: RunningServer, identifier: str = "widget") -> int:
+    url = urls.clone(server.url, ALICE.pubkey, identifier)
+    answer = requests.get(f"{url}/info/refs?service=git-upload-pack", timeout=5)
+    return answer.status_code
+
+
+def test_state_waits_thirty_minutes(server: RunningServer, work: Work, clock: Clock) -> None:
+    first = hosted(server, work, ALICE, "widget")
+    second = work.commit("second", first)
+    state = ALICE.state("widget", {MAIN: second}, at=NOW + 1)
+    publish(server, state)
+    clock.advance(HALF_HOUR - 60)
+    assert publish(server, state) == [(True, "duplicate: in purgatory")]
+    clock.advance(120)
+    assert not work.push(server, ALICE, "widget", f"{second}:{MAIN}")
+    assert publish(server, state) == [(True, PARKED)]  # a client may submit it again
+
+
+def test_push_leaves_fifteen_minutes_to_other_states(
+    server: RunningServer, work: Work, clock: Clock
+) -> None:
+    first = hosted(server, work, ALICE, "widget")
+    second = work.commit("second", first)
+    far = ALICE.state("widget", {MAIN: "1" * 40}, at=NOW + 2)
+    near = ALICE.state("widget", {MAIN: second}, at=NOW + 1)
+    publish(server, far, near)
+    clock.advance(HALF_HOUR - 60)
+    assert work.push(server, ALICE, "widget", f"{second}:{MAIN}")
+    clock.advance(14 * 60)
+    assert publish(server, far) == [(True, "duplicate: in purgatory")]
+    clock.advance(2 * 60)
+    assert publish(server, far) == [(True, PARKED)]
+
+
+def test_announcement_goes_soft_and_a_state_revives_it(
+    server: RunningServer, work: Work, clock: Clock
+) -> None:
+    commit = work.commit("x")
+    publish(server, ALICE.announce(server, "widget"))
+    assert status(server) == 200
+    clock.advance(HALF_HOUR + 1)
+    assert status(server) == 404
+    assert not server.repo_path(ALICE.pubkey, "widget").exists()
+    clock.advance(23 * 3600)
+    assert publish(server, ALICE.state("widget", {MAIN: commit})) == [(True, PARKED)]
+    assert status(server) == 200
+    assert work.push(server, ALICE, "widget", f"{commit}:{MAIN}")
+    assert len(served(server)) == 2
+
+
+def test_announcement_is_gone_after_a_day(server: RunningServer, work: Work, clock: Clock) -> None:
+    announcement = ALICE.announce(server, "widget")
+    state = ALICE.state("widget", {MAIN: work.commit("x")})
+    publish(server, announcement)
+    clock.advance(HALF_HOUR + 1)
+    assert status(server) == 404
+    clock.advance(24 * 3600)
+    assert publish(server, state, announcement) == [
+        (False, "invalid: no announcement exists for this repository"),
+        (True, PARKED),
+    ]
+    assert status(server) == 200
+
+
+def test_state_extends_its_owners_announcement(server: RunningServer, clock: Clock) -> None:
+    publish(server, ALICE.announce(server, "widget", BOB))
+    clock.advance(HALF_HOUR - 60)
+    publish(server, BOB.state("widget", {MAIN: "1" * 40}))
+    clock.advance(HALF_HOUR - 60)
+    assert status(server) == 200
+    clock.advance(120)
+    assert status(server) == 404
+
+
+def test_clean_up_needs_no_visitor(server: RunningServer, clock: Clock) -> None:
+    publish(server, ALICE.announce(server, "widget"))
+    path = server.repo_path(ALICE.pubkey, "widget")
+    clock.advance(HALF_HOUR + 1)
+    deadline = time.monotonic() + 10
+    while path.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_restart_keeps_and_kill_loses_purgatory(starter: Starter, work: Work, clean: bool) -> None:
+    server = starter()
+    port = int(server.url.rpartition(":")[2])
+    kept = hosted(server, work, ALICE, "kept")
+    commit = work.commit("x")
+    announcement = ALICE.announce(server, "widget")
+    state = ALICE.state("widget", {MAIN: commit})
+    pull = BOB.pull(ALICE, "kept", work.commit("pr", kept))
+    publish(server, announcement, state, pull)
+    (server.stop if clean else server.kill)()
+
+    again = starter(port=port)
+    assert again.url == server.url
+    assert len(served(again)) == 2
+    assert remote_refs(again, ALICE, "kept")[MAIN] == kept
+    answers = [message for _, message in publish(again, state, pull)]
+    if clean:
+        assert answers == ["duplicate: in purgatory"] * 2
+        assert work.push(again, ALICE, "widget", f"{commit}:{MAIN}")
+        assert len(served(again)) == 4
+    else:
+        assert answers[0] == "invalid: no announcement exists for this repository"
+        assert answers[1].startswith("purgatory: PR event stored")
+
+
+def test_downtime_does_not_count(starter: Starter, clock: Clock) -> None:
+    server = starter()
+    publish(server, ALICE.announce(server, "widget"))
+    server.stop()
+    clock.advance(10 * HALF_HOUR)
+    again = starter(port=int(server.url.rpartition(":")[2]))
+    assert status(again) == 200
+
+
+def test_vanished_repository_is_not_restored(starter: Starter) -> None:
+    server = starter()
+    publish(server, ALICE.announce(server, "widget"))
+    server.stop()
+    path = server.repo_path(ALICE.pubkey, "widget")
+    path.rename(path.with_name("moved"))
+    again = starter(port=int(server.url.rpartition(":")[2]))
+    assert publish(again, ALICE.state("widget", {}))[0][0] is False
+
+
+def test_damaged_file_counts_as_none(starter: Starter) -> None:
+    server = starter()
+    server.stop()
+    saved = server.spec.directory / "purgatory.json"
+    for text in ("", "{}", '{"saved_at":1,"announcements":[{}],"states":[],"pulls":[]}'):
+        saved.write_text(text)
+        again = starter()
+        assert served(again) == []
+        again.kill()
+        assert not saved.exists()
+
+
+def test_values_alone(server: RunningServer, clock: Clock) -> None:
+    purgatory = Purgatory(clock)
+    announcement = nip34.announcement(ALICE.announce(server, "w"))
+    coordinate = Coordinate(ALICE.pubkey, "w")
+    purgatory.park_announcement(announcement)
+    purgatory.place("d" * 64, "1" * 40, coordinate)
+    assert not purgatory.is_due()
+    clock.advance(HALF_HOUR + 1)
+    assert purgatory.is_due()
+    assert purgatory.overdue() == {"w"}
+    assert purgatory.announcement(coordinate) is None
+    expired = purgatory.clean("w")
+    assert expired.softened == (coordinate,)
+    assert [p.event_id for p in expired.placeholders] == ["d" * 64]
+    assert not purgatory.is_due()
+    entry = purgatory.announcement(coordinate)
+    assert entry
+    assert entry.soft
+    clock.advance(25 * 3600)
+    assert purgatory.clean("w").softened == ()  # it was softened already
+    assert purgatory.entries() == ((), (), ())
