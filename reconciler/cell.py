@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.dialects import Dialect
+from reconciler.git.receive_pack import RefUpdate
 from reconciler.knowledge import Knowledge
 from reconciler.model.observed import Absent, Fault, Listing, ServerView
 from reconciler.model.plan import (
@@ -24,8 +25,8 @@ from reconciler.model.plan import (
 )
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, newest_first
-from reconciler.nostr.nip34 import Coordinate
-from reconciler.pushes import Shape, pull_shape, shape
+from reconciler.nostr.nip34 import Coordinate, State
+from reconciler.pushes import Shape, differences, pull_shape, shape
 from reconciler.subject import Subject
 
 _RELEASE = {
@@ -60,7 +61,8 @@ def plan_cell(subject: Subject, view: ServerView, dialect: Dialect, known: Knowl
     actions += _announcement(subject, view, dialect, known)
     if subject.state and not subject.announcement.private:
         found = _shape(subject, view, dialect, refs)
-        actions += _state(subject, view, known) + _push(subject, view, found)
+        actions += _state(subject, view, known, _left_to_server(subject.state, refs, found))
+        actions += _push(subject, view, found)
         holds += _hold(subject, view, found)
     if view.url in subject.listed and _hosts(subject, view, dialect):
         pull_actions, pull_holds = _pulls(subject, view, refs)
@@ -111,14 +113,37 @@ def _announce(subject: Subject, view: ServerView, known: Knowledge) -> tuple[Act
     )
 
 
-def _state(subject: Subject, view: ServerView, known: Knowledge) -> tuple[Action, ...]:
+def _left_to_server(state: State, refs: Listing | Absent, found: Shape) -> tuple[RefUpdate, ...]:
+    """What the server changes by itself when the state arrives: the rest of the differences."""
+    if found.reason or isinstance(refs, Absent):
+        return ()
+    return tuple(u for u in differences(state, refs.refs) if u not in found.updates)
+
+
+def _state(
+    subject: Subject,
+    view: ServerView,
+    known: Knowledge,
+    aligns: tuple[RefUpdate, ...] = (),
+) -> tuple[Action, ...]:
     state = subject.state
     if state is None or state.event.id in view.served:
         return ()
     before = _served_version(view, known, state.event)
     why = Why.STATE_OUTDATED if before else Why.STATE_MISSING
-    coordinate, event = subject.coordinate, state.event
-    return (Publish(coordinate, view.url, event.id, event.kind, Wave.STATE, why, before),)
+    event = state.event
+    return (
+        Publish(
+            subject.coordinate,
+            view.url,
+            event.id,
+            event.kind,
+            Wave.STATE,
+            why,
+            before,
+            aligns=aligns,
+        ),
+    )
 
 
 def _served_version(view: ServerView, known: Knowledge, event: Event) -> str | None:

@@ -59,7 +59,8 @@ def _lines(packets: tuple[Packet, ...], service: str) -> list[bytes]:
     """The ref lines: between the service header's flush and the final flush."""
     if not packets or packets[0] != f"# service={service}\n".encode():
         raise PeerFault(_refusal(packets) or f"not an advertisement of {service}")
-    if len(packets) < 2 or packets[1] is not FLUSH or packets[-1] is not FLUSH:
+    # two flushes: one alone would read as an empty repository when the answer is cut behind it
+    if len(packets) < 3 or packets[1] is not FLUSH or packets[-1] is not FLUSH:
         raise PeerFault("the advertisement has no final flush, so it is incomplete")
     body = packets[2:-1]
     lines = [p.rstrip(b"\n") for p in body if not isinstance(p, Special)]

@@ -69,6 +69,7 @@ class Publish:
     """Send one event to one server. `before`: the version that the server serves now.
 
     `signed` marks an event that the plan's own Sign action makes; its id is known beforehand.
+    `aligns` are the refs that the server will change by itself when this state arrives.
     """
 
     coordinate: Coordinate
@@ -79,6 +80,7 @@ class Publish:
     why: Why
     before: str | None = None
     signed: bool = False
+    aligns: tuple[RefUpdate, ...] = ()
 
     @property
     def key(self) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.codec import digest
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
-from reconciler.model.plan import Plan, ServerSummary, Verdict
+from reconciler.model.plan import Action, Plan, ServerSummary, Verdict
 from reconciler.report.exits import Exit, of_apply, of_plan, worst
 
 _FAILED = frozenset({Result.FAILED, Result.STALE})
@@ -52,6 +52,7 @@ def build(
     else:
         codes = of_plan(plan, findings)
     exits = worst(codes | set(extra))
+    actions = {action.key: action for action in plan.actions}
     return Report(
         run_id=header.run_id,
         mode=header.mode,
@@ -66,7 +67,7 @@ def build(
         signatures=_written(outcomes, "sign:"),
         events_sent=_written(outcomes, "publish:"),
         pushes_sent=_written(outcomes, "push:"),
-        recap=tuple(_recap(server, last, outcomes) for server in last.servers),
+        recap=tuple(_recap(server, last, actions, outcomes) for server in last.servers),
         servers=last.servers,
         repositories=last.repositories,
         cells=last.cells,
@@ -81,7 +82,9 @@ def _written(outcomes: Iterable[Outcome], prefix: str) -> int:
     return sum(o.result in WRITTEN and o.key.startswith(prefix) for o in outcomes)
 
 
-def _recap(server: ServerSummary, plan: Plan, outcomes: Sequence[Outcome]) -> Recap:
+def _recap(
+    server: ServerSummary, plan: Plan, actions: Mapping[str, Action], outcomes: Sequence[Outcome]
+) -> Recap:
     verdicts = Counter(cell.verdict for cell in plan.cells if cell.server == server.url)
     here = [o for o in outcomes if o.server == server.url]
     held = (Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE)
@@ -89,7 +92,7 @@ def _recap(server: ServerSummary, plan: Plan, outcomes: Sequence[Outcome]) -> Re
     return Recap(
         server=server.name,
         ok=verdicts[Verdict.IN_SYNC],
-        changed=sum(o.result in WRITTEN for o in here),
+        changed=len({actions[o.key].coordinate for o in here if o.result in WRITTEN}),
         unreachable=unknown if server.grasp else int(server.fault is not None),
         failed=sum(o.result in _FAILED or o.result is Result.UNREACHABLE for o in here),
         held=sum(verdicts[v] for v in held) + sum(o.result is Result.HELD for o in here),

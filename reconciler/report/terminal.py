@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -29,7 +29,7 @@ def show_plan(
     _block(console, "Could not be learnt", plan.unknown, details=True)
     show_findings(console, findings, plan.digest)
     for note in plan.notes:
-        console.print(Text(f"note: {note}", style="dim"))
+        _wrap(console, note, "note: ", style="dim")
     console.print()
     if not plan.sections:
         console.print(Text("Nothing to do where the world is known.", style="green"))
@@ -43,7 +43,7 @@ def show_findings(console: Console, findings: Sequence[Finding], digest: str) ->
         where = safe(finding.repository)
         verdict = "accepted" if finding.accepted else "REFUSED"
         text = f"\nguard {finding.guard} {verdict}: {where}: {finding.detail}"
-        console.print(Text(text, style="bold red"))
+        _wrap(console, text, "", style="bold red")
         if not finding.accepted:
             console.print(Text(f"  after reading the plan: --accept {finding.guard}@{digest[:16]}"))
 
@@ -52,23 +52,21 @@ def show_outcomes(console: Console, outcomes: Iterable[Outcome], *, verbose: boo
     """What did not simply succeed; everything with `verbose`."""
     for outcome in outcomes:
         if verbose or outcome.result in _LOUD:
-            line = Text(f"{outcome.result:>13}  {safe(outcome.key, 160)}")
-            console.print(line)
+            _wrap(console, safe(outcome.key, 160), f"{outcome.result:>13}  ")
             if outcome.detail:
-                detail = Text(safe(outcome.detail, 500), style="dim")
-                console.print(Padding(detail, (0, 0, 0, 15)))
+                _wrap(console, safe(outcome.detail, 500), " " * 15, style="dim")
 
 
 def show_recap(console: Console, report: Report) -> None:
     """One line a server, in Ansible's words."""
-    table = Table(box=None, pad_edge=False, title="Recap", title_justify="left", title_style="bold")
+    table = Table(box=None, pad_edge=False)
     table.add_column("server", overflow="fold", ratio=1)
     for name in ("ok", "changed", "drifted", "unreachable", "failed", "held"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in report.recap:
         counts = (row.ok, row.changed, row.drifted, row.unreachable, row.failed, row.held)
         table.add_row(Text(row.server), *(Text(str(count)) for count in counts), style=_tone(row))
-    console.print()
+    console.print(Text("\nRecap, cells of each server", style="bold"))
     console.print(table)
     for row in report.recap:
         if row.detail:
@@ -85,13 +83,23 @@ def _tone(row: Recap) -> str:
 def _block(console: Console, title: str, lines: Sequence[Line], *, details: bool) -> None:
     if not lines:
         return
-    console.print(Text(f"\n{title}", style="bold"))
+    _wrap(console, f"\n{title}", "", style="bold")
     for line in lines:
-        grid = Table.grid(padding=(0, 1))
-        grid.add_column(width=3, justify="right", no_wrap=True)
-        grid.add_column(overflow="fold")
-        style = _STYLES.get(line.symbol, "")
-        grid.add_row(Text(line.symbol, style=style), Text(line.text, style=style))
+        _wrap(console, line.text, f"  {line.symbol} ", style=_STYLES.get(line.symbol, ""))
         for detail in line.details if details else ():
-            grid.add_row("", Text(detail, style="dim"))
-        console.print(grid)
+            _wrap(console, detail, "      ", style="dim")
+
+
+def _wrap(console: Console, text: str, indent: str, *, style: str = "") -> None:
+    """Fold at the console's width, with a hanging indent and no trailing spaces."""
+    again = " " * len(indent)
+    for part in text.split("\n"):
+        folded = textwrap.wrap(
+            part,
+            width=max(20, console.width),
+            initial_indent=indent,
+            subsequent_indent=again,
+            break_on_hyphens=False,
+        )
+        for line in folded or [""]:
+            console.print(Text(line, style=style), soft_wrap=True)

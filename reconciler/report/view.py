@@ -67,18 +67,21 @@ def view(plan: Plan, digest: str) -> PlanView:
     """Group a plan for reading."""
     names = {r.coordinate: safe(r.name) for r in plan.repositories}
     places: Counter[Coordinate] = Counter(cell.coordinate for cell in plan.cells)
-    sections = []
-    for coordinate, name in names.items():
-        actions = [a for a in plan.actions if a.coordinate == coordinate]
-        if actions:
-            sections.append(Section(name, tuple(_lines(actions, places[coordinate]))))
+    by_repository: defaultdict[Coordinate, list[Action]] = defaultdict(list)
+    for action in plan.actions:
+        by_repository[action.coordinate].append(action)
+    sections = [
+        Section(name, tuple(_lines(by_repository[coordinate], places[coordinate])))
+        for coordinate, name in names.items()
+        if by_repository[coordinate]
+    ]
     servers = sum(server.grasp for server in plan.servers)
     headline = f"{len(names)} repositories on {servers} servers, {len(plan.cells)} cells"
     return PlanView(
         digest,
         headline,
         tuple(_destructive(plan, names)),
-        tuple(sections),
+        tuple(_merged(sections)),
         tuple(_holds(plan.holds, names)),
         tuple(Line("?", f"{s.name}: {safe(s.fault)}") for s in plan.servers if s.fault),
         tuple(
@@ -95,12 +98,12 @@ def totals(plan: Plan) -> str:
     events = sum(isinstance(a, Publish) for a in plan.actions)
     pushes = [a for a in plan.actions if isinstance(a, Push)]
     refs = sum(len(p.updates) for p in pushes)
-    deletes = sum(u.deletes for p in pushes for u in p.updates)
+    deletes = sum(u.deletes for a in plan.actions for u in _refs(a))
     verdicts = Counter(cell.verdict for cell in plan.cells)
     cells = ", ".join(f"{verdicts[v]} {v}" for v in Verdict if verdicts[v])
     return (
-        f"{signs} to sign, {events} events to send, {len(pushes)} pushes of {refs} refs "
-        f"({deletes} deleted)\ncells: {cells or 'none'}"
+        f"{signs} to sign, {events} events to send, {len(pushes)} pushes of {refs} refs, "
+        f"{deletes} refs deleted\ncells: {cells or 'none'}"
     )
 
 
@@ -114,17 +117,48 @@ def describe(update: RefUpdate) -> str:
     return f"~ {name}  {update.old[:10]} → {update.new[:10]}"
 
 
+def _merged(sections: Iterable[Section]) -> Iterable[Section]:
+    """Repositories that need the very same lines stand under one title."""
+    groups: defaultdict[tuple[tuple[str, str], ...], list[Section]] = defaultdict(list)
+    for section in sections:
+        groups[tuple((line.symbol, line.text) for line in section.lines)].append(section)
+    for same in groups.values():
+        if len(same) == 1:
+            yield same[0]
+            continue
+        title = ", ".join(section.title for section in same) + f"  ({len(same)} alike, each:)"
+        yield Section(title, tuple(_joined(same)))
+
+
+def _joined(same: Sequence[Section]) -> Iterable[Line]:
+    for number, line in enumerate(same[0].lines):
+        details = tuple(
+            f"{section.title}: {detail}"
+            for section in same
+            for detail in section.lines[number].details
+        )
+        yield Line(line.symbol, line.text, details)
+
+
 def _destructive(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
-    groups: defaultdict[tuple[Coordinate, str, str], list[str]] = defaultdict(list)
+    groups: defaultdict[tuple[Coordinate, str, str, bool], list[str]] = defaultdict(list)
     for action in plan.actions:
-        if isinstance(action, Push):
-            for update in action.updates:
-                if update.deletes:
-                    key = (action.coordinate, update.name, update.old)
-                    groups[key].append(urls.host(action.server))
-    for (coordinate, name, old), servers in groups.items():
-        text = f"{names[coordinate]}: delete {safe(name)} (was {old[:10]}) {_on(servers)}"
+        for update in _refs(action):
+            if update.deletes and not isinstance(action, Sign):
+                alone = isinstance(action, Publish)
+                key = (action.coordinate, update.name, update.old, alone)
+                groups[key].append(urls.host(action.server))
+    for (coordinate, name, old, alone), servers in groups.items():
+        how = ", which deletes it by itself" if alone else ""
+        text = f"{names[coordinate]}: delete {safe(name)} (was {old[:10]}) {_on(servers)}{how}"
         yield Line("-", text)
+
+
+def _refs(action: Action) -> tuple[RefUpdate, ...]:
+    """Refs that change when this action is done, by us or by the server itself."""
+    if isinstance(action, Push):
+        return action.updates
+    return action.aligns if isinstance(action, Publish) else ()
 
 
 def _lines(actions: Sequence[Action], places: int) -> Iterable[Line]:
@@ -168,12 +202,11 @@ def _pushes(actions: Sequence[Action], places: int) -> Iterable[Line]:
         if isinstance(action, Push):
             groups[action.updates, action.wave].append(urls.host(action.server))
     for (updates, wave), hosts in groups.items():
-        what = "pull ref" if wave == Wave.PULLS else "ref"
-        same = f", the same on {len(hosts)} of {places} servers" if len(hosts) > 1 else ""
-        where = f": {', '.join(hosts)}" if same else f" {_on(hosts)}"
+        what = _plural(len(updates), "pull ref" if wave == Wave.PULLS else "ref")
+        same = f", the same on {len(hosts)} of {places} servers:" if len(hosts) > 1 else ""
+        where = _on(hosts).removeprefix("on ") if same else _on(hosts)
         symbol = "+" if all(u.creates for u in updates) else "~"
-        text = f"push {_plural(len(updates), what)}{same}{where}"
-        yield Line(symbol, text, tuple(map(describe, updates)))
+        yield Line(symbol, f"push {what}{same} {where}", tuple(map(describe, updates)))
 
 
 def _holds(holds: Iterable[Hold], names: dict[Coordinate, str]) -> Iterable[Line]:

@@ -3,7 +3,8 @@
     /                       relay (upgrade), NIP-11 (Accept), or a line of text
     /<npub>/<id>.git/…      git smart HTTP
     /_sandbox/counters      GET: what was asked of this server
-    /_sandbox/faults/<name> POST: show a fault; DELETE /_sandbox/faults: be healthy again
+    /_sandbox/faults/<name> POST: show a fault
+    /_sandbox/faults        GET: the fault's name; DELETE: be healthy again
 
 CORS is open on every answer (GRASP-01), except that control refuses requests of web pages.
 """
@@ -97,6 +98,8 @@ def _control(runtime: Runtime, request: web.Request, what: str) -> web.Response:
             except OurFault as fault:
                 return web.Response(status=404, text=str(fault))
             return web.Response(status=204)
+        case "GET", ["faults"]:
+            return web.json_response(service.faults.active.name)
         case "DELETE", ["faults"]:
             service.faults.clear()
             return web.Response(status=204)

@@ -8,12 +8,16 @@ Runs in a worker thread under the identifier's lock, and is idempotent: what is 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
+
 from reconciler.git.refname import NOSTR, is_branch_or_tag
 from reconciler.nostr import nip34
 from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.nip34 import Coordinate, State
 from reconciler.sandbox.authorise import newest
 from reconciler.sandbox.maintainers import Announced
+from reconciler.sandbox.repos import GitFailed
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.store import Added
 
@@ -34,13 +38,15 @@ def deliver(service: Service, pushed: Coordinate) -> None:
 def apply_state(service: Service, state: State) -> Added | None:
     """Apply and serve a state if one single repository here holds all its objects.
 
-    Returns None when none does, so that the state has to wait. An empty state is always applied.
+    Returns None when none does, so that the state has to wait; also when its author has lost
+    authority since it began to wait. An empty state is always applied.
     """
     found = service.announced(state.identifier)
+    owners = found.owners_for(state.event.pubkey)
     source = _source(service, found, state)
-    if source is None:
+    if source is None or not owners:
         return None
-    for owner in found.owners_for(state.event.pubkey):
+    for owner in owners:
         coordinate = Coordinate(owner, state.identifier)
         if service.repos.exists(coordinate):
             _apply_to(service, found, coordinate, state, source)
@@ -59,7 +65,7 @@ def apply_pull(service: Service, event: Event, commit: str, identifier: str) -> 
     holders = [c for c in targets if not service.repos.missing(c, [commit])]
     for target in targets:
         if holders and target not in holders:
-            service.repos.copy(holders[0], target, [commit])
+            _copy(service, holders[0], target, [commit])
         present = service.repos.refs(target).get(name)
         wanted = commit if holders else None
         if present != wanted:
@@ -98,11 +104,17 @@ def _apply_to(
 ) -> None:
     missing = service.repos.missing(coordinate, {oid for _, oid in state.refs})
     if missing:
-        service.repos.copy(source, coordinate, missing)
+        _copy(service, source, coordinate, missing)
     if _counts(service, found, coordinate, state):
         align(service, coordinate, state)
     if missing or (service.dialect.present_data_promotes and state.refs):
         release_announcement(service, coordinate)
+
+
+def _copy(service: Service, source: Coordinate, target: Coordinate, oids: Iterable[str]) -> None:
+    """Copy objects; when git cannot (a history with holes), alignment leaves their refs out."""
+    with contextlib.suppress(GitFailed):
+        service.repos.copy(source, target, oids)
 
 
 def _counts(service: Service, found: Announced, coordinate: Coordinate, state: State) -> bool:

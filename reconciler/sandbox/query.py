@@ -9,7 +9,10 @@ from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
 
 _LISTED = " IN (SELECT value FROM json_each(?))"
-_TAGGED = "number IN (SELECT event FROM tags WHERE name = ? AND value" + _LISTED + ")"
+_TAGGED = (
+    "number IN (SELECT event FROM tags WHERE name = ?"
+    " AND value IN (SELECT value FROM json_each(?)))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def select(columns: str, one: Filter, *, now: float, limit: int | None = None) -
     # A plus sign keeps the planner from walking the time index when a narrow index is at hand.
     narrow = "+" if one.ids or one.tags else ""
     order = f"ORDER BY {narrow}created_at DESC, id"
-    sql = f"SELECT {columns} FROM events WHERE {' AND '.join(terms)} {order}"  # noqa: S608
+    sql = f"SELECT {columns} FROM events WHERE {' AND '.join(terms)} {order}"  # noqa: S608 - constants
     if limit is not None:
         sql += " LIMIT ?"
         values.append(limit)

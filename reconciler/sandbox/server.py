@@ -187,6 +187,10 @@ def start(spec: ServerSpec, *, clock: Callable[[], float] = time.time) -> Runnin
     except OSError as error:
         listener.close()
         raise NetworkFault(f"{spec.name}: port {spec.port}: {error}") from None
-    server = RunningServer(spec, listener, clock)
-    server.begin()
+    try:
+        server = RunningServer(spec, listener, clock)
+        server.begin()
+    except BaseException:
+        listener.close()
+        raise
     return server

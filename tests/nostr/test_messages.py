@@ -120,21 +120,55 @@ def test_from_a_client(text: str) -> None:
     assert messages.parse_client(text) == messages.parse_client(text.encode()) == FROM_CLIENT[text]
 
 
-@pytest.mark.parametrize("text", [
-    "", "{}", "null", '"EVENT"', '["EVENT"]', '["EVENT",1,{}]', '["EVENT","s"]', '["EVENT","s",1,2]',
-    '["OK"]', '["OK","x"]', '["OK","x",1]', '["OK","x","true"]', '["OK",1,true]', '["EOSE"]', '["EOSE",1]',
-    '["CLOSED"]', '["AUTH"]', '["AUTH",{}]',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "null",
+        '"EVENT"',
+        '["EVENT"]',
+        '["EVENT",1,{}]',
+        '["EVENT","s"]',
+        '["EVENT","s",1,2]',
+        '["OK"]',
+        '["OK","x"]',
+        '["OK","x",1]',
+        '["OK","x","true"]',
+        '["OK",1,true]',
+        '["EOSE"]',
+        '["EOSE",1]',
+        '["CLOSED"]',
+        '["AUTH"]',
+        '["AUTH",{}]',
+    ],
+)
 def test_wrong_shapes_from_a_relay(text: str) -> None:
     with pytest.raises(PeerFault):
         messages.parse_relay(text)
 
 
-@pytest.mark.parametrize("text", [
-    "", "{}", "[]", '["NEW"]', '["EVENT"]', '["EVENT",1,2]', '["REQ"]', '["REQ","s"]', '["REQ","",{}]',
-    '["REQ",1,{}]', '["REQ","s",[]]', '["REQ","s",{"ids":[]}]', '["COUNT","s"]', '["CLOSE"]',
-    '["CLOSE",1]', '["REQ","' + "s" * 65 + '",{}]',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        '["NEW"]',
+        '["EVENT"]',
+        '["EVENT",1,2]',
+        '["REQ"]',
+        '["REQ","s"]',
+        '["REQ","",{}]',
+        '["REQ",1,{}]',
+        '["REQ","s",[]]',
+        '["REQ","s",{"ids":[]}]',
+        '["COUNT","s"]',
+        '["CLOSE"]',
+        '["CLOSE",1]',
+        '["REQ","' + "s" * 65 + '",{}]',
+    ],
+)
 def test_wrong_shapes_from_a_client(text: str) -> None:
     with pytest.raises(PeerFault):
         messages.parse_client(text)

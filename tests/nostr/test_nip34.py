@@ -151,15 +151,22 @@ def state(*tags: Tag) -> nip34.State:
 
 def test_a_state() -> None:
     read = state(
-        ("refs/tags/v1", OID2), ("refs/heads/main", OID), ("refs/tags/v1^{}", OID), ("HEAD", "ref: refs/heads/main"),
-        ("refs/nostr/x", OID), ("refs/heads/a..b", OID), ("refs/pull/1", "x"), ("refs/heads/lone",), (),
-    )  # fmt: skip
+        ("refs/tags/v1", OID2),
+        ("refs/heads/main", OID),
+        ("refs/tags/v1^{}", OID),
+        ("HEAD", "ref: refs/heads/main"),
+        ("refs/nostr/x", OID),
+        ("refs/heads/a..b", OID),
+        ("refs/pull/1", "x"),
+        ("refs/heads/lone",),
+        (),
+    )
     assert read.refs == (("refs/heads/main", OID), ("refs/tags/v1", OID2))
     assert read.head == "refs/heads/main"
 
 
 def test_an_empty_state_says_that_there_are_no_refs() -> None:
-    assert state() == nip34.State(state().event, "widget", (), None) or state().refs == ()
+    assert (state().identifier, state().refs, state().head) == ("widget", (), None)
 
 
 @pytest.mark.parametrize(
@@ -188,10 +195,7 @@ def test_one_ref_twice() -> None:
     ],
 )
 def test_heads_that_name_no_branch(head: str) -> None:
-    assert state(("HEAD", head)).head in (
-        None,
-        "refs/heads/main" if head == "refs/heads/main" else None,
-    )
+    assert state(("HEAD", head)).head is None
 
 
 def test_the_tip_of_a_pull_request() -> None:
@@ -206,9 +210,16 @@ def test_the_tip_of_a_pull_request() -> None:
 
 def test_unknown_tags_and_content_are_kept_byte_for_byte() -> None:
     old = announce(
-        ("name", " é\n"), clone(ONE), ("x",), ("clone", "git@h:a"), (), relays(ONE), ("r", OID, "euc"), ("relays", "wss://r"),
+        ("name", " é\n"),
+        clone(ONE),
+        ("x",),
+        ("clone", "git@h:a"),
+        (),
+        relays(ONE),
+        ("r", OID, "euc"),
+        ("relays", "wss://r"),
         content="  text\n",
-    )  # fmt: skip
+    )
     new = nip34.with_servers(old, (ONE, TWO), at=2000)
     assert new.tags == (
         ("d", "widget"), ("name", " é\n"), (*clone(ONE), "git@h:a", clone(TWO)[1]), ("x",), (),

@@ -198,6 +198,14 @@ class Work:
         parents = ["-p", parent] if parent else []
         return self.git("commit-tree", tree.stdout.decode().strip(), *parents, "-m", text)
 
+    def pack(self, commit: str) -> bytes:
+        """A pack with everything that the commit reaches."""
+        argv = ["git", "pack-objects", "--quiet", "--revs", "--stdout"]
+        done = subprocess.run(
+            argv, cwd=self.path, input=commit.encode(), capture_output=True, check=True
+        )
+        return done.stdout
+
     def git(self, *args: str, check: bool = True, protocol: int = 2) -> str:
         return git(*args, cwd=self.path, check=check, protocol=protocol)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.nostr import kinds, urls
-from reconciler.sandbox.server import RunningServer
+from reconciler.nostr import kinds
 
 from .conftest import Starter
-from .kit import ALICE, PARKED, Work, git, head, hosted, publish, remote_refs, served
+from .kit import ALICE, PARKED, Work, head, publish, remote_refs, served
 
 
 @pytest.mark.parametrize("dialect", ["spec", "ngit-grasp"])

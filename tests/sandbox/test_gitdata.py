@@ -159,6 +159,19 @@ def test_any_push_releases_what_its_objects_complete(server: RunningServer, work
     assert DEV not in refs
 
 
+def test_state_whose_author_lost_authority_is_not_released(
+    server: RunningServer, work: Work
+) -> None:
+    first = hosted(server, work, ALICE, "widget", BOB)
+    second = work.commit("second", first)
+    state = BOB.state("widget", {MAIN: second}, at=NOW + 1)
+    publish(server, state, ALICE.announce(server, "widget", at=NOW + 1))
+    assert not work.push(server, ALICE, "widget", f"{second}:{MAIN}")
+    assert work.push(server, ALICE, "widget", f"{second}:refs/nostr/{'a' * 64}")
+    assert remote_refs(server, ALICE, "widget")[MAIN] == first
+    assert state.id not in served(server)
+
+
 def test_spec_realigns_after_a_push(starter: Starter, work: Work) -> None:
     server = starter(dialect="spec")
     commit = hosted(server, work, ALICE, "widget")

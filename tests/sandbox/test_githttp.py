@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import nip19, urls
 from reconciler.sandbox.server import RunningServer
 
-from .kit import ALICE, NOW, ZERO, Work, git, hosted, publish, remote_refs
+from .kit import ALICE, NOW, ZERO, Work, git, hosted, publish, remote_refs, served
 
 MAIN = "refs/heads/main"
 
@@ -120,6 +122,32 @@ def test_damaged_packs_are_refused(server: RunningServer, work: Work) -> None:
     requests.post(url, data=head + b"PACK\0\0\0\2garbage", timeout=5)
     assert remote_refs(server, ALICE, "widget") == {}
     assert publish(server, ALICE.state("widget", {MAIN: "1" * 40}))[0][1].startswith("duplicate")
+
+
+def test_a_slow_upload_stalls_nobody(server: RunningServer, work: Work, url: str) -> None:
+    port = int(server.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as slow:
+        path = url.removeprefix(server.url)
+        slow.sendall(
+            f"POST {path}/git-receive-pack HTTP/1.1\r\nHost: x\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n4\r\n0096\r\n".encode()
+        )
+        commit = work.commit("second")
+        publish(server, ALICE.state("wid get+☃", {MAIN: commit}, at=NOW + 1))
+        assert work.push(server, ALICE, "wid get+☃", f"+{commit}:{MAIN}")
+
+
+def test_many_pushes_at_once(server: RunningServer, work: Work) -> None:
+    """Several repositories, pushed in parallel, all come out right."""
+    commits = {f"repo {i}": work.commit(f"parallel {i}") for i in range(6)}
+    for name, commit in commits.items():
+        publish(server, ALICE.announce(server, name), ALICE.state(name, {MAIN: commit}))
+    with ThreadPoolExecutor(6) as pool:
+        done = pool.map(
+            lambda pair: work.push(server, ALICE, pair[0], f"{pair[1]}:{MAIN}"), commits.items()
+        )
+        assert all(done)
+    assert len(served(server, kinds=[30_617])) == len(commits)
 
 
 def test_what_is_not_there(server: RunningServer, url: str) -> None:

@@ -7,13 +7,15 @@ import time
 import pytest
 import requests
 
+from reconciler.git import receive_pack
+from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import nip34, urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.purgatory import Purgatory
 from reconciler.sandbox.server import RunningServer
 
 from .conftest import Starter
-from .kit import ALICE, BOB, NOW, PARKED, Clock, Work, hosted, publish, remote_refs, served
+from .kit import ALICE, BOB, NOW, PARKED, ZERO, Clock, Work, hosted, publish, remote_refs, served
 
 MAIN = "refs/heads/main"
 HALF_HOUR = 1800
@@ -67,6 +69,34 @@ def test_announcement_goes_soft_and_a_state_revives_it(
     assert status(server) == 200
     assert work.push(server, ALICE, "widget", f"{commit}:{MAIN}")
     assert len(served(server)) == 2
+
+
+def test_a_push_revives_a_soft_announcement(
+    server: RunningServer, work: Work, clock: Clock
+) -> None:
+    publish(server, ALICE.announce(server, "widget"))
+    commit = work.commit("x")
+    clock.advance(HALF_HOUR + 1)
+    assert status(server) == 404
+    update = RefUpdate(f"refs/nostr/{'a' * 64}", ZERO, commit)
+    body = receive_pack.request_head((update,), frozenset({"report-status"})) + work.pack(commit)
+    url = urls.clone(server.url, ALICE.pubkey, "widget") + "/git-receive-pack"
+    answer = requests.post(url, data=body, timeout=5)
+    assert receive_pack.parse_report(answer.content).accepted == {update.name}
+    assert status(server) == 200
+    assert len(served(server)) == 1
+
+
+def test_placeholder_survives_a_restart(starter: Starter, work: Work, clock: Clock) -> None:
+    server = starter(dialect="spec")
+    tip = work.commit("pr", hosted(server, work, ALICE, "widget"))
+    name = f"refs/nostr/{'c' * 64}"
+    assert work.push(server, ALICE, "widget", f"{tip}:{name}")
+    server.stop()
+    again = starter(dialect="spec", port=int(server.url.rpartition(":")[2]))
+    assert name in remote_refs(again, ALICE, "widget")
+    clock.advance(HALF_HOUR + 1)
+    assert name not in remote_refs(again, ALICE, "widget")
 
 
 def test_announcement_is_gone_after_a_day(server: RunningServer, work: Work, clock: Clock) -> None:

@@ -130,6 +130,11 @@ def _populate(scene: Scene, owner: Person, identifier: str, seed: int) -> None:
         history.extend(path, seed + 700, branch="release")
         newer = history.refs(path)
         _host(scene, owner, identifier, announcement, newer, at=now - 2 * _DAY, on=("alpha",))
+    if seed % 4 == 3:  # a deletion alone: servers align by themselves
+        history.delete(path, "refs/heads/feature/search")
+        fewer = history.refs(path)
+        _host(scene, owner, identifier, announcement, fewer, at=now - 2 * _DAY, on=())
+        client.send(scene.url("alpha"), [scene.states[coordinate]])
     _talk(scene, coordinate, path, seed, now)
 
 

@@ -1,0 +1,104 @@
+"""How the words of the command line become values, and a wrong word exit code 64."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.guard import GUARDS
+from reconciler.report.exits import Exit
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RECONCILE"}
+PATH = click.Path(path_type=Path)
+
+_ELSEWHERE = {"sandbox": "reconciler.cli.sandbox"}
+"""Commands that are loaded when they are called: a plan needs no web server in memory."""
+
+
+class Group(click.Group):
+    """Usage errors leave with 64 (sysexits), because 2 means "changes are pending"."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse and run; click's own exit codes are translated."""
+        kwargs["standalone_mode"] = False
+        try:
+            return super().main(*args, **kwargs)
+        except click.exceptions.Abort:
+            sys.exit(Exit.INTERRUPTED)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(Exit.USAGE)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Commands of this file and those that are loaded later."""
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load what is elsewhere."""
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = importlib.import_module(_ELSEWHERE[cmd_name]).command
+        return command
+
+
+class Shard(click.ParamType[tuple[int, int]]):
+    """`i/n`, counted from 1."""
+
+    name = "i/n"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        """Text to (number, count)."""
+        if isinstance(value, tuple):
+            return value
+        number, _, count = str(value).partition("/")
+        if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count) <= 1000):
+            self.fail(f"{value!r} is not i/n with 1 <= i <= n <= 1000", param, ctx)
+        return int(number), int(count)
+
+
+class Accept(click.ParamType[tuple[str, str]]):
+    """`GUARD@DIGEST`: lifts one guard for one plan."""
+
+    name = "GUARD@DIGEST"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
+        """Text to (guard, beginning of a digest)."""
+        if isinstance(value, tuple):
+            return value
+        guard, _, theirs = str(value).partition("@")
+        if guard not in GUARDS:
+            self.fail(f"{guard!r} is no guard; there are {', '.join(GUARDS)}", param, ctx)
+        if len(theirs) < 12 or theirs.strip("0123456789abcdef"):
+            self.fail("after @ stands the plan's digest, 12 digits of it at least", param, ctx)
+        return guard, theirs
+
+
+class SavedPlan(click.ParamType[Path]):
+    """A saved plan; `Path()` when --apply stands alone (or RECONCILE_APPLY is 1 or true)."""
+
+    name = "PLAN.json"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path:
+        """Text to a path."""
+        del param, ctx
+        return Path() if str(value).lower() in ("1", "true", "yes") else Path(value)
+
+
+class Codes(click.ParamType[tuple[int, ...]]):
+    """`CODE,…`: exit codes of a run, 1 and usage errors left out."""
+
+    name = "CODE,…"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """Text to codes."""
+        if isinstance(value, tuple):
+            return value
+        allowed = {Exit.PARTIAL, Exit.GUARD, Exit.STALE_PLAN, Exit.UNKNOWN, Exit.BUSY}
+        words = str(value).split(",")
+        if not all(word.isdigit() and int(word) in allowed for word in words):
+            self.fail(f"only {', '.join(str(int(c)) for c in sorted(allowed))} can be", param, ctx)
+        return tuple(map(int, words))

@@ -1,0 +1,95 @@
+"""The command line itself: what there is to ask for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.arguments import PATH, SETTINGS, Accept, Codes, Group, SavedPlan, Shard
+from reconciler.cli.guarded import guarded
+from reconciler.cli.job import check, reconcile
+from reconciler.cli.session import Session, resolve
+from reconciler.report.exits import Exit
+
+_FORMATS = click.Choice(["text", "json", "markdown"])
+
+
+@click.group(cls=Group, invoke_without_command=True, context_settings=SETTINGS)
+@click.option(
+    "-f",
+    "--file",
+    type=PATH,
+    default="desired-state.yaml",
+    show_default=True,
+    help="Desired state.",
+)
+@click.option(
+    "--plan", "plan", is_flag=True, help="Show what would be done (also without this flag)."
+)
+@click.option(
+    "--apply",
+    type=SavedPlan(),
+    is_flag=False,
+    flag_value=Path(),
+    default=None,
+    metavar="[PLAN.json]",
+    help="Do it; with a saved plan, exactly that or nothing.",
+)
+@click.option("--out", type=PATH, help="With --plan: save the plan here.")
+@click.option("--keys", type=PATH, help="File with the keys that the desired state names.")
+@click.option("--accept", type=Accept(), multiple=True, help="Lift one guard for this very plan.")
+@click.option("--limit", multiple=True, metavar="GLOB", help="Only repositories that match.")
+@click.option("--shard", type=Shard(), default="1/1", help="Only this share of the repositories.")
+@click.option(
+    "--forks",
+    type=click.IntRange(1, 64),
+    default=16,
+    show_default=True,
+    help="Servers that are worked on at the same time.",
+)
+@click.option(
+    "--format",
+    "format_",
+    envvar="RECONCILE_FORMAT",
+    type=_FORMATS,
+    default="text",
+    show_default=True,
+    help="What stdout gets.",
+)
+@click.option("--report-dir", type=PATH, default="reports", show_default=True)
+@click.option("--state-dir", type=PATH, help="Archive and lock.")
+@click.option("--detailed-exitcode", is_flag=True, help="Leave with 2 when changes are pending.")
+@click.option("--exit-zero-on", type=Codes(), default=(), help="Leave with 0 instead of these.")
+@click.option("-v", "--verbose", "--diff", "verbose", is_flag=True, help="Every ref and event.")
+@click.version_option(__version__, prog_name="reconcile")
+@click.pass_context
+def main(context: click.Context, /, **given: Any) -> None:
+    """Make GRASP servers hold what desired-state.yaml says.
+
+    Without --apply nothing is ever written to a server.
+    """
+    if given["plan"] and given["apply"] is not None:
+        raise click.UsageError("--plan and --apply exclude each other")
+    if given["out"] and given["apply"] is not None:
+        raise click.UsageError("--out saves a plan, so it goes with --plan")
+    context.obj = session = resolve(given)
+    if context.invoked_subcommand is None:
+        sys.exit(_leave(session, guarded(session, lambda: reconcile(session))))
+
+
+@main.command()
+@click.option("-f", "--file", type=PATH, default=None, help="The desired state.")
+@click.pass_obj
+def validate(session: Session, file: Path | None) -> None:
+    """Read the desired state and report every mistake in it."""
+    sys.exit(guarded(session, lambda: check(session, file or session.file)))
+
+
+def _leave(session: Session, code: int) -> int:
+    if code == Exit.CHANGES and not session.detailed_exitcode:
+        return Exit.DONE
+    return Exit.DONE if code in session.exit_zero_on else code

@@ -1,0 +1,123 @@
+"""`reconcile sandbox up|demo`: the embedded fleet, for people to look at."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reconciler.cli.arguments import PATH
+from reconciler.cli.session import Session
+from reconciler.report.exits import Exit
+from reconciler.sandbox.scene.scene import DIALECTS, Scene, raise_curtain
+
+_STORY = {
+    "alpha": "has everything",
+    "beta": "is stale",
+    "gamma": "has diverged",
+    "delta": "is empty; alice does not list it yet, carol never did",
+    "epsilon": "is down",
+    "index": "a plain relay",
+}
+
+
+@click.group(name="sandbox")
+def command() -> None:
+    """Embedded GRASP servers on loopback, with repositories in a known disorder."""
+
+
+@command.command()
+@click.option("--dir", "folder", type=PATH, help="Keep the fleet's files here; default: temporary.")
+@click.pass_obj
+def up(session: Session, folder: Path | None) -> None:
+    """Start the fleet and keep it running until Ctrl-C."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with _scene(folder) as scene:
+        _legend(session.stdout, scene)
+        some = next(iter(scene.sources))
+        clone = f"{scene.url('alpha')}/{scene.people['alice'].npub}/widget.git"
+        for line in (
+            "",
+            "Try, from another terminal:",
+            f"  git clone {clone}",
+            f"  reconcile --plan -f {scene.desired}",
+            f"  reconcile --apply -f {scene.desired} --keys {scene.keys}",
+            f"  a nostr client at {scene.servers['alpha'].relay_url} (author {some.owner[:16]}…)",
+            "",
+            "Ctrl-C ends the fleet.",
+        ):
+            session.stdout.print(line, markup=False, soft_wrap=True)
+        stop.wait()
+
+
+@command.command()
+@click.pass_obj
+def demo(session: Session) -> None:
+    """Plan, apply and plan again on a fresh fleet."""
+    out = session.stdout
+    with _scene(None) as scene:
+        _legend(out, scene)
+        base = ["-f", scene.desired, "--state-dir", scene.folder / "state"]
+        base += ["--report-dir", session.report_dir]
+        first = _call(out, "What would be done?", ["--plan", *base])
+        done = _call(out, "Do it.", ["--apply", *base, "--keys", scene.keys], hide_plan=True)
+        last = _call(out, "Is anything left?", ["--plan", "--detailed-exitcode", *base])
+    expected = (Exit.UNKNOWN, Exit.PARTIAL, Exit.UNKNOWN)
+    out.print(f"\nThe whole story as JSON: {session.report_dir / 'latest.json'}", soft_wrap=True)
+    if (first, done, last) != expected:
+        out.print(f"exit codes {first}, {done}, {last}; expected 6, 3, 6", style="bold red")
+        sys.exit(Exit.OUR_FAULT)
+    out.print(
+        "Exit codes were 6, 3 and 6: epsilon could not be observed, and carol's announcements, "
+        "which nobody here may sign, do not list delta.",
+        style="dim",
+    )
+
+
+@contextmanager
+def _scene(folder: Path | None) -> Iterator[Scene]:
+    project = Path(__file__).resolve().parents[2]
+    with tempfile.TemporaryDirectory(prefix="grasp-sandbox-") as temporary:
+        where = folder.absolute() if folder else Path(temporary)
+        where.mkdir(parents=True, exist_ok=True)
+        if any(where.iterdir()):
+            raise click.UsageError(f"{where} is not empty")
+        scene = raise_curtain(where, project=project)
+        try:
+            yield scene
+        finally:
+            scene.stop()
+
+
+def _legend(console: Console, scene: Scene) -> None:
+    table = Table(box=None, pad_edge=False, title="The fleet", title_justify="left")
+    for name in ("name", "url", "dialect", "condition"):
+        table.add_column(name)
+    rows = {name: (scene.url(name), dialect) for name, dialect in DIALECTS.items()}
+    rows |= {"epsilon": (scene.down, "-"), "index": (scene.index.relay_url, "relay")}
+    for name, (url, dialect) in rows.items():
+        table.add_row(name, url, dialect, _STORY[name])
+    console.print(table)
+
+
+def _call(console: Console, question: str, args: list[object], *, hide_plan: bool = False) -> int:
+    """Run the program as a person would, in a process of its own."""
+    console.print(Text(f"\n── {question}   $ reconcile {args[0]}\n", style="bold cyan"))
+    words = [sys.executable, "-m", "reconciler", *map(str, args)]
+    if not hide_plan:
+        return subprocess.run(words, check=False).returncode
+    done = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True)
+    console.print(Text("Recap" + done.stdout.rpartition("Recap")[2].rstrip()))
+    return done.returncode

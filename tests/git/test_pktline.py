@@ -1,0 +1,107 @@
+"""pkt-lines: whole, byte by byte, with more behind, cut off, and as nobody should write them."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.errors import PeerFault
+from reconciler.git import pktline
+from reconciler.git.pktline import FLUSH, Packet, Special
+from reconciler.limits import PKT_BYTES
+
+# gitprotocol-common, "pkt-line Format"
+EXAMPLES: dict[bytes, tuple[Packet, ...]] = {
+    b"0006a\n": (b"a\n",),
+    b"0005a": (b"a",),
+    b"000bfoobar\n": (b"foobar\n",),
+    b"0004": (b"",),
+    b"0000": (FLUSH,),
+    b"00010002": (Special.DELIM, Special.RESPONSE_END),
+    b"0005a00000006bc0000": (b"a", FLUSH, b"bc", FLUSH),
+    b"000Ahello\n": (b"hello\n",),
+    b"": (),
+}
+PACKETS = st.lists(st.binary(max_size=40) | st.sampled_from(list(Special)), max_size=8).map(tuple)
+
+
+@pytest.mark.parametrize("data", EXAMPLES)
+def test_examples(data: bytes) -> None:
+    assert pktline.parse_all(data) == EXAMPLES[data]
+
+
+@given(PACKETS, st.integers(1, 7))
+def test_round_trip_however_it_is_cut(packets: tuple[Packet, ...], size: int) -> None:
+    data = pktline.encode_all(packets)
+    assert pktline.parse_all(data) == packets
+    parser = pktline.Parser()
+    pieces = [data[i : i + size] for i in range(0, len(data), size)]
+    assert tuple(packet for piece in pieces for packet in parser.feed(piece)) == packets
+    assert parser.rest == b""
+
+
+@given(PACKETS, st.binary(max_size=30))
+def test_what_stands_behind_the_first_flush(packets: tuple[Packet, ...], tail: bytes) -> None:
+    before = tuple(p for p in packets if p is not FLUSH)
+    data = pktline.encode_all([*before, FLUSH])
+    assert pktline.split(data + tail) == ((*before, FLUSH), tail)
+
+
+@given(PACKETS, st.data())
+def test_truncated(packets: tuple[Packet, ...], data: st.DataObject) -> None:
+    whole = pktline.encode_all(packets)
+    ends = [len(pktline.encode_all(packets[:n])) for n in range(len(packets) + 1)]
+    cut = data.draw(st.integers(0, len(whole)))
+    if cut in ends:
+        assert pktline.parse_all(whole[:cut]) == packets[: ends.index(cut)]
+    else:
+        with pytest.raises(PeerFault, match="middle"):
+            pktline.parse_all(whole[:cut])
+
+
+BAD_LENGTHS = [
+    b"0003",
+    b"fff1",
+    b"ffff",
+    b"zzzz",
+    b"-001",
+    b"+010",
+    b" 010",
+    b"0x1f",
+    b"1_00",
+    b"\xc0\xb2  ",
+    b"ERR ",
+    b"<htm",
+    b"00\n0",
+]
+
+
+@pytest.mark.parametrize("head", BAD_LENGTHS)
+def test_impossible_lengths(head: bytes) -> None:
+    for parse in (pktline.parse_all, pktline.split):
+        with pytest.raises(PeerFault, match="impossible length"):
+            parse(head + b"x" * 70_000)
+
+
+def test_the_longest() -> None:
+    longest = b"x" * (PKT_BYTES - 4)
+    assert pktline.parse_all(pktline.encode(longest)) == (longest,)
+    assert pktline.encode(longest)[:4] == b"fff0"
+    with pytest.raises(ValueError, match="too long"):
+        pktline.encode(longest + b"x")
+
+
+def test_no_flush() -> None:
+    for data in (b"", b"00", b"0005a", b"0005", b"0001"):
+        with pytest.raises(PeerFault, match="no flush"):
+            pktline.split(data)
+
+
+@given(st.binary() | st.text(alphabet="0123456789abcdefx", max_size=40).map(str.encode))
+def test_arbitrary_bytes(data: bytes) -> None:
+    for parse in (pktline.parse_all, pktline.split):
+        with contextlib.suppress(PeerFault):
+            parse(data)
