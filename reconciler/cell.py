@@ -1,7 +1,8 @@
 """One cell: what one server needs for one repository. Pure.
 
 The order of the waves is the order that every family accepts: announcement, state, push, roots,
-pull refs, replies, deletions.
+pull refs, replies, deletions. A newly signed announcement goes first to the servers that it adds, and
+last to those that were listed before, which need not wait for a signature.
 """
 
 from __future__ import annotations
@@ -94,23 +95,32 @@ def _hosts(subject: Subject, view: ServerView, dialect: Dialect) -> bool:
 
 
 def _announce(subject: Subject, view: ServerView, known: Knowledge) -> tuple[Action, ...]:
-    event_id = subject.announcement_id()
-    if event_id in view.served:
-        return ()
-    before = _served_version(view, known, subject.announcement.event)
+    """The announcement that stands, and the one that this run signs, where they are missing."""
+    current, sign = subject.announcement.event, subject.sign
+    before = _served_version(view, known, current)
+    found = []
+    listed = view.url in subject.announcement.servers()
+    if current.id not in view.served and (sign is None or listed):
+        found.append(_announcing(subject, view, current.id, Wave.ANNOUNCE, before))
+    if sign:
+        wave = Wave.UPDATE if listed or not view.grasp else Wave.ANNOUNCE
+        found.append(_announcing(subject, view, sign.draft.id, wave, before, signed=True))
+    return tuple(found)
+
+
+def _announcing(
+    subject: Subject,
+    view: ServerView,
+    event_id: str,
+    wave: Wave,
+    before: str | None,
+    *,
+    signed: bool = False,
+) -> Publish:
+    kind = kinds.ANNOUNCEMENT
     why = Why.NEWER_ANNOUNCEMENT if before else Why.LISTS_SERVER
-    return (
-        Publish(
-            subject.coordinate,
-            view.url,
-            event_id,
-            kinds.ANNOUNCEMENT,
-            Wave.ANNOUNCE,
-            why,
-            before,
-            signed=subject.sign is not None,
-        ),
-    )
+    coordinate = subject.coordinate
+    return Publish(coordinate, view.url, event_id, kind, wave, why, before, signed=signed)
 
 
 def _left_to_server(state: State, refs: Listing | Absent, found: Shape) -> tuple[RefUpdate, ...]:

@@ -87,7 +87,7 @@ class _Rounds:
 
     def run(self) -> None:
         """All rounds, in order. Each is a barrier: the next one's subjects come from all answers"""
-        self.watcher.stage("observe", len(self.seats) * 2)
+        self.watcher.stage("observe", len(self.seats))
         authors = tuple(npub.pubkey for npub in self.desired.npubs)
         self._each(self._greet)
         self._ask([Filter(kinds=(kinds.ANNOUNCEMENT, kinds.DELETION), authors=authors)])
@@ -96,14 +96,14 @@ class _Rounds:
         self._ask(_authority_filters(coordinates, known))
         self._ask(_tag_filters("aAq", map(str, coordinates)))
         self._ask_replies(coordinates)
-        self._each(lambda seat: self._list_refs(seat, coordinates))
+        self._list_refs(coordinates)
 
     def _greet(self, seat: _Seat) -> None:
-        """NIP-11, then the relay's door. A relay without NIP-11 may still answer questions."""
+        """NIP-11. A server without that document may still answer all other questions."""
         try:
             seat.info = self.world.info(seat.url)
         except Failure as failure:
-            if failure.fault.kind is not FaultKind.PROTOCOL:
+            if failure.fault.kind not in (FaultKind.PROTOCOL, FaultKind.HTTP):
                 seat.fault = failure.fault
         self.watcher.step(seat.url)
 
@@ -135,22 +135,24 @@ class _Rounds:
             self._ask(_tag_filters("eEq", sorted(names)))
             asked |= names
 
-    def _list_refs(self, seat: _Seat, coordinates: Sequence[Coordinate]) -> None:
-        if seat.fault or not seat.grasp:
-            self.watcher.step(seat.url)
-            return
-        for coordinate in coordinates:
-            if self.watcher.stopped():
-                seat.cells[coordinate] = Fault(FaultKind.STOPPED, "the run was stopped")
-                continue
-            seat.cells[coordinate] = self._cell(seat.url, coordinate)
-        self.watcher.step(seat.url)
+    def _list_refs(self, coordinates: Sequence[Coordinate]) -> None:
+        """Server by server in turn, so that all of them answer side by side."""
+        seats = [seat for seat in self.seats if seat.grasp and not seat.fault]
+        cells = [(seat, coordinate) for coordinate in coordinates for seat in seats]
+        self.watcher.stage("refs", len(cells))
+        answers = self.pool.map(lambda pair: self._cell(pair[0].url, pair[1]), cells)
+        for (seat, coordinate), cell in zip(cells, answers, strict=True):
+            seat.cells[coordinate] = cell
 
     def _cell(self, url: str, coordinate: Coordinate) -> Listing | Absent | Fault:
+        if self.watcher.stopped():
+            return Fault(FaultKind.STOPPED, "the run was stopped")
         try:
             return self.world.refs(url, coordinate)
         except Failure as failure:
             return failure.fault
+        finally:
+            self.watcher.step(url)
 
     def _each(self, do: Callable[[_Seat], None]) -> None:
         list(self.pool.map(do, self.seats))

@@ -48,10 +48,6 @@ class Subject:
     signer: bool
     holds: tuple[Hold, ...]
 
-    def announcement_id(self) -> str:
-        """The id of the announcement that servers should serve after this run."""
-        return self.sign.draft.id if self.sign else self.announcement.event.id
-
 
 def study(
     desired: Desired, observed: Observed, known: Knowledge, coordinate: Coordinate, name: str

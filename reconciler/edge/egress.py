@@ -36,7 +36,8 @@ class Egress:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise Failure(Fault(FaultKind.RESOLVE, f"{host}: {error}")) from None
+            reason = getattr(error, "strerror", None) or "no such name"
+            raise Failure(Fault(FaultKind.RESOLVE, f"{host}: {reason.lower()}")) from None
         addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
             if not self.permits(address):

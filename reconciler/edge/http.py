@@ -1,8 +1,8 @@
 """HTTP by `requests`: no redirects, no proxies or netrc from the environment, bounded bodies.
 
 Connections are kept alive per host and are made by the egress policy, so that the address which was
-checked is the one that is dialled. A host that has failed twice in a row is not asked again in this
-run: a server that hangs costs its time-out twice, not once a repository.
+checked is the one that is dialled. A host that has fallen silent once, or failed otherwise twice in
+a row, is not asked again in this run: a hanging server costs one time-out, not one a repository.
 """
 
 from __future__ import annotations
@@ -110,16 +110,21 @@ class Http:
         """Count network failures of a host in a row, and refuse to go on after too many."""
         with self._lock:
             if self._strikes[host] >= _STRIKES:
-                raise Failure(Fault(FaultKind.SKIPPED, "it failed twice in a row in this run"))
+                raise Failure(Fault(FaultKind.SKIPPED, "it failed earlier in this run"))
         try:
             yield
         except Failure as failure:
             with self._lock:
-                network = failure.fault.kind not in (FaultKind.HTTP, FaultKind.RATE)
-                self._strikes[host] = self._strikes[host] + 1 if network else 0
+                self._strikes[host] = _strikes(failure.fault, self._strikes[host])
             raise
         with self._lock:
             self._strikes[host] = 0
+
+
+def _strikes(fault: Fault, before: int) -> int:
+    if fault.kind is FaultKind.TIMEOUT:
+        return _STRIKES
+    return 0 if fault.kind in (FaultKind.HTTP, FaultKind.RATE) else before + 1
 
 
 def _read(answer: requests.Response, limit: int) -> bytes:

@@ -27,6 +27,7 @@ class Wave(IntEnum):
     PULLS = 5
     REPLIES = 6
     DELETIONS = 7
+    UPDATE = 8
 
 
 class Why(StrEnum):

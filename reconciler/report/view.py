@@ -32,6 +32,9 @@ _NAMES = {
 } | dict.fromkeys(kinds.STATUSES, "status")
 
 
+_ADDRESSED = (kinds.ANNOUNCEMENT, kinds.STATE)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One change: `symbol` is + (new), ~ (changed), - (removed) or s (signed)."""
@@ -173,15 +176,18 @@ def _lines(actions: Sequence[Action], places: int) -> Iterable[Line]:
 
 def _events(actions: Sequence[Action]) -> Iterable[Line]:
     """Announcement and state by server; other events as counts by kind."""
-    groups: defaultdict[tuple[int, str, str], list[Publish]] = defaultdict(list)
+    groups: defaultdict[tuple[int, str, str, bool], list[Publish]] = defaultdict(list)
     for action in actions:
-        if isinstance(action, Publish) and action.wave <= Wave.STATE:
+        if isinstance(action, Publish) and action.kind in _ADDRESSED:
             symbol = "~" if action.before else "+"
-            groups[action.kind, symbol, action.event_id].append(action)
-    for (kind, symbol, event_id), same in groups.items():
-        text = f"{_NAMES[kind]} {_on([urls.host(a.server) for a in same])}"
+            groups[action.kind, symbol, action.event_id, action.signed].append(action)
+    for (kind, symbol, event_id, signed), same in groups.items():
+        what = f"new {_NAMES[kind]}" if signed else _NAMES[kind]
+        text = f"{what} {_on([urls.host(a.server) for a in same])}"
         yield Line(symbol, text, (f"event {event_id}",))
-    yield from _other_events([a for a in actions if isinstance(a, Publish) and a.wave > Wave.STATE])
+    yield from _other_events(
+        [a for a in actions if isinstance(a, Publish) and a.kind not in _ADDRESSED]
+    )
 
 
 def _other_events(actions: Sequence[Publish]) -> Iterable[Line]:

@@ -181,6 +181,19 @@ def test_spec_realigns_after_a_push(starter: Starter, work: Work) -> None:
     assert "refs/heads/stray" not in remote_refs(server, ALICE, "widget")
 
 
+def test_spec_realigns_to_the_newest_of_several_maintainers(starter: Starter, work: Work) -> None:
+    server = starter(dialect="spec")
+    commit = hosted(server, work, ALICE, "widget", BOB, CAROL)
+    for number, person in enumerate((CAROL, ALICE, BOB)):
+        refs = {MAIN: commit, f"refs/heads/by-{person.name}": commit}
+        publish(server, person.state("widget", refs, at=NOW + 1 + number))
+    path = server.repo_path(ALICE.pubkey, "widget")
+    git("update-ref", "-d", "refs/heads/by-bob", cwd=path)
+    assert work.push(server, ALICE, "widget", f"{commit}:refs/nostr/{'b' * 64}")
+    assert set(remote_refs(server, ALICE, "widget")) > {MAIN, "refs/heads/by-bob"}
+    assert "refs/heads/by-carol" not in remote_refs(server, ALICE, "widget")
+
+
 def test_clashing_and_impossible_refs_are_left_out(server: RunningServer, work: Work) -> None:
     commit = hosted(server, work, ALICE, "widget")
     tree = work.git("rev-parse", f"{commit}^{{tree}}")

@@ -101,9 +101,29 @@ def test_live_subscription_until_close(index: RunningServer) -> None:
         publish(index, BOB.sign(4), second)
         assert relay.receive() == ["EVENT", "live", second.to_json()]
         relay.send("CLOSE", "live")
-        assert relay.publish(third) == (True, "")
+        relay.send("REQ", "none", {"kinds": [9]})
+        assert relay.receive() == ["EOSE", "none"]  # CLOSE was handled before this
+        publish(index, third)
         relay.send("REQ", "none", {"kinds": [9]})
         assert relay.receive() == ["EOSE", "none"]
+
+
+def test_nothing_falls_between_stored_and_live(index: RunningServer) -> None:
+    """Subscriptions opened while events stream in see each of them exactly once."""
+    events = notes(90)
+    with Relay(index.relay_url) as writer, Relay(index.relay_url) as reader:
+        for number, event in enumerate(events):
+            writer.send("EVENT", event.to_json())
+            if number % 9 == 0:
+                reader.send("REQ", str(number), {"kinds": [1]})
+        seen: dict[str, list[str]] = {}
+        while sum(map(len, seen.values())) < 10 * len(events):
+            message = reader.receive()
+            if message[0] == "EVENT":
+                seen.setdefault(message[1], []).append(message[2]["id"])
+    assert len(seen) == 10
+    for ids in seen.values():
+        assert sorted(ids) == sorted(e.id for e in events)
 
 
 def test_ephemeral_events_are_passed_on_and_not_stored(index: RunningServer) -> None:
@@ -167,14 +187,21 @@ def test_deletion_before_the_event_it_deletes(index: RunningServer) -> None:
 
 def test_deletion_by_address_spares_newer_versions(index: RunningServer) -> None:
     old, new = (ALICE.sign(30_000, ("d", "a:b"), at=NOW + i) for i in (0, 10))
-    gone = ALICE.sign(kinds.DELETION, ("a", f"30000:{ALICE.pubkey}:a:b"), at=NOW + 5)
-    assert publish(index, old, gone, old, new) == [
+    early, late = (
+        ALICE.sign(kinds.DELETION, ("a", f"30000:{ALICE.pubkey}:a:b"), at=NOW + i) for i in (5, 10)
+    )
+    assert publish(index, old, early, old, new) == [
         (True, ""),
         (True, ""),
         (False, "blocked: this event is deleted"),
         (True, ""),
     ]
-    assert served(index, kinds=[30_000]) == [new.id]
+    assert publish(index, early, ALICE.sign(1), late)[0][0]
+    assert served(index, kinds=[30_000]) == []  # the later one covers its own second
+    newest = ALICE.sign(30_000, ("d", "a:b"), at=NOW + 11)
+    again = ALICE.sign(kinds.DELETION, ("a", f"30000:{ALICE.pubkey}:a:b"), at=NOW + 9)
+    publish(index, newest, again)
+    assert served(index, kinds=[30_000]) == [newest.id]
 
 
 def test_expired_and_protected_events(index: RunningServer, clock: Clock) -> None:

@@ -1,0 +1,305 @@
+#!/usr/bin/python
+"""Ansible module: one run of the GRASP reconciler.
+
+The program runs as a child with `--format json`, so that any version of it, anywhere on the PATH,
+will do; nothing of it is imported here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: reconcile
+short_description: Make GRASP servers hold what a desired state says
+description:
+  - Runs C(reconcile --apply), or C(reconcile --plan) in check mode, and reports what changed.
+  - Planning needs no key. Nothing is written to any server in check mode.
+  - What is held back, and servers that did not answer, become warnings.
+options:
+  desired_state:
+    description: The desired state.
+    type: path
+    required: true
+  keys:
+    description:
+      - File with the keys that the desired state names, mode 0600. Only this path is handed on;
+        the module never opens it.
+    type: path
+  state_dir:
+    description: Archive and lock; without it the program's own default.
+    type: path
+  report_dir:
+    description: Where the JSON reports are written.
+    type: path
+    default: reports
+  limit:
+    description: Only repositories that match one of these globs.
+    type: list
+    elements: str
+    default: []
+  shard:
+    description: Only this share of the repositories, as C(i/n).
+    type: str
+  accept:
+    description: Guards to lift for one very plan, each as C(GUARD@DIGEST).
+    type: list
+    elements: str
+    default: []
+  command:
+    description: The program and its first arguments; without it this interpreter's own.
+    type: list
+    elements: str
+  fail_on:
+    description:
+      - Which ends of a run fail the task. C(guard) is a plan that destroys too much, C(partial)
+        something that failed or is held back, C(unknown) a server that could not be observed.
+      - Everything else but success (a mistake in the desired state, a lock, a bug) fails always.
+    type: list
+    elements: str
+    choices: [guard, partial, unknown]
+    default: [guard]
+attributes:
+  check_mode:
+    support: full
+    description: Plans, and writes nothing to any server.
+  diff_mode:
+    support: full
+    description: Shows the plan as Markdown.
+author:
+  - The GRASP reconciler project
+"""
+
+EXAMPLES = r"""
+- name: Reconcile
+  reconcile:
+    desired_state: desired-state.yaml
+    keys: /etc/reconcile/keys
+
+- name: Reconcile alice's repositories; a server that is down is an error here
+  reconcile:
+    desired_state: desired-state.yaml
+    keys: /etc/reconcile/keys
+    limit: ["alice/*"]
+    fail_on: [guard, partial, unknown]
+"""
+
+RETURN = r"""
+exit_code:
+  description: The program's exit code.
+  type: int
+  returned: always
+exit_codes:
+  description: All exit codes that hold, worst first.
+  type: list
+  elements: int
+  returned: when there is a report
+report:
+  description: Path of this run's report.
+  type: str
+  returned: when there is a report
+plan_digest:
+  description: Names this very plan; C(accept) wants it.
+  type: str
+  returned: when there is a report
+counts:
+  description:
+    - Numbers of actions planned, signatures made, events and pushes sent, holds, servers that
+      could not be observed, and cells by verdict.
+  type: dict
+  returned: when there is a report
+  sample: {planned: 3, signatures: 1, events_sent: 2, pushes_sent: 0, holds: 0, unreachable: 0}
+"""
+
+_CODES = {"partial": 3, "guard": 4, "unknown": 6}
+_JUDGED = frozenset({0, 2, *_CODES.values()})
+"""Exit codes after which there is a report, and `fail_on` decides; any other one is a failure."""
+_REPORTS_TO_SEARCH = 50
+Json = Any
+
+
+def main() -> None:
+    """One task."""
+    module = AnsibleModule(
+        argument_spec={
+            "desired_state": {"type": "path", "required": True},
+            "keys": {"type": "path", "no_log": False},  # a path, never a key
+            "state_dir": {"type": "path"},
+            "report_dir": {"type": "path", "default": "reports"},
+            "limit": {"type": "list", "elements": "str", "default": []},
+            "shard": {"type": "str"},
+            "accept": {"type": "list", "elements": "str", "default": []},
+            "command": {"type": "list", "elements": "str"},
+            "fail_on": {
+                "type": "list",
+                "elements": "str",
+                "choices": sorted(_CODES),
+                "default": ["guard"],
+            },
+        },
+        supports_check_mode=True,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        summary = Path(folder) / "plan.md"
+        code, out, err = _run(module, summary)
+        plan = summary.read_text(encoding="utf-8") if summary.exists() else ""
+    if code not in _JUDGED:
+        _fail_early(module, code, err)
+    _finish(module, code, _decode(module, out, err), plan)
+
+
+def _run(module: AnsibleModule, summary: Path) -> tuple[int, str, str]:
+    """The child, which hears of nothing but our parameters.
+
+    One run gives the machine's form on stdout, and the form for people, the same that a pull
+    request shows, to the file that GITHUB_STEP_SUMMARY names.
+    """
+    for name in [name for name in os.environ if name.startswith("RECONCILE_")]:
+        del os.environ[name]
+    given = module.params
+    words = [*(given["command"] or [sys.executable, "-m", "reconciler"]), "--format", "json"]
+    words += ["--plan"] if module.check_mode else ["--apply"]
+    words += ["--file", given["desired_state"], "--report-dir", given["report_dir"]]
+    for flag in ("keys", "state_dir", "shard"):
+        words += [f"--{flag.replace('_', '-')}", given[flag]] if given[flag] else []
+    for flag in ("limit", "accept"):
+        words += [word for value in given[flag] for word in (f"--{flag}", value)]
+    environment = {"GITHUB_STEP_SUMMARY": str(summary)}
+    code, out, err = module.run_command(words, environ_update=environment)
+    return int(code), str(out), str(err)
+
+
+def _fail_early(module: AnsibleModule, code: int, err: str) -> NoReturn:
+    """A run that ended before there was anything to report; the program's words name the place."""
+    said = [line for line in err.splitlines() if line.strip()]
+    reason = "\n".join(said[-20:]) or "it said nothing"
+    module.fail_json(msg=f"reconcile ended with {code}: {reason}", exit_code=code, changed=False)
+    raise AssertionError("fail_json does not return")
+
+
+def _decode(module: AnsibleModule, out: str, err: str) -> Json:
+    try:
+        return json.loads(out)
+    except ValueError:
+        module.fail_json(msg=f"reconcile printed no JSON: {err.strip()[-2000:]}", changed=False)
+        raise
+
+
+def _finish(module: AnsibleModule, code: int, document: Json, plan: str) -> None:
+    """End the task: `document` is the plan in check mode, else the report."""
+    folder = Path(module.params["report_dir"])
+    if module.check_mode:
+        path, report = _find(folder, document)
+        changed = would_write(document, report, keys=bool(module.params["keys"]))
+    else:
+        path, report = folder / f"{document['run_id']}.json", document
+        changed = report["events_sent"] + report["pushes_sent"] > 0
+    for line in remarks(report):
+        module.warn(line)
+    result = {
+        "changed": changed,
+        "exit_code": code,
+        "exit_codes": report["exit_codes"],
+        "report": str(path),
+        "plan_digest": report["plan_digest"],
+        "counts": counts(report),
+        "diff": {"prepared": plan},
+    }
+    failed = [name for name in module.params["fail_on"] if _CODES[name] in report["exit_codes"]]
+    if failed:
+        module.fail_json(msg=_complaint(failed, report), **result)
+    module.exit_json(**result)
+
+
+def _find(folder: Path, plan: Json) -> tuple[Path, Json]:
+    """The report of a plan. `latest.json` may be another run's by now, another shard's perhaps."""
+    for path in sorted(folder.glob("*Z-*.json"), reverse=True)[:_REPORTS_TO_SEARCH]:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        if (report["plan_digest"], report["cells"]) == (plan["digest"], plan["cells"]):
+            return path, report
+    raise FileNotFoundError(f"no report of plan {plan['digest']} in {folder}")
+
+
+def would_write(plan: Json, report: Json, *, keys: bool) -> bool:
+    """Would applying this plan send anything?
+
+    The program does not begin what the guard keeps back, nor anything else in such a cell; without
+    keys the same goes for cells that wait for a signature.
+    """
+    withheld = {key for f in report["findings"] if not f["accepted"] for key in f["keys"]}
+    unsigned = [a for a in plan["actions"] if a["action"] == "sign" and not keys]
+    blocked = {(a["coordinate"], server) for a in unsigned for server in a["adds"]}
+    sent = []
+    for action in plan["actions"]:
+        if action["action"] == "sign":
+            continue
+        key = _key(action)
+        if key in withheld:
+            blocked.add((action["coordinate"], action["server"]))
+        elif keys or not action.get("signed"):
+            sent.append((action["coordinate"], action["server"]))
+    return any(cell not in blocked for cell in sent)
+
+
+def _key(action: Json) -> str:
+    """The stable name of an action, as findings call it."""
+    where = f"{action['action']}:{action['server']}"
+    if action["action"] == "push":
+        return f"{where}:{action['coordinate']}:{action['wave']}"
+    what = f"draft:{action['coordinate']}" if action["signed"] else action["event_id"]
+    return f"{where}:{what}"
+
+
+def counts(report: Json) -> dict[str, Json]:
+    """The numbers of a run."""
+    names = ("planned", "signatures", "events_sent", "pushes_sent")
+    return {
+        **{name: report[name] for name in names},
+        "holds": len(report["holds"]),
+        "unreachable": sum(server["fault"] is not None for server in report["servers"]),
+        "cells": dict(Counter(cell["verdict"] for cell in report["cells"])),
+    }
+
+
+def remarks(report: Json) -> list[str]:
+    """What a person should hear although the task goes on."""
+    lines = [
+        f"{server['name']} could not be observed: {server['fault']}"
+        for server in report["servers"]
+        if server["fault"]
+    ]
+    held = Counter(hold["reason"] for hold in report["holds"])
+    lines += [f"held back: {count} x {reason}" for reason, count in sorted(held.items())]
+    ends = Counter(o["result"] for o in report["outcomes"])
+    bad = ("failed", "stale", "unreachable", "not-attempted")
+    lines += [f"actions that ended as {word}: {ends[word]}" for word in bad if ends[word]]
+    return [_printable(line) for line in lines]
+
+
+def _complaint(failed: list[str], report: Json) -> str:
+    """Why the task failed, by `fail_on`."""
+    lines = [f"the run ended as {', '.join(failed)} (exit codes {report['exit_codes']})"]
+    digest = report["plan_digest"][:16]
+    for finding in report["findings"]:
+        if not finding["accepted"]:
+            where = f"{finding['repository']} on {finding['server']}"
+            way = f"after reading the plan: accept {finding['guard']}@{digest}"
+            lines.append(_printable(f"{finding['guard']}: {where}: {finding['detail']}; {way}"))
+    return "\n".join(lines + remarks(report))
+
+
+def _printable(text: str) -> str:
+    """Servers' words on one line, without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""The playbook as its users run it: ansible-playbook as a child, on the scene's real servers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from reconciler.sandbox.scene.scene import Scene, raise_curtain
+
+TOP = Path(__file__).resolve().parents[2]
+PLAYBOOK = TOP / "playbooks" / "reconcile.yml"
+
+pytestmark = pytest.mark.xdist_group("playbooks")  # one scene, one worker
+
+
+@dataclass(frozen=True)
+class Ansible:
+    """Runs the playbook; all that Ansible writes down goes under `folder`."""
+
+    folder: Path
+
+    def play(self, *flags: str, **variables: Any) -> Play:
+        home = self.folder / "ansible"
+        given = {
+            "state_dir": str(self.folder / "state"),
+            "report_dir": str(self.folder / "reports"),
+            **variables,
+        }
+        words = [str(Path(sys.executable).with_name("ansible-playbook")), str(PLAYBOOK)]
+        done = subprocess.run(
+            [*words, *flags, "-e", json.dumps(given)],
+            cwd=TOP,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.folder / "home"),
+                "LC_ALL": "C.UTF-8",
+                "ANSIBLE_HOME": str(home),
+                "ANSIBLE_LOCAL_TEMP": str(home / "local"),
+                "ANSIBLE_REMOTE_TEMP": str(home / "remote"),
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_LOCALHOST_WARNING": "0",
+                # must not reach the child: a check is never an apply
+                "RECONCILE_APPLY": "1",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Play(done.returncode, done.stdout + done.stderr)
+
+
+@dataclass(frozen=True)
+class Play:
+    """How it ended."""
+
+    code: int
+    text: str
+
+    def recap(self, word: str) -> int:
+        found = re.search(rf"^localhost .*\b{word}=(\d+)", self.text, re.MULTILINE)
+        assert found, self.text
+        return int(found[1])
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    raised = raise_curtain(tmp_path_factory.mktemp("scene"))
+    yield raised
+    raised.stop()
+
+
+@pytest.fixture
+def ansible(tmp_path: Path) -> Ansible:
+    (tmp_path / "home").mkdir()
+    return Ansible(tmp_path)
+
+
+def written(scene: Scene) -> list[tuple[int, int]]:
+    """Events and pushes that each server ever received."""
+    servers = (*scene.servers.values(), scene.index)
+    counts = [server.counters.snapshot() for server in servers]
+    return [(c["events_received"], c["pushes_received"]) for c in counts]
+
+
+def test_check_apply_check_apply_change_once(scene: Scene, ansible: Ansible) -> None:
+    desired, keys = str(scene.desired), str(scene.keys)
+    before = written(scene)
+
+    check = ansible.play("--check", "--diff", desired_state=desired)
+    assert (check.code, check.recap("changed")) == (0, 1), check.text
+    assert written(scene) == before
+    assert "Plan for 12 repositories on 5 servers" in check.text
+    assert "could not be observed: connection-refused" in check.text
+
+    applied = ansible.play(desired_state=desired, keys_file=keys)
+    assert (applied.code, applied.recap("changed")) == (0, 1), applied.text
+    after = written(scene)
+    assert all(now > then for now, then in zip(after, before, strict=True) if now != then)
+    assert after != before
+    assert "held back: 4 x server-not-listed" in applied.text
+
+    for flags in (["--check"], []):
+        again = ansible.play(*flags, desired_state=desired, keys_file=keys)
+        assert (again.code, again.recap("changed")) == (0, 0), again.text
+    assert written(scene) == after
+
+    secret = scene.keys.read_text().split(": ")[1].split()[0]
+    outputs = [play.text for play in (check, applied)]
+    outputs += [path.read_text() for path in (ansible.folder / "reports").iterdir()]
+    assert len(outputs) == 7
+    assert not any(secret in text for text in outputs)
+    assert not list((ansible.folder / "home").iterdir())
+
+
+def test_a_down_server_fails_the_play_only_when_asked(scene: Scene, ansible: Ansible) -> None:
+    play = ansible.play("--check", desired_state=str(scene.desired), fail_on=["unknown"])
+    assert (play.code, play.recap("failed")) == (2, 1)
+    assert "the run ended as unknown" in play.text
+
+
+def test_a_mistake_is_named_with_its_line(scene: Scene, ansible: Ansible) -> None:
+    wrong = ansible.folder / "wrong.yaml"
+    wrong.write_text(scene.desired.read_text().replace("policies:", "polices:"))
+    line = wrong.read_text().splitlines().index("polices:") + 1
+    play = ansible.play("--check", desired_state=str(wrong))
+    assert (play.code, play.recap("failed"), play.recap("changed")) == (2, 1, 0)
+    assert f"{wrong}:{line}:1: unknown key" in play.text
+
+
+def test_syntax(ansible: Ansible) -> None:
+    assert ansible.play("--syntax-check").code == 0
+
+
+@pytest.fixture(scope="module")
+def module() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("m", TOP / "playbooks/library/reconcile.py")
+    assert spec
+    assert spec.loader
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+CELL = {"coordinate": "30617:aa:w", "server": "https://one"}
+PUSH = {"action": "push", "wave": 3, **CELL}
+NOTE = {"action": "publish", "event_id": "ee", "signed": False, **CELL}
+DRAFT = {"action": "publish", "event_id": "dd", "signed": True, **CELL}
+SIGN = {"action": "sign", "coordinate": "30617:aa:w", "adds": ["https://one"]}
+
+
+@pytest.mark.parametrize(
+    ("actions", "withheld", "accepted", "keys", "expected"),
+    [
+        ([], [], False, True, False),
+        ([PUSH], [], False, False, True),
+        ([PUSH], ["push:https://one:30617:aa:w:3"], False, True, False),
+        ([PUSH], ["push:https://one:30617:aa:w:3"], True, True, True),
+        ([PUSH, NOTE], ["push:https://one:30617:aa:w:3"], False, True, False),
+        ([NOTE, PUSH], ["publish:https://one:ee"], False, True, False),
+        ([SIGN, DRAFT], ["publish:https://one:draft:30617:aa:w"], False, True, False),
+        ([SIGN, DRAFT], [], False, True, True),
+        ([SIGN, DRAFT], [], False, False, False),
+        ([SIGN, DRAFT, PUSH], [], False, False, False),
+        ([SIGN], [], False, True, False),
+    ],
+)
+def test_would_write(
+    module: ModuleType,
+    actions: list[Any],
+    withheld: list[str],
+    accepted: bool,
+    keys: bool,
+    expected: bool,
+) -> None:
+    findings = [{"accepted": accepted, "keys": withheld}] if withheld else []
+    plan, report = {"actions": actions}, {"findings": findings}
+    assert module.would_write(plan, report, keys=keys) is expected
