@@ -1,8 +1,8 @@
 """One cell: what one server needs for one repository. Pure.
 
 The order of the waves is the order that every family accepts: announcement, state, push, roots,
-pull refs, replies, deletions. A newly signed announcement goes first to the servers that it adds, and
-last to those that were listed before, which need not wait for a signature.
+pull refs, replies, deletions. A newly signed announcement goes first to the servers that it adds,
+and last to those that were listed before, which need not wait for a signature.
 """
 
 from __future__ import annotations

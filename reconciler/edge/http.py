@@ -11,6 +11,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -48,6 +49,7 @@ class Http:
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._strikes: Counter[str] = Counter()
+        self._last: dict[str, Fault] = {}
         self._lock = Lock()
 
     def get(self, url: str, *, accept: str, limit: int, seconds: float) -> tuple[str, bytes]:
@@ -110,12 +112,15 @@ class Http:
         """Count network failures of a host in a row, and refuse to go on after too many."""
         with self._lock:
             if self._strikes[host] >= _STRIKES:
-                raise Failure(Fault(FaultKind.SKIPPED, "it failed earlier in this run"))
+                raise Failure(self._last[host])
         try:
             yield
         except Failure as failure:
             with self._lock:
                 self._strikes[host] = _strikes(failure.fault, self._strikes[host])
+                self._last[host] = replace(
+                    failure.fault, detail=f"{failure.fault.detail} (earlier)"
+                )
             raise
         with self._lock:
             self._strikes[host] = 0
