@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-$(shell cksum pyproject.toml | cut -d' ' -f1)
 BASE   := $(VENV)/.base-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
-.PHONY: help demo test lint format types check long bench clean setup
+.PHONY: help demo test lint format types check conformance long bench clean setup
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
@@ -38,6 +38,9 @@ types: $(STAMP)
 check: $(STAMP)
 	$(BIN)/pytest -m 'not long'
 
+conformance: $(STAMP)  ## what every server family does, row by row, checked and printed
+	$(BIN)/pytest tests/conformance --table
+
 long: $(STAMP)  ## the slower suites
 	$(BIN)/pytest -m long
 
@@ -47,6 +50,7 @@ format: $(STAMP)  ## put the code into its form
 
 bench: $(STAMP)  ## speed and memory, as ratios against git
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/sandbox.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

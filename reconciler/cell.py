@@ -52,6 +52,9 @@ class CellPlan:
 def plan_cell(subject: Subject, view: ServerView, dialect: Dialect, known: Knowledge) -> CellPlan:
     """Compare one server with what its repository should be."""
     cell = view.cell(subject.coordinate)
+    if view.fault is None and not dialect.hosts(subject.coordinate.identifier):
+        detail = f"{dialect.name} serves no such identifier"
+        return _close(subject, view, Verdict.IMPOSSIBLE, detail)
     if fault := view.fault or (cell if isinstance(cell, Fault) else None):
         return _close(subject, view, Verdict.UNKNOWN, str(fault))
     if view.url not in subject.listed:

@@ -6,6 +6,7 @@ itself (NIP-11 `software`); a server that says nothing is taken at the specifica
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from reconciler.nostr.nip11 import RelayInfo
@@ -23,6 +24,7 @@ class Dialect:
         exact: heads and tags after a push must equal the state, all in one push.
         deletes_branches: a push may delete branches that the state does not name.
         owner_only: only the owner's states authorise pushes, maintainers' do not.
+        identifiers: the identifiers whose git side it serves, as a pattern; empty: all.
     """
 
     name: str
@@ -31,13 +33,18 @@ class Dialect:
     exact: bool
     deletes_branches: bool
     owner_only: bool = False
+    identifiers: str = ""
+
+    def hosts(self, identifier: str) -> bool:
+        """Can it host a repository of this identifier at all?"""
+        return not self.identifiers or re.fullmatch(self.identifiers, identifier) is not None
 
 
 SPEC = Dialect("spec", True, False, False, True)
 NGIT_GRASP = Dialect("ngit-grasp", True, True, True, False)
 NGIT_RELAY = Dialect("ngit-relay", False, False, False, False)
-KHATRU = Dialect("khatru", False, False, False, True, owner_only=True)
-GITEA = Dialect("grasp-gitea", True, False, False, True)
+KHATRU = Dialect("khatru", False, False, False, True, owner_only=True, identifiers=r"[\w.-]+")
+GITEA = Dialect("grasp-gitea", True, False, False, True, identifiers=r"[a-zA-Z0-9:/_.\-]+")
 
 _BY_SOFTWARE = (
     ("ngit-grasp", NGIT_GRASP),

@@ -35,6 +35,18 @@ REQ_TAG_VALUES: Final = 100
 MAX_FUTURE_SECONDS: Final = 15 * 60
 """A state signed further ahead than this does not steer decisions: it would pin the repository."""
 
+# --- negentropy (NIP-77) ---------------------------------------------------------------------
+NEG_FRAME_BYTES: Final = 60_000
+"""Bytes of one message that we send, before hex: what ngit-grasp and nostr-sdk use."""
+NEG_MESSAGE_BYTES: Final = 512 * 2**10
+"""Bytes of one message that we read, before hex: strfry's frames have 500,000."""
+NEG_ROUNDS: Final = 2_000
+"""Questions of one conversation: 200,000 missing ids in frames of 4,096 bytes, about."""
+NEG_ITEMS: Final = 200_000
+"""Events of one conversation, on either side: WS_ANSWER_EVENTS, which would be fetched next."""
+NEG_SILENCE_SECONDS: Final = 5.0
+"""How long a relay may say nothing to a NEG-OPEN before it counts as one without NIP-77."""
+
 # --- git -------------------------------------------------------------------------------------
 PKT_BYTES: Final = 65_520
 """Bytes of one pkt-line with its header (git: protocol-common, LARGE_PACKET_MAX)."""
@@ -70,6 +82,12 @@ SERVER_SECONDS: Final = 20 * 60.0
 """All work on one server in one run; what is left waits for the next run."""
 SETTLE_SECONDS: Final = 5.0
 """How long read-back waits for a server that works after it answered (asynchronous alignment)."""
+
+# --- pacing (GRASP-02; used by the reconciler and by the sandbox) -----------------------------
+HUNT_EXPIRY_SECONDS: Final = 1800.0
+"""How long git data is looked for after the latest event: as long as purgatory keeps it."""
+HUNTS: Final = 10_000
+"""Repositories that git data is looked for at the same time; one more pushes the oldest out."""
 
 # --- desired state ---------------------------------------------------------------------------
 YAML_BYTES: Final = 256 * 2**10

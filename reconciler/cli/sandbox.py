@@ -1,4 +1,4 @@
-"""`reconcile sandbox up|demo`: the embedded fleet, for people to look at."""
+"""`reconcile sandbox up|demo|fault`: the embedded fleet, for people to look at and to break."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 import click
+import requests
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +21,10 @@ from rich.text import Text
 from reconciler.cli.arguments import PATH
 from reconciler.cli.session import Session
 from reconciler.report.exits import Exit
+from reconciler.sandbox.faults import FAULTS
 from reconciler.sandbox.scene.scene import DIALECTS, Scene, raise_curtain
+
+_CONTROL_SECONDS = 5.0
 
 _STORY = {
     "alpha": "has everything",
@@ -84,6 +89,35 @@ def demo(session: Session) -> None:
         "which nobody here may sign, do not list delta.",
         style="dim",
     )
+
+
+@command.command()
+@click.argument("url")
+@click.argument("name", required=False)
+@click.option("--times", type=int, help="Strike so many times; default: until lifted.")
+@click.option("--seconds", type=float, help="Lift it by itself after this time.")
+@click.option("--value", type=int, help="The fault's number: events of `cap` and `flood`, bytes.")
+@click.option("--method", help="Only requests with this HTTP method.")
+@click.option("--path", help="Only requests with this in their path.")
+@click.option("--message", help="Only relay messages with this in their text.")
+@click.option("--clear", is_flag=True, help="Be healthy again.")
+@click.pass_obj
+def fault(
+    session: Session, /, url: str, name: str | None, clear: bool, **aim: str | float | None
+) -> None:
+    """Make the sandbox server at URL show the fault NAME, or lift all faults."""
+    if clear is (name is not None):
+        raise click.UsageError(f"give a fault or --clear; there are {', '.join(FAULTS)}")
+    where = f"{url.rstrip('/')}/_sandbox/faults" + (f"/{name}" if name else "")
+    given = {key: value for key, value in aim.items() if value is not None}
+    try:
+        method = "DELETE" if clear else "POST"
+        answer = requests.request(method, where, params=given, timeout=_CONTROL_SECONDS)
+    except requests.RequestException as error:
+        raise click.ClickException(f"{url} does not answer: {type(error).__name__}") from None
+    if answer.status_code != HTTPStatus.NO_CONTENT:
+        raise click.ClickException(answer.text or f"HTTP {answer.status_code}")
+    session.stdout.print("healthy" if clear else f"{name} is armed", markup=False)
 
 
 @contextmanager

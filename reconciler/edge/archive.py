@@ -23,6 +23,7 @@ from reconciler.edge.child import Done, Git
 from reconciler.limits import PACK_BYTES
 from reconciler.model.observed import Absent, Fault, FaultKind, Listing
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.pacing.hunt import Hunt
 from reconciler.world import Failure
 
 Locate = Callable[[str, Coordinate], tuple[str, dict[str, str], str]]
@@ -63,18 +64,17 @@ class Archive:
             Failure: some object could not be had; the last source's reason is the detail.
         """
         with self._lock(coordinate):
-            missing = oids - self.holds(coordinate, oids)
+            hunt = Hunt(oids - self.holds(coordinate, oids), sources)
             reason = "no server offers it"
-            for source in sources:
-                if not missing:
-                    return
+            while ask := hunt.next():
                 try:
-                    self._import(coordinate, missing, source)
+                    self._import(coordinate, ask.oids, ask.source)
                 except Failure as failure:
                     reason = str(failure)
-                missing -= self.holds(coordinate, missing)
-            if missing:
-                detail = f"{len(missing)} objects could not be fetched ({reason})"
+                arrived = self.holds(coordinate, hunt.missing)
+                hunt = hunt.begun(ask.source).found(arrived)
+            if not hunt.is_complete:
+                detail = f"{len(hunt.missing)} objects could not be fetched ({reason})"
                 raise Failure(Fault(FaultKind.INCOMPLETE, detail))
 
     def pack(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:

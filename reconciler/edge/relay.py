@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from threading import RLock
@@ -21,6 +21,7 @@ from websocket._abnf import ABNF, frame_buffer
 from reconciler.edge.egress import Egress, fault_of
 from reconciler.errors import PeerFault
 from reconciler.limits import (
+    NEG_SILENCE_SECONDS,
     PEER_TEXT_CHARS,
     READ_SECONDS,
     REQ_PAGE,
@@ -33,6 +34,7 @@ from reconciler.nostr import messages, urls
 from reconciler.nostr.event import Event, verify
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Closed, Eose, Ok, RelayMessage, Sent
+from reconciler.nostr.negentropy.dialogue import Declined, Dialogue, Difference
 from reconciler.world import Failure
 
 _IN_FLIGHT = 50
@@ -89,6 +91,43 @@ class RelayClient:
                 self._collect({event.id for event in batch}, answers)
         return tuple(answers[event.id] for event in events)
 
+    def reconcile(
+        self,
+        wanted: Filter,
+        known: Mapping[str, int],
+        *,
+        patience: float = NEG_SILENCE_SECONDS,
+    ) -> Difference | Declined:
+        """Which matching events only one side has (NIP-77); nothing is fetched or sent.
+
+        Ask only relays whose NIP-11 lists 77: one that answers by cutting the connection would
+        cost all of it.
+
+        Args:
+            wanted: the question.
+            known: created_at by id of every event here that matches it.
+            patience: seconds that the relay may say nothing to the first message.
+
+        Returns:
+            the difference, or `Declined` when the relay refuses, stops midway or stays silent;
+            then the connection still stands, for REQ.
+
+        Raises:
+            Failure: the connection broke, or the relay broke the protocol.
+        """
+        with self._lock, _translated(self._break):
+            self._check()
+            dialogue = Dialogue(f"n{next(self._names)}")
+            self._socket.send(dialogue.start(wanted, known))
+            answer: str | Difference | Declined | None = self._first(dialogue, patience)
+            while not isinstance(answer, (Difference, Declined)):
+                if answer is not None:
+                    self._socket.send(answer)
+                answer = dialogue.feed(self._next())
+            if isinstance(answer, Difference):
+                self._socket.send(dialogue.closing)
+            return answer
+
     def close(self) -> None:
         """End the connection."""
         with self._lock:
@@ -144,6 +183,18 @@ class RelayClient:
                     raise Failure(_closed(message.message))
                 return found  # ngit-grasp closes an `ids` question by itself once all are found
 
+    def _first(self, dialogue: Dialogue, patience: float) -> str | Difference | Declined:
+        """A relay without NIP-77 may say nothing at all, and that breaks no connection."""
+        self._socket.settimeout(patience)
+        try:
+            while (answer := dialogue.feed(self._next())) is None:
+                pass
+            return answer
+        except websocket.WebSocketTimeoutException:
+            return dialogue.silence()
+        finally:
+            self._socket.settimeout(READ_SECONDS)
+
     def _collect(self, waiting: set[str], answers: dict[str, Ok]) -> None:
         while waiting:
             message = self._next()
@@ -175,8 +226,10 @@ class _BoundedSocket(websocket.WebSocket):
     """Bounds the sum of a fragmented message, and the time of one whole message, too."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.frame_buffer = _BoundedBuffer(self._recv, skip_utf8_validation=False)
+        # `recv` decodes strictly, in C; the library's own check before it is pure Python and took
+        # 60 % of the time of reading (125 events of 1 kB: 27 ms with it, 11 ms without)
+        super().__init__(skip_utf8_validation=True)
+        self.frame_buffer = _BoundedBuffer(self._recv, skip_utf8_validation=True)
         self._bytes = 0
         self._deadline = float("inf")
 

@@ -1,19 +1,30 @@
-"""NIP-01 messages, both directions: JSON text in, frozen values out, and back.
+"""Messages of NIP-01, NIP-45 and NIP-77, both directions: JSON in, frozen values out, and back.
 
 Events inside are left unverified (`raw`): whoever uses one must pass it through `event.verify`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from reconciler.errors import PeerFault
-from reconciler.limits import WS_MESSAGE_BYTES
+from reconciler.limits import NEG_MESSAGE_BYTES, WS_MESSAGE_BYTES
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter, parse
 from reconciler.nostr.strictjson import Json, dumps, loads
 
-_SUBSCRIPTION_CHARS = 64  # NIP-01
+_SUBSCRIPTION_CHARS = 1000  # read so much; a relay refuses what is too long for it (NIP-01: 64)
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")  # bytes.fromhex alone would also take spaces
+
+
+@dataclass(frozen=True, slots=True)
+class NegMsg:
+    """`["NEG-MSG", subscription, hex]` (NIP-77), the same in both directions; `payload` is unread:
+    pass it to `negentropy`."""
+
+    subscription: str
+    payload: bytes
 
 
 # --- relay to client -------------------------------------------------------------------------
@@ -65,7 +76,15 @@ class Challenge:
     challenge: str
 
 
-RelayMessage = Sent | Ok | Eose | Closed | Notice | Challenge
+@dataclass(frozen=True, slots=True)
+class NegErr:
+    """`["NEG-ERR", subscription, reason]` (NIP-77): the relay ended, or refused, a conversation."""
+
+    subscription: str
+    reason: str
+
+
+RelayMessage = Sent | Ok | Eose | Closed | Notice | Challenge | NegMsg | NegErr
 
 
 def parse_relay(text: str | bytes) -> RelayMessage:
@@ -87,7 +106,14 @@ def parse_relay(text: str | bytes) -> RelayMessage:
             return Challenge(challenge)
         case ["NOTICE", *rest]:
             return Notice(_text(rest))
-        case ["EVENT" | "OK" | "EOSE" | "CLOSED" | "AUTH" as name, *_]:
+        case ["NEG-MSG", str(sub), str(payload), *_]:
+            return NegMsg(sub, _bytes(payload))
+        case ["NEG-ERR", str(sub), *rest]:
+            return NegErr(sub, _text(rest))
+        case [
+            "EVENT" | "OK" | "EOSE" | "CLOSED" | "AUTH" | "NEG-MSG" | "NEG-ERR" as name,
+            *_,
+        ]:
             raise PeerFault(f"the relay's {name} message has the wrong shape")
         case _:
             return Notice("a message of an unknown type")
@@ -126,7 +152,30 @@ class Count:
     filters: tuple[Filter, ...]
 
 
-ClientMessage = Publish | Req | Close | Count
+@dataclass(frozen=True, slots=True)
+class NegOpen:
+    """`["NEG-OPEN", subscription, filter, hex]` (NIP-77); `payload` is unread."""
+
+    subscription: str
+    filter: Filter
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NegClose:
+    """`["NEG-CLOSE", subscription]` (NIP-77)."""
+
+    subscription: str
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """`["AUTH", event]` (NIP-42); `raw` is unverified."""
+
+    raw: Json
+
+
+ClientMessage = Publish | Authenticate | Req | Close | Count | NegOpen | NegMsg | NegClose
 
 
 def parse_client(text: str | bytes) -> ClientMessage:
@@ -138,10 +187,18 @@ def parse_client(text: str | bytes) -> ClientMessage:
     match _array(text):
         case ["EVENT", raw]:
             return Publish(raw)
-        case ["REQ", str(sub), *filters] if filters and 0 < len(sub) <= _SUBSCRIPTION_CHARS:
+        case ["AUTH", raw]:
+            return Authenticate(raw)
+        case ["REQ", str(sub), *filters] if filters and _is_name(sub):
             return Req(sub, tuple(map(parse, filters)))
-        case ["COUNT", str(sub), *filters] if filters and 0 < len(sub) <= _SUBSCRIPTION_CHARS:
+        case ["COUNT", str(sub), *filters] if filters and _is_name(sub):
             return Count(sub, tuple(map(parse, filters)))
+        case ["NEG-OPEN", str(sub), wanted, str(payload)] if _is_name(sub):
+            return NegOpen(sub, parse(wanted), _bytes(payload))
+        case ["NEG-MSG", str(sub), str(payload)]:
+            return NegMsg(sub, _bytes(payload))
+        case ["NEG-CLOSE", str(sub)]:
+            return NegClose(sub)
         case ["CLOSE", str(sub)]:
             return Close(sub)
         case _:
@@ -182,6 +239,11 @@ def closed(subscription: str, message: str) -> str:
     return dumps(["CLOSED", subscription, message])
 
 
+def auth(challenge: str) -> str:
+    """AUTH, the relay's challenge (NIP-42)."""
+    return dumps(["AUTH", challenge])
+
+
 def notice(message: str) -> str:
     """NOTICE."""
     return dumps(["NOTICE", message])
@@ -190,6 +252,26 @@ def notice(message: str) -> str:
 def count(subscription: str, number: int) -> str:
     """COUNT, the relay's answer (NIP-45)."""
     return dumps(["COUNT", subscription, {"count": number}])
+
+
+def neg_open(subscription: str, wanted: Filter, payload: bytes) -> str:
+    """NEG-OPEN."""
+    return dumps(["NEG-OPEN", subscription, wanted.to_json(), payload.hex()])
+
+
+def neg_msg(subscription: str, payload: bytes) -> str:
+    """NEG-MSG, of either side."""
+    return dumps(["NEG-MSG", subscription, payload.hex()])
+
+
+def neg_close(subscription: str) -> str:
+    """NEG-CLOSE."""
+    return dumps(["NEG-CLOSE", subscription])
+
+
+def neg_err(subscription: str, reason: str) -> str:
+    """NEG-ERR."""
+    return dumps(["NEG-ERR", subscription, reason])
 
 
 def _array(text: str | bytes) -> list[Json]:
@@ -203,3 +285,15 @@ def _array(text: str | bytes) -> list[Json]:
 
 def _text(rest: list[Json]) -> str:
     return rest[0] if rest and isinstance(rest[0], str) else ""
+
+
+def _is_name(subscription: str) -> bool:
+    return 0 < len(subscription) <= _SUBSCRIPTION_CHARS
+
+
+def _bytes(text: str) -> bytes:
+    if len(text) > 2 * NEG_MESSAGE_BYTES:
+        raise PeerFault(f"a negentropy message is larger than {NEG_MESSAGE_BYTES} bytes")
+    if _HEX.fullmatch(text) is None:
+        raise PeerFault("a negentropy message is not hex")
+    return bytes.fromhex(text)

@@ -1,24 +1,20 @@
 """Which events a GRASP server takes (GRASP-01), as pure policy over a narrow view of the store.
 
-A refusal is the text of the OK message. What happens to an accepted event is `admission`'s part.
+A refusal is the text of the OK message, in the family's words. What happens to an accepted event
+is `admission`'s part.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
+from urllib.parse import unquote
 
-from reconciler.nostr import kinds
+from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event, is_hex32
-from reconciler.nostr.nip34 import Announcement
-from reconciler.sandbox.dialect import Dialect, Listing
+from reconciler.nostr.nip34 import Announcement, Coordinate, parse_coordinate
+from reconciler.sandbox.dialect import Dialect, EventRules, Listing, Relation
 from reconciler.sandbox.query import expires_at
-
-PARKED = "purgatory: won't be served until git data arrives"
-PARKED_TWICE = "duplicate: in purgatory"
-STORED_TWICE = "duplicate: already have this event"
-DELETED = "blocked: this event is deleted"
-NO_ANNOUNCEMENT = "invalid: no announcement exists for this repository"
-NOT_AUTHORISED = "invalid: author not authorized for this repository"
 
 _BY_ID = ("e", "E", "q")
 _BY_ADDRESS = ("a", "A", "q")
@@ -30,6 +26,9 @@ class Facts(Protocol):
     def has(self, event_id: str) -> bool:
         """Is this event stored?"""
 
+    def kind_of(self, event_id: str) -> int | None:
+        """The kind of a stored event."""
+
     def has_address(self, kind: int, pubkey: str, d: str) -> bool:
         """Is a version of this replaceable event stored?"""
 
@@ -37,12 +36,29 @@ class Facts(Protocol):
         """Does a stored event carry one of these tags with this value?"""
 
 
-def unfit(event: Event, *, now: float) -> str | None:
-    """Why no relay here takes the event at all: protected (NIP-70) or expired (NIP-40)."""
-    if any(tag == ("-",) for tag in event.tags):
-        return "blocked: event marked as protected"
+def is_protected(event: Event) -> bool:
+    """May only its author publish it (NIP-70)?"""
+    return any(tag == ("-",) for tag in event.tags)
+
+
+def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) -> str | None:
+    """Why the relay does not take the event at all, whatever it relates to: protected (NIP-70),
+    expired (NIP-40), or beyond what the family allows in time and tags.
+
+    Args:
+        author_present: its author has authenticated on this connection (NIP-42).
+    """
+    if is_protected(event) and not (rules.protected and author_present):
+        return rules.protected or "blocked: event marked as protected"
     expires = expires_at(event)
-    return "blocked: event is expired" if expires is not None and expires <= now else None
+    if expires is not None and expires <= now:
+        return rules.words.expired
+    if rules.future_seconds is not None and event.created_at > now + rules.future_seconds:
+        return rules.words.future
+    most = rules.tag_value_chars
+    if most is not None and any(_is_large(tag, most) for tag in event.tags):
+        return rules.words.large_tags
+    return None
 
 
 def lists_service(dialect: Dialect, announcement: Announcement, server: str) -> bool:
@@ -53,44 +69,58 @@ def lists_service(dialect: Dialect, announcement: Announcement, server: str) -> 
         announcement: the announcement.
         server: this server's canonical URL.
     """
-    if dialect.listing is Listing.CANONICAL:
-        return server in announcement.servers()
     domain = server.partition("://")[2]
-    return _any_holds(announcement.clone, domain) and _any_holds(announcement.relays, domain)
+    match dialect.announcements.listing:
+        case Listing.CANONICAL:
+            return server in announcement.servers()
+        case Listing.EXACT:
+            return server in announcement.servers() and _names_exactly(announcement, server)
+        case Listing.SUBSTRING:
+            return _both_hold(announcement, domain)
+        case Listing.URL_SUBSTRING:
+            return _both_hold(announcement, f"://{domain}")
+        case Listing.NONE:
+            return True
 
 
 def announcement_refusal(
-    dialect: Dialect, announcement: Announcement, server: str, *, invited: bool
+    dialect: Dialect, announcement: Announcement, *, listed: bool, invited: bool, related: bool
 ) -> str | None:
     """Why an announcement is refused.
 
     Args:
+        listed: it lists the service, or is archived.
         invited: an announcement of this identifier is by the author or lists the author as a
             maintainer; then it need not list the service.
+        related: it is related to a stored event.
     """
+    rules, words = dialect.announcements, dialect.events.words
     clones = [tag for tag in announcement.event.tags if tag and tag[0] == "clone"]
-    if dialect.one_clone_tag and len(clones) > 1:
-        return "Invalid announcement: multiple clone tags found, put all URLs into one"
-    if lists_service(dialect, announcement, server):
+    if rules.one_clone_tag and len(clones) > 1:
+        return words.clone_tags
+    excused = (rules.maintainer_exception and invited) or (rules.related_stored and related)
+    if listed or excused or rules.unlisted_stored:
         return None
-    if dialect.maintainer_exception and invited:
-        return None
-    return (
-        "Announcement must list service in both 'clone' and 'relays' tags,"
-        f" or match archive whitelist. Found clone URLs: {', '.join(announcement.clone)};"
-        f" relays: {', '.join(announcement.relays)}"
+    return words.unlisted.format(
+        clone=", ".join(announcement.clone), relays=", ".join(announcement.relays)
     )
 
 
-def other_refusal(event: Event, facts: Facts) -> str | None:
+def other_refusal(
+    rules: EventRules, event: Event, facts: Facts, hosts: Callable[[Coordinate], bool]
+) -> str | None:
     """Why an event that is neither announcement nor state is refused: it relates to nothing here.
 
-    Deletions and GRASP lists (10317) are taken from everybody.
+    Args:
+        hosts: is there a repository of this coordinate?
     """
-    if event.kind in (kinds.DELETION, kinds.GRASP_LIST) or is_related(event, facts):
+    if event.kind in rules.always or rules.relation is Relation.ANY:
         return None
-    what = "PR event" if event.kind in kinds.PULLS else "Event event"
-    return f"{what} must reference an accepted repository or accepted event"
+    hosted_only = rules.relation is Relation.HOSTED
+    if _is_hosted(event, facts, hosts) if hosted_only else is_related(event, facts):
+        return None
+    is_pull = event.kind in kinds.PULLS
+    return rules.words.unrelated_pull if is_pull else rules.words.unrelated
 
 
 def is_related(event: Event, facts: Facts) -> bool:
@@ -107,6 +137,14 @@ def is_related(event: Event, facts: Facts) -> bool:
     return address is not None and facts.is_named(_BY_ADDRESS, address)
 
 
+def _is_hosted(event: Event, facts: Facts, hosts: Callable[[Coordinate], bool]) -> bool:
+    """grasp-gitea: an `a` of a hosted repository, or an e/E of a stored root."""
+    if any(found and hosts(found) for found in map(parse_coordinate, event.values("a"))):
+        return True
+    ids = (*event.values("e"), *event.values("E"))
+    return any(is_hex32(value) and facts.kind_of(value) in kinds.ROOTS for value in ids)
+
+
 def _address_stored(value: str, facts: Facts) -> bool:
     kind, _, rest = value.partition(":")
     pubkey, _, d = rest.partition(":")
@@ -121,5 +159,19 @@ def _address_text(event: Event) -> str | None:
     return f"{event.kind}:{event.pubkey}:" if kinds.is_replaceable(event.kind) else None
 
 
-def _any_holds(urls: tuple[str, ...], domain: str) -> bool:
-    return any(domain in url.rstrip("/") for url in urls)
+def _both_hold(announcement: Announcement, text: str) -> bool:
+    return _any_holds(announcement.clone, text) and _any_holds(announcement.relays, text)
+
+
+def _any_holds(values: tuple[str, ...], text: str) -> bool:
+    return any(text in url.rstrip("/") for url in values)
+
+
+def _names_exactly(announcement: Announcement, server: str) -> bool:
+    owner, identifier = announcement.coordinate.owner, announcement.coordinate.identifier
+    wanted = unquote(urls.clone(server, owner, identifier))
+    return any(unquote(url.rstrip("/")) == wanted for url in announcement.clone)
+
+
+def _is_large(tag: tuple[str, ...], most: int) -> bool:
+    return len(tag) > 1 and len(tag[0]) == 1 and len(tag[1]) > most

@@ -1,27 +1,26 @@
 """From a verified event to the relay's OK: policy asked, then stored, parked or refused.
 
 Blocking; runs in a worker thread under the locks of the identifiers that `identifiers` names.
+Announcements have a module of their own (`announcing`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.errors import PeerFault
 from reconciler.nostr import kinds, nip34
 from reconciler.nostr.event import Event
-from reconciler.nostr.nip34 import Announcement, Coordinate
-from reconciler.sandbox import acceptance, gitdata
+from reconciler.nostr.nip34 import Coordinate, State
+from reconciler.sandbox import acceptance, announcing, gitdata
+from reconciler.sandbox.agenda import Task
+from reconciler.sandbox.announcing import Answer, keep, told
+from reconciler.sandbox.dialect import Alignment, Deletion
+from reconciler.sandbox.maintainers import Announced
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.store import Added, own_addresses
 
+__all__ = ["Answer", "identifiers", "receive", "revive"]
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The last two items of an OK message (NIP-01)."""
-
-    accepted: bool
-    message: str = ""
+revive = announcing.revive
 
 
 def identifiers(service: Service, event: Event) -> frozenset[str]:
@@ -38,148 +37,160 @@ def identifiers(service: Service, event: Event) -> frozenset[str]:
     return frozenset()
 
 
-def receive(service: Service, event: Event) -> Answer:
-    """Judge an event and do what follows; the answer is what the client is told."""
+def receive(service: Service, event: Event, authenticated: frozenset[str] = frozenset()) -> Answer:
+    """Judge an event and do what follows; the answer is what the client is told.
+
+    Args:
+        authenticated: the pubkeys that proved themselves on the connection (NIP-42).
+    """
+    rules = service.dialect.events
     if service.store.has(event.id):
-        return Answer(True, acceptance.STORED_TWICE)
+        return Answer(True, rules.words.stored_twice)
     if service.store.is_deleted(event):
-        return Answer(False, acceptance.DELETED)
-    if reason := acceptance.unfit(event, now=service.clock()):
+        return Answer(False, rules.words.deleted)
+    present = event.pubkey in authenticated
+    if reason := acceptance.unfit(rules, event, now=service.clock(), author_present=present):
         return Answer(False, reason)
     if not service.spec.grasp:
-        return _deletion(service, event) if event.kind == kinds.DELETION else _keep(service, event)
+        return _delete(service, event) if event.kind == kinds.DELETION else keep(service, event)
+    if rules.kinds and event.kind not in rules.kinds:
+        return Answer(False, rules.words.kind)
     if event.kind == kinds.ANNOUNCEMENT:
-        return _announcement(service, event)
+        return announcing.receive(service, event)
     if event.kind == kinds.STATE:
         return _state(service, event)
-    if reason := acceptance.other_refusal(event, service.store):
-        return Answer(False, reason)
-    if event.kind in kinds.PULLS:
-        return _pull(service, event)
     if event.kind == kinds.DELETION:
         return _deletion(service, event)
-    return _keep(service, event)
+    return _other(service, event)
 
 
-def _keep(service: Service, event: Event) -> Answer:
-    """Store it, or only pass it on when its kind is ephemeral (NIP-01)."""
-    if kinds.is_ephemeral(event.kind):
-        service.publish(event)
-        return Answer(True)
-    return _told(service, service.save(event))
-
-
-def _told(service: Service, added: Added) -> Answer:
-    """The answer to what the store did."""
-    match added:
-        case Added.STORED:
-            return Answer(True)
-        case Added.DUPLICATE:
-            return Answer(True, acceptance.STORED_TWICE)
-        case Added.OLDER:
-            return Answer(*service.dialect.older)
-        case Added.DELETED:
-            return Answer(False, acceptance.DELETED)
-
-
-def _announcement(service: Service, event: Event) -> Answer:
-    try:
-        announcement = nip34.announcement(event)
-    except PeerFault as fault:
-        return Answer(False, f"Invalid identifier: {fault}")
-    coordinate = announcement.coordinate
-    found = service.announced(coordinate.identifier)
-    dialect = service.dialect
-    invited = found.invites(event.pubkey, own_counts=dialect.own_announcement_invites)
-    reason = acceptance.announcement_refusal(dialect, announcement, service.url, invited=invited)
-    if reason:
-        _withdraw_older(service, announcement)
+def _other(service: Service, event: Event) -> Answer:
+    if reason := _unrelated(service, event):
         return Answer(False, reason)
-    if not acceptance.lists_service(dialect, announcement, service.url):
-        return _keep(service, event)
-    if service.store.has_address(kinds.ANNOUNCEMENT, coordinate.owner, coordinate.identifier):
-        service.repos.ensure(coordinate)
-        return _keep(service, event)
-    return _park_announcement(service, announcement)
+    return _pull(service, event) if event.kind in kinds.PULLS else keep(service, event)
 
 
-def _park_announcement(service: Service, announcement: Announcement) -> Answer:
-    parked = service.purgatory.announcement(announcement.coordinate)
-    newer = parked and parked.announcement.event.created_at > announcement.event.created_at
-    if newer and service.dialect.parked_keeps_newest:
-        return Answer(True, "duplicate: a newer version is in purgatory")
-    service.repos.ensure(announcement.coordinate)
-    service.purgatory.park_announcement(announcement)
-    return Answer(True, acceptance.PARKED)
+def _unrelated(service: Service, event: Event) -> str | None:
+    rules, repos = service.dialect.events, service.repos
+    return acceptance.other_refusal(rules, event, service.store, repos.exists)
+
+
+# --- states ---
 
 
 def _state(service: Service, event: Event) -> Answer:
+    rules, words = service.dialect.states, service.dialect.events.words
     if service.purgatory.has_state(event.id):
-        return Answer(True, acceptance.PARKED_TWICE)
+        return Answer(True, words.parked_twice)
     try:
-        state = nip34.state(event)
+        state = service.read_state(event)
     except PeerFault as fault:
-        return Answer(False, f"invalid: {fault}")
+        return keep(service, event) if rules.anyone else Answer(False, f"invalid: {fault}")
     found = service.announced(state.identifier)
-    if not found.by_owner:
-        return Answer(False, acceptance.NO_ANNOUNCEMENT)
-    owners = found.owners_for(event.pubkey)
-    if not owners:
-        return Answer(False, acceptance.NOT_AUTHORISED)
-    for owner in owners:
+    if not rules.anyone and (reason := _state_refusal(service, found, state)):
+        return Answer(False, reason)
+    for owner in found.owners_for(event.pubkey):
         revive(service, Coordinate(owner, state.identifier))
+    if not rules.waits:
+        return _stored_state(service, found, state)
     added = gitdata.apply_state(service, state)
     if added is not None:
-        return _told(service, added)
+        return told(service, added)
     service.purgatory.park_state(state)
-    return Answer(True, acceptance.PARKED)
+    return Answer(True, words.parked)
+
+
+def _state_refusal(service: Service, found: Announced, state: State) -> str | None:
+    """Why this author may not publish a state of this identifier here."""
+    rules, words = service.dialect.states, service.dialect.events.words
+    if not found.by_owner:
+        return words.no_announcement
+    owners = found.owners_for(state.event.pubkey)
+    if not owners:
+        return words.not_authorised
+    if rules.owner_hint:
+        hosted = {c.owner for c in service.hosted(found)} & set(owners)
+        tagged = {c.owner for c in map(nip34.parse_coordinate, state.event.values("a")) if c}
+        hints = {*state.event.values("p"), *tagged}
+        if not hosted or (len(hosted) > 1 and hosted.isdisjoint(hints)):
+            return words.not_authorised
+    return None
+
+
+def _stored_state(service: Service, found: Announced, state: State) -> Answer:
+    """Served at once; repositories follow as the family does."""
+    rules = service.dialect.states
+    added = service.save(state.event)
+    if added is Added.STORED and rules.alignment is Alignment.AUTHOR_FIRST:
+        for owner in found.owners_for(state.event.pubkey):
+            coordinate = Coordinate(owner, state.identifier)
+            if owner == state.event.pubkey:
+                gitdata.follow(service, coordinate)
+            else:
+                service.agenda.add(Task.ALIGN, coordinate, rules.others_seconds)
+    return told(service, added)
+
+
+# --- pull requests ---
 
 
 def _pull(service: Service, event: Event) -> Answer:
+    rules, words = service.dialect.pulls, service.dialect.events.words
+    if not rules.waits:
+        return keep(service, event)
     entry = service.purgatory.pull(event.id)
     if entry and entry.event:
-        return Answer(True, acceptance.PARKED_TWICE)
+        return Answer(True, words.parked_twice)
     commit = nip34.pull_tip(event)
     if commit is None:
-        text = f"Failed to check git data: PR event {event.id} has no 'c' tag"
-        return Answer(False, text)
+        if rules.needs_commit:
+            return Answer(False, words.no_commit.format(id=event.id))
+        return keep(service, event)
     identifier = _pull_identifier(event)
     if gitdata.apply_pull(service, event, commit, identifier):
         return Answer(True)
     service.purgatory.park_pull(event, commit, identifier)
-    text = f"purgatory: PR event stored, waiting for git push with commit {commit}"
-    return Answer(True, text)
-
-
-def _deletion(service: Service, event: Event) -> Answer:
-    authors = {service.store.author_of(i) for i in event.values("e")} - {None}
-    if service.dialect.foreign_deletion_refused and authors - {event.pubkey}:
-        return Answer(False, "error: unknown")
-    addresses = own_addresses(event)
-    ids = frozenset(event.values("e"))
-    gone = service.purgatory.withdraw(event.pubkey, ids, addresses, event.created_at)
-    for coordinate in gone:
-        service.repos.remove(coordinate)
-    service.store.delete(event)
-    return _keep(service, event)
-
-
-def revive(service: Service, coordinate: Coordinate) -> None:
-    """Give a waiting announcement 30 minutes more, and its bare repository back if it is gone."""
-    if service.purgatory.announcement(coordinate):
-        service.purgatory.extend_announcement(coordinate)
-        service.repos.ensure(coordinate)
-
-
-def _withdraw_older(service: Service, announcement: Announcement) -> None:
-    """The owner's newer announcement leaves this service out: what waited here goes."""
-    parked = service.purgatory.announcement(announcement.coordinate)
-    if parked and announcement.event.created_at > parked.announcement.event.created_at:
-        service.purgatory.drop_announcement(announcement.coordinate)
-        service.repos.remove(announcement.coordinate)
+    return Answer(True, words.pull_waits.format(commit=commit))
 
 
 def _pull_identifier(event: Event) -> str:
     """The identifier in the first repository address that a pull request tags."""
     found = (nip34.parse_coordinate(value) for value in event.values("a"))
     return next((c.identifier for c in found if c), "")
+
+
+# --- deletions ---
+
+
+def _deletion(service: Service, event: Event) -> Answer:
+    """By the family's rule: taken from everybody, or judged by what it did."""
+    match service.dialect.events.deletion:
+        case Deletion.TAKEN:
+            return _delete(service, event)
+        case Deletion.JUDGED_AFTER:
+            _carry_out(service, event)
+            return _other(service, event)
+        case Deletion.EFFECTIVE:
+            gone = _carry_out(service, event)
+            words = service.dialect.events.words
+            return keep(service, event) if gone else Answer(False, words.nothing_deleted)
+
+
+def _delete(service: Service, event: Event) -> Answer:
+    rules = service.dialect.events
+    authors = {service.store.author_of(i) for i in event.values("e")} - {None}
+    if rules.foreign_deletion_refused and authors - {event.pubkey}:
+        return Answer(False, rules.words.foreign)
+    _carry_out(service, event)
+    return keep(service, event)
+
+
+def _carry_out(service: Service, event: Event) -> bool:
+    """Delete what the author may; the git data of a released announcement stays."""
+    ids = frozenset(event.values("e"))
+    addresses = own_addresses(event)
+    gone = service.purgatory.withdraw(event.pubkey, ids, addresses, event.created_at)
+    for coordinate in gone:
+        service.repos.remove(coordinate)
+    final = not service.dialect.events.deleted_may_return
+    return service.store.delete(event, final=final) or bool(gone)

@@ -1,8 +1,7 @@
 """May this push go through? Decided before `git receive-pack` is started, from values alone.
 
-refs/nostr/<event id> needs neither state nor identity, only that a known pull request names that
-very commit. All other commands follow the dialect's push rule. Reasons are ngit-grasp's words,
-because clients show them to people.
+refs/nostr/<event id> has a rule of its own; all other commands follow the family's push rule.
+Reasons are in the family's words, because clients show them to people.
 """
 
 from __future__ import annotations
@@ -13,7 +12,10 @@ from dataclasses import dataclass
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag, is_ours
 from reconciler.nostr.nip34 import State
-from reconciler.sandbox.dialect import Dialect, PushRule
+from reconciler.sandbox.dialect import Deletes, Dialect, NostrPush, PushRule, Tie
+from reconciler.sandbox.reading import symbolic
+
+_PR_BRANCHES = f"{HEADS}pr/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class Push:
 
     `current`: heads and tags of the repository. `authority`: empty when the owner announced
     nothing. `waiting` and `stored`: states of the identifier in purgatory and in the store.
-    `tips`: the commit that each known pull request among the pushed refs names.
+    `tips`: the commit that each known pull request among the pushed refs names. `pulls`: how many
+    refs/nostr refs there are. `read_only`: an archive that takes no pushes.
     """
 
     updates: tuple[RefUpdate, ...]
@@ -31,65 +34,114 @@ class Push:
     waiting: tuple[State, ...]
     stored: tuple[State, ...]
     tips: Mapping[str, str | None]
+    pulls: int = 0
+    read_only: bool = False
 
 
 def refusal(dialect: Dialect, push: Push) -> str | None:
     """Why the push is refused; None when it is authorised."""
-    nostr = [u for u in push.updates if u.name.startswith(NOSTR)]
+    nostr = tuple(u for u in push.updates if u.name.startswith(NOSTR))
     rest = tuple(u for u in push.updates if not u.name.startswith(NOSTR))
+    words = dialect.git.words
+    if push.read_only:
+        return words.read_only
+    if reason := _quota_refusal(dialect, push, nostr):
+        return reason
     for update in nostr:
-        if reason := _nostr_refusal(update, push.tips):
+        if reason := _nostr_refusal(dialect, update, push):
             return reason
     if not rest:
         return None
     if not push.authority:
-        return "No repository announcement found"
-    if dialect.noop_push and all(u.old == u.new for u in rest):
+        return words.no_announcement
+    if dialect.git.noop_push and all(u.old == u.new for u in rest):
         return None
-    if not dialect.other_refs:
-        for update in rest:
-            if not is_branch_or_tag(update.name):
-                return f"Ref validation failed: {update.name} is neither a branch nor a tag"
-    if dialect.push_rule is PushRule.PER_REF:
+    if reason := _name_refusal(dialect, rest):
+        return reason
+    if dialect.git.rule is PushRule.PER_REF:
         return _per_ref_refusal(dialect, push, rest)
     return _exact_refusal(dialect, push, rest)
 
 
-def newest(states: tuple[State, ...], *, lowest_id_wins: bool) -> State | None:
-    """The state that counts: newest second; among equals the lowest (NIP-01) or highest id."""
+def newest(states: tuple[State, ...], tie: Tie) -> State | None:
+    """The state that counts: newest second; among equals as the family decides. With Tie.FIRST the
+    states must stand in the order of their arrival."""
 
     def rank(state: State) -> tuple[int, int]:
         number = int(state.event.id, 16)
-        return state.event.created_at, -number if lowest_id_wins else number
+        equals = {Tie.LOWEST: -number, Tie.HIGHEST: number, Tie.FIRST: 0}
+        return state.event.created_at, equals[tie]
 
-    return max(states, key=rank, default=None)
+    return max(states, key=rank, default=None)  # the first one among equal ranks
 
 
-def _nostr_refusal(update: RefUpdate, tips: Mapping[str, str | None]) -> str | None:
+def _quota_refusal(dialect: Dialect, push: Push, nostr: tuple[RefUpdate, ...]) -> str | None:
+    """grasp-gitea: so many refs/nostr updates in one push, and refs in all; no ref twice."""
+    rules, words = dialect.pulls, dialect.git.words
+    if rules.per_push is not None:
+        names = [u.name for u in push.updates]
+        if twice := next((n for n in names if names.count(n) > 1), None):
+            return words.duplicate.format(name=twice)
+        if len(nostr) > rules.per_push:
+            return words.too_many
+    new = sum(u.creates for u in nostr)
+    if rules.active is not None and new and push.pulls + new > rules.active:
+        return words.too_many
+    return None
+
+
+def _nostr_refusal(dialect: Dialect, update: RefUpdate, push: Push) -> str | None:
     event_id = update.name.removeprefix(NOSTR)
+    words, rule = dialect.git.words, dialect.pulls.push
     if not is_ours(update.name):
-        return f"Invalid refs/nostr ref: {update.name} does not name an event id"
-    if event_id in tips and tips[event_id] != update.new:
-        return (
-            f"refs/nostr/{event_id} commit mismatch: event has c tag {tips[event_id]},"
-            f" push has {update.new}"
+        return words.bad_nostr.format(name=update.name)
+    if rule is NostrPush.ANYBODY:
+        return None
+    if rule is NostrPush.STORED:
+        if event_id not in push.tips:
+            return words.unknown_event.format(short=event_id)
+        if not push.authority:
+            return words.no_announcement
+        if not any(s.event.pubkey in push.authority for s in push.stored):
+            return words.no_state
+    if event_id in push.tips and push.tips[event_id] != update.new:
+        want = push.tips[event_id]
+        return words.nostr_mismatch.format(
+            name=update.name, short=event_id, want=want, got=update.new
         )
+    return None
+
+
+def _name_refusal(dialect: Dialect, rest: tuple[RefUpdate, ...]) -> str | None:
+    """Namespaces that the family does not take at all."""
+    rules, words = dialect.git, dialect.git.words
+    for update in rest:
+        if not rules.other_refs and not is_branch_or_tag(update.name):
+            return words.other_ref.format(name=update.name)
+        if not rules.pr_branches and update.name.startswith(_PR_BRANCHES):
+            return words.pr_branch.format(name=update.name)
+        if update.deletes and rules.deletes is Deletes.NEVER:
+            return words.deletion.format(name=update.name)
     return None
 
 
 def _per_ref_refusal(dialect: Dialect, push: Push, rest: tuple[RefUpdate, ...]) -> str | None:
     """GRASP-01: pushes must match the latest state that the recursive maintainers announced."""
+    words = dialect.git.words
+    judged = tuple(u for u in rest if is_branch_or_tag(u.name))
     candidates = tuple(s for s in (*push.waiting, *push.stored) if s.event.pubkey in push.authority)
-    state = newest(candidates, lowest_id_wins=dialect.lowest_id_wins)
-    if state is None:
-        return "No state event from an authorized publisher found"
-    declared = dict(state.refs)
-    for update in rest:
+    state = newest(candidates, dialect.states.tie)
+    if judged and state is None:
+        return words.no_state
+    declared = dict(state.refs) if state else {}
+    for update in judged:
         wanted = declared.get(update.name)
-        if update.deletes and wanted is None and dialect.branch_delete_by_push:
+        if update.deletes and wanted is None and dialect.git.deletes is Deletes.UNDECLARED:
             continue
         if wanted != update.new:
-            return f"Ref validation failed: {update.name} (state declares {wanted or 'nothing'})"
+            text = words.mismatch if wanted else words.undeclared
+            short = update.name.split("/", 2)[-1]
+            return text.format(name=update.name, short=short, want=wanted, got=update.new)
     return None
 
 
@@ -103,10 +155,10 @@ def _exact_refusal(dialect: Dialect, push: Push, rest: tuple[RefUpdate, ...]) ->
             f"{len(push.waiting)} state event(s) in purgatory but none from authorized publishers"
         )
     after = _after(push.current, rest)
-    matching = tuple(s for s in ours if dict(s.refs) == after)
-    state = newest(matching, lowest_id_wins=dialect.lowest_id_wins)
+    matching = tuple(s for s in ours if dict(s.refs) == after and not symbolic(s.event))
+    state = newest(matching, dialect.states.tie)
     if state is None:
-        best = newest(ours, lowest_id_wins=dialect.lowest_id_wins)
+        best = newest(ours, dialect.states.tie)
         detail = _mismatch(dict(best.refs) if best else {}, after)
         return (
             f"{len(ours)} state event(s) in purgatory from authorized publisher(s)"
@@ -117,16 +169,13 @@ def _exact_refusal(dialect: Dialect, push: Push, rest: tuple[RefUpdate, ...]) ->
 
 def _unannounced_branch(dialect: Dialect, state: State, rest: tuple[RefUpdate, ...]) -> str | None:
     """A branch that the state does not hold is refused even when the command deletes it."""
-    if dialect.branch_delete_by_push:
+    if dialect.git.deletes is Deletes.UNDECLARED:
         return None
     declared = dict(state.refs)
     for update in rest:
         if update.name.startswith(HEADS) and update.name not in declared:
-            branch = update.name.removeprefix(HEADS)
-            return (
-                f"Ref validation failed: Branch {branch} push rejected:"
-                " not announced in state event"
-            )
+            short = update.name.removeprefix(HEADS)
+            return dialect.git.words.branch_deletion.format(name=update.name, short=short)
     return None
 
 

@@ -20,6 +20,7 @@ class Counters:
     fetches: int = 0
     reqs: int = 0
     counts: int = 0
+    negs: int = 0
     connections: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 

@@ -13,9 +13,11 @@ from collections.abc import Iterable
 
 from reconciler.git.refname import NOSTR, is_branch_or_tag
 from reconciler.nostr import nip34
-from reconciler.nostr.event import Event, newest_first
+from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate, State
+from reconciler.sandbox.agenda import Task
 from reconciler.sandbox.authorise import newest
+from reconciler.sandbox.dialect import Alignment, Head
 from reconciler.sandbox.maintainers import Announced
 from reconciler.sandbox.repos import GitFailed
 from reconciler.sandbox.service import Service
@@ -23,23 +25,43 @@ from reconciler.sandbox.store import Added
 
 
 def deliver(service: Service, pushed: Coordinate) -> None:
-    """Do all that a successful push to `pushed` makes possible."""
+    """Do all that git data which came to `pushed` makes possible in this family."""
+    rules = service.dialect.states
+    match rules.alignment:
+        case Alignment.NEVER:
+            return
+        case Alignment.AUTHOR_FIRST:
+            follow(service, pushed)
+            for other in service.hosted(service.announced(pushed.identifier)):
+                if other != pushed:
+                    service.agenda.add(Task.ALIGN, other, rules.others_seconds)
+        case Alignment.AT_ONCE if rules.release_seconds:
+            for state in service.purgatory.states(pushed.identifier):
+                apply_state(service, state, serve=False)
+            service.agenda.add(Task.RELEASE, pushed, rules.release_seconds)
+        case Alignment.AT_ONCE:
+            release(service, pushed)
+
+
+def release(service: Service, pushed: Coordinate) -> None:
+    """Serve what waited for the git data of this repository, and align refs with it."""
     identifier = pushed.identifier
     release_announcement(service, pushed)
     for state in service.purgatory.states(identifier):
         apply_state(service, state)
-    if service.dialect.realigns_stored:
+    if service.dialect.states.realigns_stored:
         _realign(service, identifier)
     for pull in service.purgatory.pulls(identifier):
         if pull.event:
             apply_pull(service, pull.event, pull.commit, identifier)
 
 
-def apply_state(service: Service, state: State) -> Added | None:
+def apply_state(service: Service, state: State, *, serve: bool = True) -> Added | None:
     """Apply and serve a state if one single repository here holds all its objects.
 
     Returns None when none does, so that the state has to wait; also when its author has lost
-    authority since it began to wait. An empty state is always applied.
+    authority since it began to wait. An empty state is always applied. Without `serve` refs and
+    HEAD follow, and the event goes on waiting.
     """
     found = service.announced(state.identifier)
     owners = found.owners_for(state.event.pubkey)
@@ -50,6 +72,8 @@ def apply_state(service: Service, state: State) -> Added | None:
         coordinate = Coordinate(owner, state.identifier)
         if service.repos.exists(coordinate):
             _apply_to(service, found, coordinate, state, source)
+    if not serve:
+        return None
     service.purgatory.drop_state(state.event.id)
     return service.save(state.event)
 
@@ -107,7 +131,7 @@ def _apply_to(
         _copy(service, source, coordinate, missing)
     if _counts(service, found, coordinate, state):
         align(service, coordinate, state)
-    if missing or (service.dialect.present_data_promotes and state.refs):
+    if missing or (service.dialect.states.present_promotes and state.refs):
         release_announcement(service, coordinate)
 
 
@@ -122,8 +146,7 @@ def _counts(service: Service, found: Announced, coordinate: Coordinate, state: S
     authority = found.authority(coordinate.owner)
     stored = service.stored_states(coordinate.identifier)
     rivals = tuple(s for s in stored if s.event.pubkey in authority)
-    lowest = service.dialect.lowest_id_wins
-    return newest((*rivals, state), lowest_id_wins=lowest) == state
+    return newest((*rivals, state), service.dialect.states.tie) == state
 
 
 def align(service: Service, coordinate: Coordinate, state: State) -> None:
@@ -137,16 +160,38 @@ def align(service: Service, coordinate: Coordinate, state: State) -> None:
         if current.get(name) != oid and oid not in absent:
             changes[name] = oid
     repos.update(coordinate, changes)
-    if state.head in declared and declared[state.head] not in absent:
+    rule = service.dialect.states.head
+    if state.head not in declared or rule is Head.PUSH:
+        return
+    if rule is Head.DECLARED or declared[state.head] not in absent:
         repos.set_head(coordinate, state.head)
+
+
+def follow(service: Service, coordinate: Coordinate) -> None:
+    """Bring a repository to the newest stored state, as far as its objects go."""
+    state = governing(service, coordinate)
+    if state and service.repos.exists(coordinate):
+        align(service, coordinate, state)
+
+
+def governing(service: Service, coordinate: Coordinate) -> State | None:
+    """The newest stored state that counts for this repository."""
+    found = service.announced(coordinate.identifier)
+    authority = service.authority(found, coordinate.owner)
+    stored = service.stored_states(coordinate.identifier)
+    ours = tuple(s for s in stored if s.event.pubkey in authority)
+    return newest(ours, service.dialect.states.tie)
 
 
 def _realign(service: Service, identifier: str) -> None:
     """Bring repositories to the newest served state where all its objects are there."""
     found = service.announced(identifier)
-    stored = sorted(service.stored_states(identifier), key=lambda s: newest_first(s.event))
+    waiting = service.purgatory.states(identifier)
     for coordinate in service.hosted(found):
-        authority = found.authority(coordinate.owner)
-        state = next((s for s in stored if s.event.pubkey in authority), None)
+        authority = service.authority(found, coordinate.owner)
+        ours = tuple(s for s in waiting if s.event.pubkey in authority)
+        state = governing(service, coordinate)
+        if state and newest((state, *ours), service.dialect.states.tie) != state:
+            continue  # a newer one is on its way, perhaps in parts
         if state and not service.repos.missing(coordinate, {oid for _, oid in state.refs}):
             align(service, coordinate, state)

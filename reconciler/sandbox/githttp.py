@@ -1,7 +1,7 @@
 """git smart HTTP (git: gitprotocol-http) at /<npub>/<percent-encoded identifier>.git.
 
 The real `git` does the protocol; this module finds the repository, hands bodies over within
-limits, and puts answers into HTTP. aiohttp has already undone gzip on request bodies.
+limits, and puts answers into HTTP.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
+import zlib
 from dataclasses import dataclass
 from typing import IO, Final
 from urllib.parse import unquote
@@ -18,19 +19,23 @@ from aiohttp import web
 from reconciler.errors import PeerFault
 from reconciler.git import pktline
 from reconciler.git.advertisement import RECEIVE, UPLOAD
-from reconciler.limits import ADVERT_BYTES, CHILD_WALL_SECONDS, PACK_BYTES
+from reconciler.limits import ADVERT_BYTES, CHILD_WALL_SECONDS
 from reconciler.nostr import nip19
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox import push
-from reconciler.sandbox.dialect import Refusal
+from reconciler.sandbox import broken, push, refused
+from reconciler.sandbox.dialect import GitRules, Query
+from reconciler.sandbox.faults import Effect
 from reconciler.sandbox.repos import GitFailed
 from reconciler.sandbox.runtime import Runtime
 
-_PATH = re.compile(r"/(npub1[^/]+)/([^/]+)\.git/(info/refs|git-upload-pack|git-receive-pack)")
+_PATH = re.compile(r"/(npub1[^/]*)/([^/]+)/(info/refs|git-upload-pack|git-receive-pack)")
+_SUFFIX = ".git"
 _PROTOCOL = re.compile(r"[a-z0-9=:._-]{1,100}")
 _CHUNK: Final = 64 * 2**10
 _UNCACHED: Final = {"Cache-Control": "no-cache"}
 _FLUSH: Final = pktline.FLUSH.value
+_GZIP: Final = 31
+"""zlib's window size, with the gzip header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +50,37 @@ class TooLarge(PeerFault):
     """A body is over its limit."""
 
 
-def target(raw_path: str) -> Target | None:
+class BadName(PeerFault):
+    """An identifier that the family's git side does not serve."""
+
+
+def target(rules: GitRules, raw_path: str) -> Target | None:
     """Read a still encoded path; the identifier is decoded exactly once.
 
     Raises:
         PeerFault: the npub is none.
+        BadName: the identifier is outside the family's pattern.
     """
     match = _PATH.fullmatch(raw_path)
-    if match is None:
+    if match is None or not (match[2].endswith(_SUFFIX) or rules.suffix_optional):
         return None
     pubkey = nip19.pubkey(match[1])
     try:
-        identifier = unquote(match[2], errors="strict")
+        identifier = unquote(match[2].removesuffix(_SUFFIX), errors="strict")
     except UnicodeDecodeError:
         return None
+    if rules.identifiers and not re.fullmatch(rules.identifiers, identifier):
+        raise BadName("invalid repository name")
     return Target(Coordinate(pubkey, identifier), match[3])
 
 
 async def handle(runtime: Runtime, request: web.Request, wanted: Target) -> web.StreamResponse:
     """Answer one git request."""
     await runtime.tidy()
+    rules = runtime.service.dialect.git
     is_read = wanted.service == "info/refs"
-    if request.method not in (("GET", "HEAD") if is_read else ("POST",)):
+    reads = ("GET", "HEAD") if rules.head_requests else ("GET",)
+    if request.method not in (reads if is_read else ("POST",)):
         return web.Response(status=405)
     try:
         if is_read:
@@ -75,11 +89,11 @@ async def handle(runtime: Runtime, request: web.Request, wanted: Target) -> web.
             return await _upload(runtime, request, wanted.coordinate)
         return await _receive(runtime, request, wanted.coordinate)
     except push.NoRepository:
-        return web.Response(status=404, text="Git error: repository not found")
+        return web.Response(status=404, text=rules.words.missing)
     except TooLarge as fault:
         return web.Response(status=413, text=str(fault))
     except push.Refused as fault:
-        return _refused(runtime, str(fault))
+        return refused.response(rules, fault)
     except GitFailed as fault:
         return web.Response(status=500, text=str(fault))
     except PeerFault as fault:
@@ -89,11 +103,14 @@ async def handle(runtime: Runtime, request: web.Request, wanted: Target) -> web.
 async def _info_refs(
     runtime: Runtime, request: web.Request, coordinate: Coordinate
 ) -> web.StreamResponse:
-    service = request.query.get("service", "")
+    service = _asked_service(runtime.service.dialect.git.query, request)
     if service not in (UPLOAD, RECEIVE):
         return web.Response(status=403, text="only the smart protocol is served")
     runtime.service.counters.bump("info_refs")
-    _require(runtime, coordinate)
+    kind = f"application/x-{service}-advertisement"
+    header = pktline.encode(f"# service={service}\n".encode()) + _FLUSH
+    if await _is_promised(runtime, coordinate):
+        return _whole(header + _FLUSH, kind)
     protocol = _protocol(request) if service == UPLOAD else ""
     repos = runtime.service.repos
     body = await runtime.run(
@@ -106,20 +123,40 @@ async def _info_refs(
         protocol=protocol,
     )
     if "version=2" not in protocol.split(":"):  # git http-backend: version 2 has no such header
-        body = pktline.encode(f"# service={service}\n".encode()) + _FLUSH + body
-    kind = f"application/x-{service}-advertisement"
-    return await _send(runtime, request, body, kind)
+        body = header + body
+    return _whole(body, kind)
+
+
+def _asked_service(rule: Query, request: web.Request) -> str:
+    """The `service` parameter, where the family looks for it."""
+    found = request.query.getall("service", [])
+    first = next(iter(request.query), "")
+    if rule is not Query.ANY and (first != "service" or len(found) != 1):
+        return ""
+    if rule is Query.ONLY and len(request.query) != 1:
+        return ""
+    return found[0] if found else ""
+
+
+async def _is_promised(runtime: Runtime, coordinate: Coordinate) -> bool:
+    """Announced, and the first push will make it. Raises NoRepository when there is neither."""
+    if runtime.service.repos.exists(coordinate):
+        return False
+    if await runtime.run(push.is_promised, runtime.service, coordinate):
+        return True
+    raise push.NoRepository("repository not found")
 
 
 async def _upload(
     runtime: Runtime, request: web.Request, coordinate: Coordinate
 ) -> web.StreamResponse:
     """Stream what `git upload-pack` says, so that a large pack never stands in memory."""
-    _require(runtime, coordinate)
-    runtime.service.counters.bump("fetches")
     repos = runtime.service.repos
+    if not repos.exists(coordinate):
+        raise push.NoRepository("repository not found")
+    runtime.service.counters.bump("fetches")
     with tempfile.TemporaryFile() as body:
-        await _spool(request, body, ADVERT_BYTES)
+        await _spool(request, body, ADVERT_BYTES, gunzips=True)
         body.seek(0)
         async with runtime.fetches, asyncio.timeout(CHILD_WALL_SECONDS):
             path = str(repos.path(coordinate))
@@ -131,25 +168,23 @@ async def _upload(
                 env=repos.environment(_protocol(request)),
             )
             try:
-                return await _stream(runtime, request, child)
+                return await _stream(request, child)
             finally:
                 if child.returncode is None:
                     child.kill()
                 await child.wait()
 
 
-async def _stream(
-    runtime: Runtime, request: web.Request, child: asyncio.subprocess.Process
-) -> web.StreamResponse:
-    response = web.StreamResponse(headers=_UNCACHED)
-    response.content_type = "application/x-git-upload-pack-result"
-    await response.prepare(request)
+async def _stream(request: web.Request, child: asyncio.subprocess.Process) -> web.StreamResponse:
+    """The child's output as it comes; whole when a fault is going to change it."""
+    kind = "application/x-git-upload-pack-result"
     output = child.stdout
+    if request.get(broken.STRUCK) and output:
+        return _whole(await output.read(), kind)
+    response = web.StreamResponse(headers=_UNCACHED)
+    response.content_type = kind
+    await response.prepare(request)
     while output and (chunk := await output.read(_CHUNK)):
-        if runtime.service.faults.active.cut:
-            await response.write(chunk[: len(chunk) // 2])
-            _drop(request)
-            return response
         await response.write(chunk)
     await child.wait()
     await response.write_eof()
@@ -159,61 +194,44 @@ async def _stream(
 async def _receive(
     runtime: Runtime, request: web.Request, coordinate: Coordinate
 ) -> web.StreamResponse:
+    rules = runtime.service.dialect.git
     with tempfile.TemporaryFile() as body:
-        await _spool(request, body, PACK_BYTES)
+        await _spool(request, body, rules.body_bytes, gunzips=rules.gunzips_pushes)
         lock = [coordinate.identifier]
         answer = await runtime.run_locked(lock, push.receive, runtime.service, coordinate, body)
-    return await _send(runtime, request, answer, "application/x-git-receive-pack-result")
+        fault = request.get(broken.STRUCK)
+        if fault and fault.effect is Effect.LOCKED_REF:
+            answer = await runtime.run(refused.locked, body)
+    return _whole(answer, "application/x-git-receive-pack-result")
 
 
-async def _spool(request: web.Request, file: IO[bytes], limit: int) -> None:
-    """Put a request body on disk.
+async def _spool(request: web.Request, file: IO[bytes], limit: int, *, gunzips: bool) -> None:
+    """Put a request body on disk, decompressed where the family does so.
 
     Raises:
         TooLarge: it has more than `limit` bytes.
+        PeerFault: it is no gzip although it says so.
     """
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"the request is larger than {limit} bytes")
+    zipped = gunzips and request.headers.get("Content-Encoding", "") in ("gzip", "x-gzip")
+    unzip = zlib.decompressobj(_GZIP) if zipped else None
     size = 0
     async with asyncio.timeout(CHILD_WALL_SECONDS):
         async for chunk in request.content.iter_chunked(_CHUNK):
-            size += len(chunk)
+            try:
+                plain = unzip.decompress(chunk, limit + 1) if unzip else chunk
+            except zlib.error:
+                raise PeerFault("the body is not gzip") from None
+            size += len(plain)
             if size > limit:
                 raise TooLarge(f"the request is larger than {limit} bytes")
-            file.write(chunk)
+            file.write(plain)
     file.flush()
 
 
-async def _send(
-    runtime: Runtime, request: web.Request, body: bytes, kind: str
-) -> web.StreamResponse:
-    """A whole answer; under the fault `cut`, its first half and a closed connection."""
-    if not runtime.service.faults.active.cut:
-        return web.Response(body=body, content_type=kind, headers=_UNCACHED)
-    response = web.StreamResponse(headers=_UNCACHED)
-    response.content_type = kind
-    response.content_length = len(body)
-    await response.prepare(request)
-    await response.write(body[: len(body) // 2])
-    _drop(request)
-    return response
-
-
-def _drop(request: web.Request) -> None:
-    if request.transport:
-        request.transport.close()
-
-
-def _refused(runtime: Runtime, reason: str) -> web.Response:
-    text = f"authorisation failed: {reason}"
-    if runtime.service.dialect.refusal is Refusal.FORBIDDEN:
-        return web.Response(status=403, text=text)
-    line = pktline.encode(b"ERR " + text.encode("utf-8", "replace")[:60_000])
-    kind = "application/x-git-receive-pack-result"
-    return web.Response(body=line, content_type=kind, headers=_UNCACHED)
-
-
-def _require(runtime: Runtime, coordinate: Coordinate) -> None:
-    if not runtime.service.repos.exists(coordinate):
-        raise push.NoRepository("repository not found")
+def _whole(body: bytes, kind: str) -> web.Response:
+    return web.Response(body=body, content_type=kind, headers=_UNCACHED)
 
 
 def _protocol(request: web.Request) -> str:

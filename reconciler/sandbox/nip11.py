@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
-from reconciler.limits import WS_MESSAGE_BYTES
 from reconciler.nostr.strictjson import Json, dumps
 from reconciler.sandbox.service import Service
 
 
 def document(service: Service) -> str:
     """JSON text of what this server says of itself."""
-    dialect = service.dialect
+    info = service.dialect.info
     body: dict[str, Json] = {
         "name": service.spec.name,
         "description": "an embedded server for tests",
-        "software": dialect.software,
-        "version": dialect.version,
-        "supported_nips": list(dialect.nips),
-        "limitation": {
-            "max_limit": dialect.max_limit,
-            "default_limit": dialect.default_limit,
-            "max_message_length": WS_MESSAGE_BYTES,
-        },
+        "software": info.software,
+        "version": info.version,
+        "supported_nips": _nips(service),
     }
+    if info.shows_limits:
+        body["limitation"] = _limitation(service)
     if service.spec.grasp:
-        body |= {
-            "supported_grasps": list(dialect.grasps),
-            "repo_acceptance_criteria": dialect.criteria,
-        }
+        body |= _grasp(service)
     return dumps(body)
+
+
+def _nips(service: Service) -> list[int]:
+    """The family's list, where 77 stands exactly when it is switched on: some have it as a flag."""
+    others = [nip for nip in service.dialect.info.nips if nip != 77]
+    return sorted([*others, 77]) if service.dialect.limits.negentropy else others
+
+
+def _limitation(service: Service) -> Json:
+    limits = service.dialect.limits
+    return {
+        "default_limit": limits.default_limit,
+        "max_message_length": limits.message_bytes,
+        "max_subscriptions": limits.subscriptions,
+        "max_subid_length": limits.subscription_chars,
+        **({} if limits.max_limit is None else {"max_limit": limits.max_limit}),
+    }
+
+
+def _grasp(service: Service) -> dict[str, Json]:
+    """GRASP-01's fields; what a family leaves empty is not there at all."""
+    info, archive = service.dialect.info, service.spec.archive
+    grasps = list(info.grasps)
+    if grasps:
+        grasps += ["GRASP-05"] if archive.is_on() else []
+        grasps += ["GRASP-02"] if service.spec.sync else []
+    fields: dict[str, Json] = {
+        "supported_grasps": list(grasps),
+        "repo_acceptance_criteria": info.criteria,
+        "curation": archive.curation(),
+    }
+    return {name: value for name, value in fields.items() if value}

@@ -73,8 +73,12 @@ class Expired:
 class Purgatory:
     """Everything that waits on one server. An expired entry is as good as gone."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], parked: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`parked` is told the identifier of everything that begins to wait."""
         self._clock = clock
+        self._parked = parked
         self._lock = threading.RLock()
         self._announcements: dict[Coordinate, ParkedAnnouncement] = {}
         self._states: dict[str, ParkedState] = {}
@@ -87,6 +91,7 @@ class Purgatory:
         with self._lock:
             entry = ParkedAnnouncement(announcement, self._clock() + EXPIRY_SECONDS)
             self._announcements[announcement.coordinate] = entry
+        self._parked(announcement.coordinate.identifier)
 
     def announcement(self, coordinate: Coordinate) -> ParkedAnnouncement | None:
         """The entry of this repository, soft or not."""
@@ -123,6 +128,7 @@ class Purgatory:
         """Hold a state beside others of its identifier."""
         with self._lock:
             self._states[state.event.id] = ParkedState(state, self._clock() + EXPIRY_SECONDS)
+        self._parked(state.identifier)
 
     def states(self, identifier: str) -> tuple[State, ...]:
         """The waiting states of one identifier, oldest first."""
@@ -160,10 +166,17 @@ class Purgatory:
         expires = self._clock() + EXPIRY_SECONDS
         with self._lock:
             self._pulls[event.id] = ParkedPull(event.id, commit, identifier, expires, event)
+        self._parked(identifier)
 
-    def place(self, event_id: str, commit: str, coordinate: Coordinate) -> None:
-        """Remember a commit that was pushed for an event that nobody has seen yet."""
-        expires = self._clock() + EXPIRY_SECONDS
+    def place(
+        self,
+        event_id: str,
+        commit: str,
+        coordinate: Coordinate,
+        seconds: float = EXPIRY_SECONDS,
+    ) -> None:
+        """Remember, for some seconds, a commit that was pushed for an event nobody has seen yet."""
+        expires = self._clock() + seconds
         owner, identifier = coordinate.owner, coordinate.identifier
         with self._lock:
             if not self.pull(event_id, waiting=True):

@@ -10,12 +10,14 @@ from typing import IO
 from reconciler.errors import PeerFault
 from reconciler.git import receive_pack
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.git.refname import NOSTR, is_branch_or_tag, is_ours
-from reconciler.limits import ADVERT_BYTES
+from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag, is_ours
+from reconciler.limits import ADVERT_BYTES, PKT_BYTES
 from reconciler.nostr import nip34
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox import admission, gitdata
+from reconciler.sandbox.agenda import Task
 from reconciler.sandbox.authorise import Push, refusal
+from reconciler.sandbox.dialect import Creation, Head
 from reconciler.sandbox.service import Service
 
 
@@ -24,7 +26,13 @@ class NoRepository(PeerFault):
 
 
 class Refused(PeerFault):
-    """The push is not authorised; the text is the reason."""
+    """The push is not authorised; the text is the reason. `names` are the refs that it meant, and
+    `capabilities` what its client can read."""
+
+    def __init__(self, reason: str, names: tuple[str, ...], capabilities: frozenset[str]) -> None:
+        super().__init__(reason)
+        self.names = names
+        self.capabilities = capabilities
 
 
 def receive(service: Service, coordinate: Coordinate, body: IO[bytes]) -> bytes:
@@ -37,13 +45,16 @@ def receive(service: Service, coordinate: Coordinate, body: IO[bytes]) -> bytes:
         Refused: the push is not authorised.
         PeerFault: the request is malformed, or git failed.
     """
-    updates = _commands(body)
+    updates, capabilities, objects = _commands(service, body)
     if updates:
         service.counters.bump("pushes_received")
     if not _is_known(service, coordinate):
         raise NoRepository("repository not found")
     if updates:
-        _authorise(service, coordinate, updates)
+        reason = _reason(service, coordinate, updates, objects)
+        _authorise(service, coordinate, updates, capabilities, reason)
+        if service.dialect.announcements.creation is Creation.FIRST_PUSH:
+            service.repos.ensure(coordinate)
     body.seek(0)
     answer = service.repos.git(
         coordinate,
@@ -56,26 +67,56 @@ def receive(service: Service, coordinate: Coordinate, body: IO[bytes]) -> bytes:
     if accepted:
         _remember(service, coordinate, accepted)
         gitdata.deliver(service, coordinate)
+        answer += _after(service, coordinate)
     return answer
 
 
-def _commands(body: IO[bytes]) -> tuple[RefUpdate, ...]:
+def _commands(
+    service: Service, body: IO[bytes]
+) -> tuple[tuple[RefUpdate, ...], frozenset[str], int]:
+    """The commands, the client's capabilities, and how many objects the pack says it holds."""
     body.seek(0)
-    updates, _, _ = receive_pack.parse_request(body.read(ADVERT_BYTES))
-    return updates
+    head = body.read(ADVERT_BYTES)
+    updates, capabilities, pack = receive_pack.parse_request(head)
+    if updates and service.dialect.git.strict_commands and b"\0" not in head[:PKT_BYTES]:
+        raise PeerFault("the first command carries no capabilities")
+    is_pack = pack[:4] == b"PACK" and len(pack) >= 12
+    return updates, capabilities, int.from_bytes(pack[8:12], "big") if is_pack else 0
 
 
 def _is_known(service: Service, coordinate: Coordinate) -> bool:
     entry = service.purgatory.announcement(coordinate)
-    return service.repos.exists(coordinate) or (entry is not None and entry.soft)
+    known = service.repos.exists(coordinate) or (entry is not None and entry.soft)
+    return known or is_promised(service, coordinate)
 
 
-def _authorise(service: Service, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> None:
+def is_promised(service: Service, coordinate: Coordinate) -> bool:
+    """Will the first push make the repository? (khatru: whatever is announced)"""
+    if service.dialect.announcements.creation is not Creation.FIRST_PUSH:
+        return False
+    return coordinate.owner in service.announced(coordinate.identifier).by_owner
+
+
+def _reason(
+    service: Service, coordinate: Coordinate, updates: tuple[RefUpdate, ...], objects: int
+) -> str | None:
+    most = service.dialect.git.pack_objects
+    if most is not None and objects > most:
+        return service.dialect.git.words.too_large
+    return refusal(service.dialect, _question(service, coordinate, updates))
+
+
+def _authorise(
+    service: Service,
+    coordinate: Coordinate,
+    updates: tuple[RefUpdate, ...],
+    capabilities: frozenset[str],
+    reason: str | None,
+) -> None:
     """Raise Refused, or count the push as activity on what waits for it."""
-    reason = refusal(service.dialect, _question(service, coordinate, updates))
     if reason:
         service.counters.bump("pushes_refused")
-        raise Refused(reason)
+        raise Refused(reason, tuple(u.name for u in updates), capabilities)
     service.counters.bump("pushes_authorised")
     admission.revive(service, coordinate)
     service.purgatory.extend_states(coordinate.identifier)
@@ -86,13 +127,16 @@ def _authorise(service: Service, coordinate: Coordinate, updates: tuple[RefUpdat
 def _question(service: Service, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Push:
     identifier = coordinate.identifier
     refs = service.repos.refs(coordinate)
+    found = service.announced(identifier)
     return Push(
         updates,
         {name: oid for name, oid in refs.items() if is_branch_or_tag(name)},
-        service.announced(identifier).authority(coordinate.owner),
+        service.authority(found, coordinate.owner),
         service.purgatory.states(identifier),
         service.stored_states(identifier),
         _tips(service, updates),
+        pulls=sum(name.startswith(NOSTR) for name in refs),
+        read_only=service.dialect.git.archive_refuses and service.spec.archive.read_only,
     )
 
 
@@ -120,11 +164,30 @@ def _accepted(answer: bytes, updates: tuple[RefUpdate, ...]) -> tuple[RefUpdate,
 
 def _remember(service: Service, coordinate: Coordinate, accepted: tuple[RefUpdate, ...]) -> None:
     """Placeholders for refs/nostr/<id> whose event nobody has seen yet."""
+    rules = service.dialect.pulls
+    if rules.merged_goes and any(u.name.startswith(NOSTR) for u in accepted):
+        service.agenda.add(Task.CLEAN_PULLS, coordinate, rules.placeholder_seconds)
     for update in accepted:
         event_id = update.name.removeprefix(NOSTR)
         if not update.name.startswith(NOSTR) or service.store.has(event_id):
             continue
         if not update.deletes:
-            service.purgatory.place(event_id, update.new, coordinate)
+            seconds = rules.placeholder_seconds
+            service.purgatory.place(event_id, update.new, coordinate, seconds)
         elif not service.purgatory.pull(event_id, waiting=True):
             service.purgatory.drop_pull(event_id)
+
+
+def _after(service: Service, coordinate: Coordinate) -> bytes:
+    """khatru: HEAD follows the state only now; an impossible one adds a text behind git's answer,
+    although the push is done."""
+    if service.dialect.states.head is not Head.PUSH:
+        return b""
+    state = gitdata.governing(service, coordinate)
+    if state is None or state.head is None:
+        return b""
+    if state.head in dict(state.refs):
+        service.repos.set_head(coordinate, state.head)
+        return b""
+    short = state.head.removeprefix(HEADS)
+    return service.dialect.git.words.head.format(short=short).encode()

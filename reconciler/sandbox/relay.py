@@ -1,32 +1,44 @@
-"""One client's WebSocket (NIP-01, NIP-45): messages in order, live events beside them."""
+"""One client's WebSocket (NIP-01, 42, 45, 77): messages in order, live events beside them."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import secrets
+import time
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 
 from aiohttp import WSMsgType, web
 
 from reconciler.errors import PeerFault
-from reconciler.limits import WS_MESSAGE_BYTES
 from reconciler.nostr import messages
 from reconciler.nostr.event import Event, verify
 from reconciler.nostr.filters import Filter
-from reconciler.nostr.messages import Close, Count, Publish, Req
+from reconciler.nostr.messages import (
+    Authenticate,
+    ClientMessage,
+    Close,
+    Count,
+    NegClose,
+    NegMsg,
+    NegOpen,
+    Publish,
+    Req,
+)
 from reconciler.nostr.strictjson import Json, dumps
-from reconciler.sandbox import admission
+from reconciler.sandbox import acceptance, admission, auth, questions
+from reconciler.sandbox.channel import LIVE_EVENTS, Channel, Ended
+from reconciler.sandbox.faults import Effect, Fault, Stage
+from reconciler.sandbox.metrics import kind_label
+from reconciler.sandbox.negentropy_sessions import Conversations
+from reconciler.sandbox.rates import Buckets, Per
 from reconciler.sandbox.runtime import Runtime
 
-SUBSCRIPTIONS: Final = 500
-"""Open subscriptions of one connection."""
-LIVE_EVENTS: Final = 1024
-"""Live messages that may wait for a slow client; later ones are lost to it, as on real relays."""
 _INLINE_BYTES: Final = 64 * 2**10
 """Messages up to this size are read in the event loop; larger ones in a thread."""
-_CUT_FRAME: Final = b"\x81\x7e\x01\x00" + b'["OK","'
-"""A WebSocket text frame that promises 256 bytes and brings 7 (RFC 6455, 5.2)."""
+_KINDS: Final = {Req: "REQ", Count: "COUNT", Close: "CLOSE", Publish: "EVENT", Authenticate: "AUTH"}
+_LONG_NAME: Final = "blocked: subscription ID exceeds max length"
 
 
 @dataclass(slots=True)
@@ -38,30 +50,30 @@ class Subscription:
 
 
 class Session:
-    """One connection."""
+    """One connection. `budget` pays for its events, under `payer`."""
 
-    def __init__(self, runtime: Runtime, socket: web.WebSocketResponse) -> None:
+    def __init__(self, runtime: Runtime, channel: Channel, budget: Buckets, payer: str) -> None:
         self._runtime = runtime
         self._service = runtime.service
-        self._socket = socket
+        self._channel = channel
+        self._budget = budget
+        self._payer = payer
+        self._challenge = secrets.token_hex(16)
+        self._authenticated: frozenset[str] = frozenset()
         self._subscriptions: dict[str, Subscription] = {}
-        self._live: asyncio.Queue[str] = asyncio.Queue(LIVE_EVENTS)
+        self._conversations = Conversations(self._service.store, self._service.clock)
 
-    async def run(self, transport: asyncio.Transport | None) -> None:
+    async def run(self, socket: web.WebSocketResponse) -> None:
         """Serve until the client goes, or a fault ends it."""
-        pump = asyncio.create_task(self._pump())
+        pump = asyncio.create_task(self._channel.pump())
         try:
-            async for message in self._socket:
+            async for message in socket:
                 if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                     break
-                await self._runtime.outlast_hang()
-                if self._service.faults.active.cut and transport:
-                    transport.write(_CUT_FRAME)
-                    transport.close()
-                    break
+                await self._suffer(message.data)
                 await self._handle(message.data)
-        except ConnectionError:
-            pass  # the client left while we were writing
+        except (ConnectionError, Ended):
+            pass  # the client left while we were writing, or a fault has ended it
         finally:
             pump.cancel()
 
@@ -71,22 +83,28 @@ class Session:
             if not any(one.matches(event) for one in subscription.filters):
                 continue
             if subscription.held is None:
-                self._queue(messages.event(event, name))
+                self._channel.queue(messages.event(event, name))
             elif len(subscription.held) < LIVE_EVENTS:
                 subscription.held.append(event)
 
     async def close(self) -> None:
         """The server stops: say goodbye."""
-        await self._socket.close(code=1001)
+        await self._channel.close()
 
-    async def _pump(self) -> None:
-        with contextlib.suppress(ConnectionError):  # the client left: `run` ends by itself
-            while True:
-                await self._socket.send_str(await self._live.get())
-
-    def _queue(self, text: str) -> None:
-        if not self._live.full():
-            self._live.put_nowait(text)
+    async def _suffer(self, data: str | bytes) -> None:
+        """The fault that this message meets before anything is done with it."""
+        text = data if isinstance(data, str) else data.decode("utf-8", "replace")
+        fault = self._service.faults.strike(Stage.MESSAGE, message=text)
+        self._channel.fault = fault
+        match fault.effect if fault else Effect.NONE:
+            case Effect.HANG:
+                await self._runtime.outlast_hang()
+            case Effect.CUT:
+                self._channel.cut()
+            case Effect.RESET_REQUEST:
+                self._channel.reset()
+            case _:
+                pass
 
     async def _handle(self, text: str | bytes) -> None:
         try:
@@ -95,100 +113,181 @@ class Session:
             else:
                 message = await self._runtime.run(messages.parse_client, text)
         except PeerFault as fault:
-            await self._socket.send_str(messages.notice(f"invalid: {fault}"))
+            if self._service.dialect.limits.drops_malformed:
+                self._channel.drop()
+            await self._channel.say(messages.notice(f"invalid: {fault}"))
             return
+        self._service.metrics.received.labels(_KINDS.get(type(message), "NEG")).inc()
+        await self._answer(message, len(text))
+
+    async def _answer(self, message: ClientMessage, size: int) -> None:
         match message:
             case Publish(raw):
-                await self._publish(raw, len(text))
+                await self._publish(raw, size)
             case Req(name, filters):
                 await self._req(name, filters)
             case Count(name, filters):
                 await self._count(name, filters)
             case Close(name):
                 self._subscriptions.pop(name, None)
+            case Authenticate(raw):
+                await self._authenticate(raw)
+            case NegOpen() | NegMsg() | NegClose() if self._service.dialect.limits.negentropy:
+                await self._reconcile(message)
+            case NegOpen() | NegMsg() | NegClose():
+                await self._channel.say(messages.notice("error: NIP-77 is not supported"))
+
+    # --- events ---
 
     async def _publish(self, raw: Json, size: int) -> None:
         self._service.counters.bump("events_received")
+        if not self._budget.take(self._payer):
+            await self._refuse(raw, self._budget.text)
+            return
         try:
-            if size <= _INLINE_BYTES:
-                event = verify(raw)
-            else:
-                event = await self._runtime.run(verify, raw)
+            event = verify(raw) if size <= _INLINE_BYTES else await self._runtime.run(verify, raw)
         except PeerFault as fault:
             await self._refuse(raw, f"invalid: {fault}")
             return
-        await self._runtime.tidy()
-        needed = admission.identifiers(self._service, event)
-        work = admission.receive
+        self._service.metrics.events_received.labels(kind_label(event.kind)).inc()
+        if self._strikes(Stage.PUBLISH, event.id):
+            await self._channel.say(messages.ok(event.id, True))
+            return
         try:
-            answer = await self._runtime.run_locked(needed, work, self._service, event)
+            answer = await self._admit(event)
         except PeerFault as fault:
             await self._refuse(raw, f"error: {fault}")
             return
         if answer.accepted:
             self._service.counters.bump("events_accepted")
-        await self._socket.send_str(messages.ok(event.id, answer.accepted, answer.message))
+        else:
+            self._service.metrics.rejected(event.kind, answer.message)
+        await self._channel.say(messages.ok(event.id, answer.accepted, answer.message))
+
+    async def _admit(self, event: Event) -> admission.Answer:
+        """Ask who it is where only the author may publish (NIP-70), then judge."""
+        wants_auth = bool(self._service.dialect.events.protected)
+        absent = event.pubkey not in self._authenticated
+        if wants_auth and absent and acceptance.is_protected(event):
+            await self._channel.say(messages.auth(self._challenge))
+        await self._runtime.tidy()
+        needed = admission.identifiers(self._service, event)
+        return await self._runtime.run_locked(
+            needed, admission.receive, self._service, event, self._authenticated
+        )
 
     async def _refuse(self, raw: Json, reason: str) -> None:
         event_id = raw.get("id") if isinstance(raw, dict) else None
         if isinstance(event_id, str):
-            await self._socket.send_str(messages.ok(event_id, False, reason))
+            await self._channel.say(messages.ok(event_id, False, reason))
         else:
-            await self._socket.send_str(messages.notice(reason))
+            await self._channel.say(messages.notice(reason))
+
+    async def _authenticate(self, raw: Json) -> None:
+        try:
+            event = verify(raw)
+        except PeerFault as fault:
+            await self._refuse(raw, f"invalid: {fault}")
+            return
+        service = self._service
+        reason = auth.refusal(
+            event, challenge=self._challenge, server=service.url, now=service.clock()
+        )
+        if reason is None:
+            self._authenticated |= {event.pubkey}
+        await self._channel.say(messages.ok(event.id, reason is None, reason or ""))
+
+    # --- questions ---
 
     async def _req(self, name: str, filters: tuple[Filter, ...]) -> None:
         self._service.counters.bump("reqs")
-        if name not in self._subscriptions and len(self._subscriptions) >= SUBSCRIPTIONS:
-            await self._socket.send_str(messages.closed(name, "rate-limited: too many REQs"))
+        limits = self._service.dialect.limits
+        if len(name) > limits.subscription_chars:
+            await self._channel.say(messages.closed(name, _LONG_NAME))
+            return
+        if name not in self._subscriptions and len(self._subscriptions) >= limits.subscriptions:
+            await self._channel.say(messages.closed(name, "rate-limited: too many REQs"))
             return
         subscription = Subscription(filters)
         self._subscriptions[name] = subscription  # before reading, so that nothing falls between
-        dialect = self._service.dialect
-        texts = await self._runtime.run(
-            self._service.store.texts,
-            filters,
-            now=self._service.clock(),
-            default=dialect.default_limit,
-            most=dialect.max_limit,
-        )
+        fault = self._strikes(Stage.QUERY, name)
+        texts = await self._runtime.run(questions.answer, self._service, filters, fault)
         head = f'["EVENT",{dumps(name)},'
         for text in texts:
-            await self._socket.send_str(f"{head}{text}]")
-        await self._socket.send_str(messages.eose(name))
+            await self._channel.say(f"{head}{text}]")
+        await self._channel.say(messages.eose(name))
+        if questions.is_complete(limits, filters, len(texts)):
+            self._subscriptions.pop(name, None)
+            await self._channel.say(messages.closed(name, ""))
+            return
         self._go_live(name, subscription, frozenset(texts))
 
     def _go_live(self, name: str, subscription: Subscription, sent: frozenset[str]) -> None:
         held, subscription.held = subscription.held or [], None
         for event in held:
             if dumps(event.to_json()) not in sent:
-                self._queue(messages.event(event, name))
+                self._channel.queue(messages.event(event, name))
 
     async def _count(self, name: str, filters: tuple[Filter, ...]) -> None:
         self._service.counters.bump("counts")
         store, now = self._service.store, self._service.clock()
         number = await self._runtime.run(store.count, filters, now=now)
-        await self._socket.send_str(messages.count(name, number))
+        await self._channel.say(messages.count(name, number))
+
+    async def _reconcile(self, message: NegOpen | NegMsg | NegClose) -> None:
+        self._service.counters.bump("negs")
+        if len(message.subscription) > self._service.dialect.limits.subscription_chars:
+            await self._channel.say(messages.neg_err(message.subscription, _LONG_NAME))
+            return
+        answer = await self._runtime.run(self._conversations.answer, message)
+        if answer is not None:
+            await self._channel.say(answer)
+
+    def _strikes(self, stage: Stage, text: str) -> Fault | None:
+        return self._service.faults.strike(stage, message=text)
 
 
 class Hub:
-    """All open connections of one server."""
+    """All open connections of one server, and the budgets that they share."""
 
     def __init__(self) -> None:
-        self._sessions: set[Session] = set()
+        self._sessions: dict[Session, str] = {}
+        self._numbers = count()
+        self._budgets: tuple[Buckets, Buckets] | None = None
 
-    async def serve(self, runtime: Runtime, request: web.Request) -> web.WebSocketResponse:
-        """Upgrade and serve one client to its end."""
+    @property
+    def addresses(self) -> int:
+        """From how many addresses there are connections."""
+        return len(set(self._sessions.values()))
+
+    async def serve(self, runtime: Runtime, request: web.Request) -> web.StreamResponse:
+        """Upgrade and serve one client to its end; 429 beyond the address's connections."""
+        service, limits = runtime.service, runtime.service.dialect.limits
+        connections, events = self._shared(runtime)
+        address = request.remote or ""
+        if not connections.take(address):
+            return web.Response(status=429, text=connections.text)
         socket = web.WebSocketResponse(
-            max_msg_size=WS_MESSAGE_BYTES, compress=False, timeout=0.5, heartbeat=60.0
+            max_msg_size=limits.message_bytes,
+            compress=False,
+            timeout=0.5,
+            heartbeat=limits.ping_seconds,
         )
         await socket.prepare(request)
-        runtime.service.counters.bump("connections")
-        session = Session(runtime, socket)
-        self._sessions.add(session)
+        service.counters.bump("connections")
+        service.metrics.connections.inc()
+        shared = limits.events is not None and limits.events.per is Per.ADDRESS
+        payer = address if shared else str(next(self._numbers))
+        channel = Channel(socket, request.transport, service.metrics)
+        session = Session(runtime, channel, events, payer)
+        self._sessions[session] = address
+        began = time.monotonic()
         try:
-            await session.run(request.transport)
+            with service.metrics.open.track_inprogress():
+                await session.run(socket)
         finally:
-            self._sessions.discard(session)
+            del self._sessions[session]
+            service.metrics.duration.observe(time.monotonic() - began)
         return socket
 
     def publish(self, event: Event) -> None:
@@ -199,3 +298,14 @@ class Hub:
     async def close(self) -> None:
         """Close every connection."""
         await asyncio.gather(*(s.close() for s in list(self._sessions)), return_exceptions=True)
+
+    def _shared(self, runtime: Runtime) -> tuple[Buckets, Buckets]:
+        """Budgets for connections and for events."""
+        if self._budgets is None:
+            service, limits = runtime.service, runtime.service.dialect.limits
+            on = service.spec.limited
+            self._budgets = (
+                Buckets(limits.connections if on else None, service.clock),
+                Buckets(limits.events if on else None, service.clock),
+            )
+        return self._budgets

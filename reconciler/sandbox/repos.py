@@ -22,10 +22,6 @@ from reconciler.limits import CHILD_OUTPUT_BYTES, CHILD_WALL_SECONDS, PACK_BYTES
 from reconciler.nostr.nip34 import Coordinate
 
 _SETTINGS = (
-    "uploadpack.allowTipSHA1InWant=true",
-    "uploadpack.allowReachableSHA1InWant=true",
-    "uploadpack.allowFilter=true",
-    "receive.denyDeleteCurrent=ignore",
     "receive.denyNonFastForwards=false",
     "receive.denyDeletes=false",
     "receive.autogc=false",
@@ -45,7 +41,9 @@ class GitFailed(PeerFault):
 class Repos:
     """All bare repositories of one server."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, settings: tuple[str, ...] = ()) -> None:
+        """Args: the server's folder, and git settings of its family (`name=value`)."""
+        self._settings = (*_SETTINGS, *settings)
         self._root = directory / "git"
         self._home = directory / "home"
         self._home.mkdir(parents=True, exist_ok=True)
@@ -76,6 +74,10 @@ class Repos:
 
     # --- reading ---
 
+    def count(self) -> int:
+        """How many repositories there are."""
+        return sum(1 for _ in self._root.glob("*/*.git"))
+
     def refs(self, coordinate: Coordinate) -> dict[str, str]:
         """Heads, tags and refs/nostr by full name; empty when there is no repository."""
         if not self.exists(coordinate):
@@ -95,7 +97,20 @@ class Repos:
         lines = output.decode().splitlines()
         return frozenset(line.split(" ")[0] for line in lines if line.endswith(" missing"))
 
+    def is_ancestor(self, coordinate: Coordinate, old: str, new: str) -> bool:
+        """Does `new` reach `old`? False also when one of them is no commit here."""
+        try:
+            self.git(coordinate, "merge-base", "--is-ancestor", old, new)
+        except GitFailed:
+            return False
+        return True
+
     # --- writing ---
+
+    def remove_all(self) -> None:
+        """Lose every repository."""
+        for path in self._root.iterdir():
+            shutil.rmtree(path, ignore_errors=True)
 
     def copy(self, source: Coordinate, target: Coordinate, oids: Iterable[str]) -> None:
         """Fetch these objects, and all they reach, from one local repository to another."""
@@ -135,7 +150,7 @@ class Repos:
     def argv(self, coordinate: Coordinate | None, *args: str) -> list[str]:
         """The command line of a git child."""
         where = [] if coordinate is None else [f"--git-dir={self.path(coordinate)}"]
-        return ["git", *where, *(x for s in _SETTINGS for x in ("-c", s)), *args]
+        return ["git", *where, *(x for s in self._settings for x in ("-c", s)), *args]
 
     def environment(self, protocol: str = "") -> dict[str, str]:
         """All that a git child gets to see of ours; `protocol` is GIT_PROTOCOL."""

@@ -57,14 +57,18 @@ class Runtime:
 
     async def tidy(self) -> None:
         """Clean purgatory where something expired. Cheap when nothing did."""
-        purgatory = self.service.purgatory
-        if purgatory.is_due():
-            for identifier in purgatory.overdue():
-                await self.run_locked([identifier], tidy, self.service, identifier)
+        service = self.service
+        due = service.agenda.overdue()
+        if service.purgatory.is_due():
+            due |= service.purgatory.overdue()
+        for identifier in due:
+            await self.run_locked([identifier], tidy, service, identifier)
 
     async def outlast_hang(self) -> None:
-        """Under `hang`: wait until the fault is lifted or the server stops."""
-        while self.service.faults.active.hang and not self.stopping:
+        """Under `hang`: wait until the faults are changed or the server stops."""
+        faults = self.service.faults
+        generation = faults.generation
+        while faults.generation == generation and not self.stopping:
             await asyncio.sleep(0.02)
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 import threading
 import time
@@ -18,20 +19,25 @@ from typing import Final
 
 from aiohttp import web
 
-from reconciler.errors import NetworkFault
 from reconciler.nostr import urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox import dialect, front, persistence
+from reconciler.sandbox import front, losses, persistence, presets
+from reconciler.sandbox.agenda import Agenda
 from reconciler.sandbox.counters import Counters
-from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.door import Door, bind
+from reconciler.sandbox.faults import Effect, Fault, Faults
+from reconciler.sandbox.metrics import Metrics, Sizes
 from reconciler.sandbox.purgatory import Purgatory
+from reconciler.sandbox.rates import Buckets
 from reconciler.sandbox.relay import Hub
 from reconciler.sandbox.repos import Repos
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import ServerSpec, Service
 from reconciler.sandbox.store import Store
+from reconciler.sandbox.sync.engine import Sync
+from reconciler.sandbox.sync.figures import Figures
 
 HOST: Final = "127.0.0.1"
 _TIDY_SECONDS: Final = 1.0
@@ -47,15 +53,23 @@ class RunningServer:
     """A server that runs. Make one with `start`."""
 
     def __init__(
-        self, spec: ServerSpec, listener: socket.socket, clock: Callable[[], float]
+        self,
+        spec: ServerSpec,
+        listener: socket.socket,
+        clock: Callable[[], float],
+        chance: Callable[[], float],
     ) -> None:
         self.spec = spec
         self.url = f"http://{HOST}:{listener.getsockname()[1]}"
         self.relay_url = urls.relay(self.url)
-        self.faults = Faults()
+        self.faults = Faults(clock)
         self.counters = Counters()
         self._listener = listener
+        self._door: Door | None = None
         self._clock = clock
+        self._began = clock()
+        self._chance = chance
+        self._sync: Sync | None = None
         self._saved = spec.directory / "purgatory.json"
         self._hub = Hub()
         self._loop = asyncio.new_event_loop()
@@ -64,6 +78,7 @@ class RunningServer:
         self._service = self._build()
         self._thread = threading.Thread(target=self._live, name=spec.name, daemon=True)
         self._ready: Future[None] = Future()
+        self.faults.listen(self._on_fault)
 
     def repo_path(self, pubkey: str, identifier: str) -> Path:
         """Where the bare repository lies, whether or not it exists."""
@@ -72,6 +87,14 @@ class RunningServer:
     def events(self, filter: Filter) -> tuple[Event, ...]:  # noqa: A002 - the agreed name
         """What is served now; never what waits in purgatory."""
         return self._service.store.events(filter, now=self._clock())
+
+    def seed(self, event: Event) -> None:
+        """Store an event without asking any rule: how a test fills a relay."""
+        self._service.store.add(event)
+
+    def figures(self) -> Figures:
+        """What GRASP-02 sync has done; all zero on a server without it."""
+        return self._sync.figures() if self._sync else Figures()
 
     def stop(self) -> None:
         """Finish what is under way, write purgatory down, free the port. May be called twice."""
@@ -88,13 +111,16 @@ class RunningServer:
 
     def _build(self) -> Service:
         directory = self.spec.directory
-        purgatory = Purgatory(self._clock)
-        repos = Repos(directory)
+        purgatory = Purgatory(self._clock, self._parked)
+        dialect = presets.named(self.spec.dialect)
+        repos = Repos(directory, dialect.git.settings)
+        metrics = Metrics(dialect.info.version)
+        metrics.watch(self._sizes, self.figures)
         persistence.load(purgatory, repos, self._saved, now=self._clock())
         return Service(
             self.spec,
             self.url,
-            dialect.named(self.spec.dialect),
+            dialect,
             self._clock,
             Store(directory / "events.sqlite"),
             repos,
@@ -102,12 +128,49 @@ class RunningServer:
             self.counters,
             self.faults,
             self._publish,
+            Agenda(self._clock),
+            Buckets(dialect.announcements.provisions, self._clock),
+            metrics,
         )
 
+    def _sizes(self) -> Sizes:
+        announcements, states, pulls = self._service.purgatory.entries()
+        return Sizes(
+            len(announcements),
+            len(states),
+            len(pulls),
+            self._service.repos.count(),
+            self._hub.addresses,
+            self._clock() - self._began,
+        )
+
+    def _on_fault(self, fault: Fault) -> None:
+        """From any thread: a fault was armed, or all were lifted."""
+        losses.lose(self._service, fault.effect)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing to break any more
+            if threading.current_thread() is self._thread:
+                self._loop.create_task(self._react(fault))
+            elif self._thread.is_alive():
+                asyncio.run_coroutine_threadsafe(self._react(fault), self._loop).result(5)
+
+    async def _react(self, fault: Fault) -> None:
+        if self._door:
+            await self._door.follow()
+            if fault.effect is Effect.LOSE_PURGATORY:
+                self._door.slam()
+
     def _publish(self, event: Event) -> None:
-        """From any thread: tell live subscribers, in the loop."""
+        """From any thread: tell live subscribers and the sync, in the loop."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
             self._loop.call_soon_threadsafe(self._hub.publish, event)
+            if self._sync:
+                self._loop.call_soon_threadsafe(self._sync.stored, event)
+
+    def _parked(self, identifier: str) -> None:
+        """From any thread: something went into purgatory."""
+        if self._sync:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._sync.parked, identifier)
 
     def _end(self, *, clean: bool) -> None:
         if not self._thread.is_alive():
@@ -129,10 +192,9 @@ class RunningServer:
                 raise
             self._ready.set_exception(error)
         finally:
-            if self._clean:
+            if self._clean or self._service.dialect.states.durable:
                 persistence.save(self._service.purgatory, self._saved, now=self._clock())
             self._service.store.close()
-            self._listener.close()
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
@@ -142,16 +204,22 @@ class RunningServer:
             front.application(runtime, self._hub),
             access_log=None,
             shutdown_timeout=_GRACE_SECONDS,
+            auto_decompress=False,  # some families do not read compressed pushes
         )
         await runner.setup()
-        site = web.SockSite(runner, self._listener)
-        await site.start()
-        keeper = asyncio.create_task(_keep_tidy(runtime))
+        self._door = Door(self._listener, runner, self.faults)
+        await self._door.open()
+        keeper = asyncio.create_task(_keep_tidy(runtime, self._door))
+        if self.spec.sync:
+            self._sync = Sync(runtime, chance=self._chance)
+            self._sync.start()
         self._ready.set_result(None)
         await self._stop.wait()
         runtime.stopping = True
         keeper.cancel()
-        await site.stop()
+        if self._sync:
+            await self._sync.stop()
+        await self._door.shut()
         await self._hub.close()
         if not self._clean:
             self._service.repos.kill_children()
@@ -159,36 +227,38 @@ class RunningServer:
         runtime.close()
 
 
-async def _keep_tidy(runtime: Runtime) -> None:
+async def _keep_tidy(runtime: Runtime, door: Door) -> None:
     while True:
         await asyncio.sleep(_TIDY_SECONDS)
+        await door.follow()
         await runtime.tidy()
         await runtime.run(runtime.service.store.expire, runtime.service.clock())
 
 
-def start(spec: ServerSpec, *, clock: Callable[[], float] = time.time) -> RunningServer:
+def start(
+    spec: ServerSpec,
+    *,
+    clock: Callable[[], float] = time.time,
+    chance: Callable[[], float] = random.random,
+) -> RunningServer:
     """Start a server and return once it answers.
 
     Args:
         spec: what to start; a directory used before brings its events, repositories and (after a
             clean stop) its purgatory back.
-        clock: the time in seconds since 1970, for expiry and purgatory.
+        clock: the time in seconds since 1970, for expiry, purgatory and sync.
+        chance: numbers from 0 to 1, which spread the sync's retries and daily runs.
 
     Raises:
         NetworkFault: the port is taken.
-        OurFault: there is no such dialect.
+        OurFault: there is no such dialect, or a whitelist entry is none.
     """
-    dialect.named(spec.dialect)
+    presets.named(spec.dialect)
+    spec.archive.check()
     spec.directory.mkdir(parents=True, exist_ok=True)
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = bind(HOST, spec.port)
     try:
-        listener.bind((HOST, spec.port))
-    except OSError as error:
-        listener.close()
-        raise NetworkFault(f"{spec.name}: port {spec.port}: {error}") from None
-    try:
-        server = RunningServer(spec, listener, clock)
+        server = RunningServer(spec, listener, clock, chance)
         server.begin()
     except BaseException:
         listener.close()

@@ -7,31 +7,51 @@ runs under its identifier's lock, which the asynchronous side (`runtime`) holds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconciler.errors import PeerFault
 from reconciler.nostr import kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
+from reconciler.sandbox import reading
+from reconciler.sandbox.agenda import Agenda
+from reconciler.sandbox.archive import Archive
 from reconciler.sandbox.counters import Counters
-from reconciler.sandbox.dialect import Dialect
+from reconciler.sandbox.dialect import Dialect, Tie
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.maintainers import Announced, announced
+from reconciler.sandbox.metrics import Metrics, kind_label
 from reconciler.sandbox.purgatory import Purgatory
+from reconciler.sandbox.rates import Buckets
 from reconciler.sandbox.repos import Repos
 from reconciler.sandbox.store import Added, Store
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSpec:
-    """What to start. `port` 0 picks a free one; `grasp=False` is a plain index relay."""
+    """What to start. `port` 0 picks a free one; `grasp=False` is a plain index relay.
+
+    `archive` is GRASP-05 and the operator's lists; `rate_limits=False` lifts the family's budgets
+    for events and connections, which a plain relay never has. `sync` is GRASP-02; `bootstrap` is a
+    relay that it follows whatever is announced.
+    """
 
     name: str
     directory: Path
     dialect: str = "ngit-grasp"
     grasp: bool = True
     port: int = 0
+    archive: Archive = field(default_factory=Archive)
+    rate_limits: bool = True
+    sync: bool = False
+    bootstrap: str = ""
+
+    @property
+    def limited(self) -> bool:
+        """Do the family's budgets apply?"""
+        return self.rate_limits and self.grasp
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +68,9 @@ class Service:
     counters: Counters
     faults: Faults
     publish: Callable[[Event], None]
+    agenda: Agenda
+    provisions: Buckets
+    metrics: Metrics
 
     def announced(self, identifier: str) -> Announced:
         """Who announced this identifier, in the store or in purgatory."""
@@ -56,11 +79,23 @@ class Service:
 
     def stored_announcements(self, identifier: str) -> tuple[Announcement, ...]:
         """The announcements of this identifier that are served."""
-        return tuple(map(nip34.announcement, self._addressed(kinds.ANNOUNCEMENT, identifier)))
+        return _readable(self._addressed(kinds.ANNOUNCEMENT, identifier))
 
     def stored_states(self, identifier: str) -> tuple[State, ...]:
-        """The states of this identifier that are served, one an author."""
-        return tuple(map(nip34.state, self._addressed(kinds.STATE, identifier)))
+        """The states of this identifier that are served, one an author; where the first one wins
+        a tie, in the order of their arrival."""
+        events = self._addressed(kinds.STATE, identifier)
+        return reading.states(self.dialect.states, events)
+
+    def read_state(self, event: Event) -> State:
+        """A state by the family's rules. Raises PeerFault."""
+        return reading.state(self.dialect.states, event)
+
+    def authority(self, found: Announced, owner: str) -> frozenset[str]:
+        """Whose states count for pushes to an owner's repository; empty: nothing is announced."""
+        if self.dialect.states.owner_only:
+            return frozenset({owner} & found.by_owner.keys())
+        return found.authority(owner)
 
     def stored_event(self, event_id: str) -> Event | None:
         """A served event by its id."""
@@ -71,6 +106,7 @@ class Service:
         added = self.store.add(event)
         if added is Added.STORED:
             self.counters.bump("events_stored")
+            self.metrics.events_stored.labels(kind_label(event.kind)).inc()
             self.publish(event)
         return added
 
@@ -81,5 +117,17 @@ class Service:
 
     def _addressed(self, kind: int, identifier: str) -> tuple[Event, ...]:
         wanted = Filter(kinds=(kind,), tags=(("d", (identifier,)),))
-        events = self.store.events(wanted, now=self.clock())
+        arrival = self.dialect.states.tie is Tie.FIRST
+        events = self.store.events(wanted, now=self.clock(), by_arrival=arrival)
         return tuple(e for e in events if e.first("d") == identifier)
+
+
+def _readable(events: tuple[Event, ...]) -> tuple[Announcement, ...]:
+    """Announcements that name a repository: some families store others too."""
+    found = []
+    for event in events:
+        try:
+            found.append(nip34.announcement(event))
+        except PeerFault:
+            continue
+    return tuple(found)

@@ -10,7 +10,9 @@ import sqlite3
 import threading
 from collections.abc import Iterable
 from enum import Enum, auto
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, Tag, is_hex32, verify_text
@@ -55,6 +57,11 @@ PRAGMA foreign_keys = ON;
 
 Address = tuple[int, str, str]
 
+_KNOWN_TEXTS: Final = 4_096
+"""Verified texts that are remembered, of all stores in this process together."""
+_KNOWN_CHARS: Final = 4 * 2**10
+"""Longer ones are verified each time: large states would fill the memory."""
+
 
 class Added(Enum):
     """What became of an event that was offered."""
@@ -91,24 +98,38 @@ class Store:
         """Store an event; of a replaceable one only the newest stays (lowest id among equals)."""
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            if self._one("SELECT 1 FROM events WHERE id = ?", event.id):
-                return Added.DUPLICATE
-            if self._is_deleted(event):
-                return Added.DELETED
-            address = address_of(event)
-            if address and not self._replace(event, address):
-                return Added.OLDER
-            self._insert(event, address)
-            return Added.STORED
+            return self._add(event)
 
-    def delete(self, deletion: Event) -> None:
-        """Carry out a kind 5 (NIP-09): only the author's own events, `a` only up to its second."""
+    def add_many(self, events: Iterable[Event]) -> dict[Added, int]:
+        """`add` for many, in one transaction: all of them or, after an error, none. How often each
+        outcome came."""
+        outcomes = dict.fromkeys(Added, 0)
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
+            for event in events:
+                outcomes[self._add(event)] += 1
+        return outcomes
+
+    def delete(self, deletion: Event, *, final: bool = True) -> bool:
+        """Carry out a kind 5 (NIP-09): only the author's own events, `a` only up to its second.
+        If it is not final, what was deleted may come back. Returns whether anything went."""
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            before = self._db.total_changes
             for event_id in filter(is_hex32, deletion.values("e")):
                 self._delete_id(event_id, deletion.pubkey)
             for address in own_addresses(deletion):
                 self._delete_address(address, deletion.created_at)
+            gone = self._db.total_changes > before
+            if final:
+                self._remember_deletion(deletion)
+            return gone
+
+    def clear(self) -> None:
+        """Lose everything, deletions too."""
+        with self._lock, self._db:
+            for table in ("events", "deleted_ids", "deleted_addresses"):
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - constants
 
     def expire(self, now: float) -> None:
         """Remove what has expired (NIP-40); queries leave it out even before that."""
@@ -126,10 +147,20 @@ class Store:
             found |= {row[0]: row[1] for row in rows}
         return list(found.values())
 
-    def events(self, one: Filter, *, now: float) -> tuple[Event, ...]:
-        """All events that match, verified once more, newest first; `limit` is honoured."""
-        rows = self._all(select("id, json", one, now=now, limit=one.limit))
-        return tuple(verify_text(text) for _, text in rows)
+    def events(self, one: Filter, *, now: float, by_arrival: bool = False) -> tuple[Event, ...]:
+        """All events that match, verified once more, newest first; `limit` is honoured. By arrival:
+        in the order in which they were stored."""
+        rows = self._all(select("id, json, number", one, now=now, limit=one.limit))
+        if by_arrival:
+            rows.sort(key=lambda row: row[2])
+        return tuple(_event(row[1]) for row in rows)
+
+    def pairs(self, one: Filter, *, now: float, most: int) -> list[tuple[int, str]]:
+        """created_at and id of the matching events, at most so many; `limit` is honoured."""
+        limit = most if one.limit is None else min(one.limit, most)
+        with self._lock:
+            query = select("created_at, id", one, now=now, limit=limit)
+            return self._db.execute(query.sql, query.values).fetchall()
 
     def count(self, filters: Iterable[Filter], *, now: float) -> int:
         """How many events match any of the filters (NIP-45); their limits do not count."""
@@ -149,6 +180,12 @@ class Store:
             row = self._one("SELECT pubkey FROM events WHERE id = ?", event_id)
         return str(row[0]) if row else None
 
+    def kind_of(self, event_id: str) -> int | None:
+        """The kind of the stored event; None when it is not stored."""
+        with self._lock:
+            row = self._one("SELECT kind FROM events WHERE id = ?", event_id)
+        return int(row[0]) if row else None
+
     def has_address(self, kind: int, pubkey: str, d: str) -> bool:
         """Is a version of this replaceable event stored?"""
         sql = "SELECT 1 FROM events WHERE kind = ? AND pubkey = ? AND d = ?"
@@ -166,6 +203,17 @@ class Store:
             return self._is_deleted(event)
 
     # --- inside a lock ---
+
+    def _add(self, event: Event) -> Added:
+        if self._one("SELECT 1 FROM events WHERE id = ?", event.id):
+            return Added.DUPLICATE
+        if self._is_deleted(event):
+            return Added.DELETED
+        address = address_of(event)
+        if address and not self._replace(event, address):
+            return Added.OLDER
+        self._insert(event, address)
+        return Added.STORED
 
     def _insert(self, event: Event, address: Address | None) -> None:
         row = self._db.execute(
@@ -198,17 +246,23 @@ class Store:
         self._db.execute("DELETE FROM events WHERE id = ?", (row[1],))
         return True
 
+    def _remember_deletion(self, deletion: Event) -> None:
+        """So that nothing of it can come back."""
+        for event_id in filter(is_hex32, deletion.values("e")):
+            pair = (event_id, deletion.pubkey)
+            self._db.execute("INSERT OR IGNORE INTO deleted_ids VALUES (?, ?)", pair)
+        for address in own_addresses(deletion):
+            self._db.execute(
+                "INSERT INTO deleted_addresses VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET until = max(until, excluded.until)",
+                (*address, deletion.created_at),
+            )
+
     def _delete_id(self, event_id: str, pubkey: str) -> None:
-        self._db.execute("INSERT OR IGNORE INTO deleted_ids VALUES (?, ?)", (event_id, pubkey))
         sql = "DELETE FROM events WHERE id = ? AND pubkey = ? AND kind != ?"
         self._db.execute(sql, (event_id, pubkey, kinds.DELETION))
 
     def _delete_address(self, address: Address, until: int) -> None:
-        self._db.execute(
-            "INSERT INTO deleted_addresses VALUES (?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET until = max(until, excluded.until)",
-            (*address, until),
-        )
         sql = "DELETE FROM events WHERE kind = ? AND pubkey = ? AND d = ? AND created_at <= ?"
         self._db.execute(sql, (*address, until))
 
@@ -251,3 +305,13 @@ def own_addresses(deletion: Event) -> tuple[Address, ...]:
 
 def _pair(tag: Tag) -> tuple[str, str]:
     return tag[0], tag[1]
+
+
+_known = lru_cache(_KNOWN_TEXTS)(verify_text)
+
+
+def _event(text: str) -> Event:
+    """The event of a row. The file is a trust boundary: somebody else may have changed it since we
+    wrote it. Verifying is a pure function of the text, though, so the very same text needs it
+    once, and a changed one is another text."""
+    return _known(text) if len(text) <= _KNOWN_CHARS else verify_text(text)

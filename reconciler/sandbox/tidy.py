@@ -1,9 +1,12 @@
-"""Clean-up of one identifier's purgatory; runs in a worker thread under its lock."""
+"""What time brings for one identifier: purgatory is cleaned, errands are done. Runs in a worker
+thread under the identifier's lock."""
 
 from __future__ import annotations
 
-from reconciler.git.refname import NOSTR
+from reconciler.git.refname import HEADS, NOSTR
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox import gitdata
+from reconciler.sandbox.agenda import Task
 from reconciler.sandbox.service import Service
 
 
@@ -13,10 +16,37 @@ def tidy(service: Service, identifier: str) -> None:
     expired = service.purgatory.clean(identifier)
     for coordinate in expired.softened:
         service.repos.remove(coordinate)
-    if not service.dialect.expired_placeholder_loses_ref:
+    for errand in service.agenda.take(identifier):
+        _do(service, errand.task, errand.coordinate)
+    if not service.dialect.pulls.placeholder_loses_ref:
         return
     for entry in expired.placeholders:
         coordinate = Coordinate(entry.owner, identifier)
         name = f"{NOSTR}{entry.event_id}"
         if service.repos.refs(coordinate).get(name) == entry.commit:
+            service.repos.update(coordinate, {name: None})
+
+
+def _do(service: Service, task: Task, coordinate: Coordinate) -> None:
+    match task:
+        case Task.CREATE:
+            service.repos.ensure(coordinate)
+            gitdata.follow(service, coordinate)
+        case Task.ALIGN:
+            gitdata.follow(service, coordinate)
+        case Task.RELEASE:
+            gitdata.release(service, coordinate)
+        case Task.CLEAN_PULLS:
+            _clean_pulls(service, coordinate)
+
+
+def _clean_pulls(service: Service, coordinate: Coordinate) -> None:
+    """khatru: refs/nostr refs go that a branch holds, or whose event is not stored."""
+    refs = service.repos.refs(coordinate)
+    branches = [oid for name, oid in refs.items() if name.startswith(HEADS)]
+    for name, oid in refs.items():
+        if not name.startswith(NOSTR):
+            continue
+        merged = any(service.repos.is_ancestor(coordinate, oid, tip) for tip in branches)
+        if merged or not service.store.has(name.removeprefix(NOSTR)):
             service.repos.update(coordinate, {name: None})

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import PeerFault
-from reconciler.limits import WS_MESSAGE_BYTES
+from reconciler.limits import NEG_MESSAGE_BYTES, WS_MESSAGE_BYTES
 from reconciler.nostr import bip340, filters, messages
 from reconciler.nostr.event import Draft, seal
 from reconciler.nostr.filters import Filter
@@ -21,6 +21,10 @@ from reconciler.nostr.messages import (
     Closed,
     Count,
     Eose,
+    NegClose,
+    NegErr,
+    NegMsg,
+    NegOpen,
     Notice,
     Ok,
     Publish,
@@ -101,12 +105,23 @@ FROM_RELAY: dict[str, RelayMessage] = {
     '["NEW","x"]': Notice("a message of an unknown type"),
     messages.count("s", 3): Notice("a message of an unknown type"),
     "[]": Notice("a message of an unknown type"),
+    messages.neg_msg("s", b"\x61\xff"): NegMsg("s", b"\x61\xff"),
+    '["NEG-MSG","s","61FF","more"]': NegMsg("s", b"\x61\xff"),
+    '["NEG-MSG","s",""]': NegMsg("s", b""),
+    messages.neg_err("s", "blocked: x"): NegErr("s", "blocked: x"),
+    '["NEG-ERR","s"]': NegErr("s", ""),
+    '["NEG-ERR","s","blocked: this query is too big",100000]': NegErr(
+        "s", "blocked: this query is too big"
+    ),
 }
 FROM_CLIENT: dict[str, ClientMessage] = {
     messages.event(EVENT): Publish(EVENT.to_json()),
     messages.req("s", Filter(kinds=(1,)), Filter()): Req("s", (Filter(kinds=(1,)), Filter())),
     messages.close("s"): Close("s"),
     '["COUNT","s",{"kinds":[1]}]': Count("s", (Filter(kinds=(1,)),)),
+    messages.neg_open("s", Filter(kinds=(1,)), b"a"): NegOpen("s", Filter(kinds=(1,)), b"a"),
+    messages.neg_msg("s", b"\x61"): NegMsg("s", b"\x61"),
+    messages.neg_close("s"): NegClose("s"),
 }
 
 
@@ -141,6 +156,14 @@ def test_from_a_client(text: str) -> None:
         '["CLOSED"]',
         '["AUTH"]',
         '["AUTH",{}]',
+        '["NEG-MSG"]',
+        '["NEG-MSG","s"]',
+        '["NEG-MSG","s",1]',
+        '["NEG-MSG","s","6"]',
+        '["NEG-MSG","s","6 61"]',
+        '["NEG-MSG","s","zz"]',
+        '["NEG-ERR"]',
+        '["NEG-ERR",1,"x"]',
     ],
 )
 def test_wrong_shapes_from_a_relay(text: str) -> None:
@@ -166,7 +189,17 @@ def test_wrong_shapes_from_a_relay(text: str) -> None:
         '["COUNT","s"]',
         '["CLOSE"]',
         '["CLOSE",1]',
-        '["REQ","' + "s" * 65 + '",{}]',
+        '["REQ","' + "s" * 1001 + '",{}]',
+        '["NEG-OPEN","s",{}]',
+        '["NEG-OPEN","",{},"61"]',
+        '["NEG-OPEN","s",[],"61"]',
+        '["NEG-OPEN","s",{},"6"]',
+        '["NEG-OPEN","s",{},61]',
+        '["NEG-OPEN","s",{},16,"61"]',  # the draft before NIP-77 had a size of ids here
+        '["NEG-MSG","s"]',
+        '["NEG-MSG","s","zz"]',
+        '["NEG-CLOSE"]',
+        '["NEG-ERR","s","x"]',
     ],
 )
 def test_wrong_shapes_from_a_client(text: str) -> None:
@@ -180,6 +213,13 @@ def test_too_large_a_message_is_refused_unread() -> None:
             parse("[" * (WS_MESSAGE_BYTES + 1))
 
 
+def test_too_large_a_negentropy_message_is_refused_before_it_is_decoded() -> None:
+    text = messages.neg_msg("s", bytes(NEG_MESSAGE_BYTES + 1))
+    for parse in (messages.parse_relay, messages.parse_client):
+        with pytest.raises(PeerFault, match="larger"):
+            parse(text)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.just(EVENT.to_json()),
     lambda inner: (
@@ -189,7 +229,7 @@ JSON = st.recursive(
 )
 NAMES = st.sampled_from(
     ["EVENT", "OK", "EOSE", "CLOSED", "NOTICE", "AUTH", "REQ", "COUNT", "CLOSE"]
-)
+) | st.sampled_from(["NEG-OPEN", "NEG-MSG", "NEG-CLOSE", "NEG-ERR"])
 
 
 @given(st.text() | JSON.map(dumps) | st.tuples(NAMES, JSON, JSON).map(dumps) | st.binary())

@@ -131,7 +131,7 @@ def test_states_need_an_announcement_and_authority(server: RunningServer, work: 
 
 def test_broken_states_are_refused_whole(server: RunningServer) -> None:
     publish(server, ALICE.announce(server, "widget"))
-    state = ALICE.state("widget", {"refs/heads/main": "ref: refs/heads/other"})
+    state = ALICE.state("widget", {"refs/heads/main": "no object id"})
     assert publish(server, state)[0][1].startswith("invalid: ")
 
 

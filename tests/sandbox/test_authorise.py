@@ -10,7 +10,8 @@ from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import nip34
 from reconciler.nostr.nip34 import State
 from reconciler.sandbox.authorise import Push, newest, refusal
-from reconciler.sandbox.dialect import NGIT_GRASP, SPEC, Dialect
+from reconciler.sandbox.dialect import Dialect, Tie
+from reconciler.sandbox.presets import NGIT_GRASP, SPEC
 
 from .kit import ALICE, BOB, NOW, ZERO
 
@@ -145,6 +146,8 @@ def test_decision(case: str, dialect: Dialect) -> None:
 def test_newest_state() -> None:
     old, *twins = state({MAIN: C}, at=NOW - 1), state({MAIN: A}), state({MAIN: B})
     low, high = sorted(twins, key=lambda s: s.event.id)
-    assert newest((old, high, low), lowest_id_wins=True) == low
-    assert newest((old, low, high), lowest_id_wins=False) == high
-    assert newest((), lowest_id_wins=True) is None
+    assert newest((old, high, low), Tie.LOWEST) == low
+    assert newest((old, low, high), Tie.HIGHEST) == high
+    assert newest((high, low), Tie.FIRST) == high
+    assert newest((low, high), Tie.FIRST) == low
+    assert newest((), Tie.LOWEST) is None

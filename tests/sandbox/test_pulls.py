@@ -97,9 +97,9 @@ def test_placeholder_without_event_expires(
     tip = work.commit("pr", hosted(server, work, ALICE, "widget"))
     name = f"refs/nostr/{'c' * 64}"
     assert work.push(server, ALICE, "widget", f"{tip}:{name}")
-    clock.advance(1700)
+    clock.advance(1100)
     assert name in remote_refs(server, ALICE, "widget")
-    clock.advance(200)
+    clock.advance(800)
     assert (name in remote_refs(server, ALICE, "widget")) is stays
 
 

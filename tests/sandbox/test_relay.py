@@ -17,7 +17,7 @@ from .kit import ALICE, BOB, NOW, Clock, Relay, publish, served
 
 @pytest.fixture
 def index(starter: Starter) -> RunningServer:
-    return starter("index", grasp=False)
+    return starter("index", "spec", grasp=False)
 
 
 def notes(count: int) -> list[Event]:
@@ -46,7 +46,7 @@ def test_newest_replaceable_wins(
     old, new = (ALICE.sign(kind, *tags, at=NOW + i) for i in (0, 1))
     other = BOB.sign(kind, *tags, at=NOW)
     answers = publish(index, new, old, other)
-    assert answers == [(True, ""), (False, "error: unknown"), (True, "")]
+    assert answers == [(True, ""), (True, "duplicate: a newer version is stored"), (True, "")]
     assert served(index) == [new.id, other.id]
 
 
@@ -210,7 +210,7 @@ def test_expired_and_protected_events(index: RunningServer, clock: Clock) -> Non
     assert publish(index, passing, late, ALICE.sign(1, ("-",))) == [
         (True, ""),
         (False, "blocked: event is expired"),
-        (False, "blocked: event marked as protected"),
+        (False, "auth-required: this event may only be published by its author"),
     ]
     assert served(index) == [passing.id]
     clock.advance(60)

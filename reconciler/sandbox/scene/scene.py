@@ -77,7 +77,8 @@ def raise_curtain(folder: Path, *, project: Path | None = None) -> Scene:
         project: a git checkout to use as alice's first repository; a generated one otherwise.
     """
     servers = {
-        name: start(ServerSpec(name, folder / "servers" / name, dialect))
+        # without budgets, because the story is told in seconds and not in minutes
+        name: start(ServerSpec(name, folder / "servers" / name, dialect, rate_limits=False))
         for name, dialect in DIALECTS.items()
     }
     index = start(ServerSpec("index", folder / "servers" / "index", "spec", grasp=False))

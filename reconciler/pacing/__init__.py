@@ -1,0 +1,1 @@
+"""When to ask whom again: pure state machines that the reconciler and the sandbox share."""

@@ -1,0 +1,62 @@
+"""An unauthorised push, put into the shape in which the family says no.
+
+ERR_LINE     200, one pkt-line `ERR …`                            (ngit-grasp)
+REPORT       200, side-band text and `ng <ref> pre-receive hook declined`   (git hooks)
+FORBIDDEN    403 and text                                         (khatru)
+"""
+
+from __future__ import annotations
+
+from typing import IO, Final
+
+from aiohttp import web
+
+from reconciler.git import pktline, receive_pack
+from reconciler.git.pktline import FLUSH, Packet
+from reconciler.limits import ADVERT_BYTES
+from reconciler.sandbox.dialect import GitRules, Refusal
+from reconciler.sandbox.push import Refused
+
+_KIND: Final = "application/x-git-receive-pack-result"
+_PART: Final = 60_000
+"""Bytes of one side-band packet or ERR line: below pkt-line's 65,516."""
+
+
+def response(rules: GitRules, fault: Refused) -> web.Response:
+    """The HTTP answer."""
+    text = f"{rules.words.prefix}{fault}"
+    if rules.refusal is Refusal.FORBIDDEN:
+        return web.Response(status=403, text=text)
+    if rules.refusal is Refusal.ERR_LINE:
+        return _answer(pktline.encode(b"ERR " + text.encode("utf-8", "replace")[:_PART]))
+    return _answer(report(fault.names, fault.capabilities, "pre-receive hook declined", text))
+
+
+def report(
+    names: tuple[str, ...], capabilities: frozenset[str], why: str, chatter: str = ""
+) -> bytes:
+    """git's report in which every ref is `ng`, within what the client can read
+    (gitprotocol-pack, "Report Status")."""
+    lines: list[Packet] = [b"unpack ok\n"]
+    lines += [f"ng {name} {why}\n".encode("utf-8", "surrogateescape") for name in names]
+    wanted = not capabilities.isdisjoint({"report-status", "report-status-v2"})
+    status = pktline.encode_all([*lines, FLUSH]) if wanted else b""
+    if "side-band-64k" not in capabilities:
+        return status
+    parts: list[Packet] = []
+    if chatter:
+        parts.append(b"\2" + f"{chatter}\n".encode("utf-8", "replace")[:_PART])
+    parts += [b"\1" + status[at : at + _PART] for at in range(0, len(status), _PART)]
+    return pktline.encode_all([*parts, FLUSH])
+
+
+def locked(body: IO[bytes]) -> bytes:
+    """What git says when somebody else holds a ref's lock: the fault `cannot-lock-ref`."""
+    body.seek(0)
+    updates, capabilities, _ = receive_pack.parse_request(body.read(ADVERT_BYTES))
+    why = "cannot lock ref: it is at another object than expected"
+    return report(tuple(update.name for update in updates), capabilities, why)
+
+
+def _answer(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type=_KIND, headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,176 @@
+"""One other relay: connect, ask in layers, follow what is new, come back after a failure.
+
+layer 1 (announcements) ─▶ what was confirmed before, since the loss ─▶ batches of what is new:
+each one followed live first, then its history, so that nothing falls between
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import aiohttp
+
+from reconciler.errors import NetworkFault, PeerFault
+from reconciler.limits import REQ_PAGE
+from reconciler.nostr.filters import Filter
+from reconciler.pacing.backoff import Health
+from reconciler.sandbox.runtime import Runtime
+from reconciler.sandbox.sync.figures import Source
+from reconciler.sandbox.sync.history import history, readable
+from reconciler.sandbox.sync.intake import Intake
+from reconciler.sandbox.sync.link import Link, RateLimited, connect
+from reconciler.sandbox.sync.needs import Needs, announcements, questions
+from reconciler.sandbox.sync.progress import Progress
+from reconciler.sandbox.sync.reach import Reach
+from reconciler.sandbox.sync.waiting import TICK, Chance, until
+from reconciler.sandbox.sync.wanted import Wanted
+
+DAILY_SECONDS: Final = (23 * 3600.0, 25 * 3600.0)
+"""Everything is asked for again once a day; chance spreads it over two hours (GRASP-02)."""
+PAUSE_SECONDS: Final = 65.0
+"""How long a relay that says `rate-limited` is left alone."""
+SPARE: Final = 20
+"""Live questions above the fewest possible, before they are asked anew in full batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all peers of a server share."""
+
+    runtime: Runtime
+    http: aiohttp.ClientSession
+    wanted: Wanted
+    intake: Intake
+    reach: Reach
+    chance: Chance
+
+
+class Peer:
+    """The sync with one relay. To end it, set `ending` and cancel `run`: a task group that fails in
+    the moment of the cancellation swallows it (Python before 3.13)."""
+
+    def __init__(self, url: str, around: Surroundings) -> None:
+        self.ending = False
+        self.progress = Progress()
+        self.health = Health()
+        self._url = url
+        self._around = around
+        self._clock = around.runtime.service.clock
+        self._followed: list[str] = []
+        self._daily_at = 0.0
+
+    async def run(self) -> None:
+        """Keep a session with the relay, for as long as it is wanted."""
+        while not (self.ending or self._around.runtime.stopping):
+            await until(self._clock, self.health.not_before)
+            self.progress.connecting()
+            try:
+                await self._around.runtime.run(self._around.reach.resolve, self._url)
+                async with connect(self._around.http, self._url) as link:
+                    await self._session(link)
+            except* RateLimited:
+                self.health = self.health.paused(self._clock() + PAUSE_SECONDS)
+            except* (PeerFault, NetworkFault, OSError):
+                self.health = self.health.failed(self._clock(), self._around.chance())
+            finally:
+                self.progress.disconnected(self._clock())
+
+    async def _session(self, link: Link) -> None:
+        """Until the connection ends; whichever part fails takes the others along."""
+        since = self.progress.connected(self._clock())
+        self._followed = []
+        async with asyncio.TaskGroup() as group:
+            group.create_task(link.read())
+            group.create_task(self._take_live(link))
+            group.create_task(self._sync(link, since))
+
+    async def _take_live(self, link: Link) -> None:
+        around = self._around
+        while True:
+            raws = [await link.live.get()]
+            while not link.live.empty() and len(raws) < REQ_PAGE:
+                raws.append(link.live.get_nowait())
+            events = await around.runtime.run(readable, raws)
+            await around.intake.admit(events, Source.LIVE)
+
+    async def _sync(self, link: Link, since: int | None) -> None:
+        source = Source.STARTUP if since is None else Source.RECONNECT
+        if since is None:
+            self._plan_daily()
+        await link.follow(announcements())
+        from_when = since if self.progress.has_announcements else None
+        await self._fetch(link, announcements(), source, from_when)
+        self.progress.has_announcements = True
+        self.health = Health()  # it has answered, so that earlier failures no longer count
+        for part in self.progress.confirmed.batches():
+            self._followed.append(await link.follow(questions(part)))
+            await self._fetch(link, questions(part), source, since)
+        seen = None
+        while True:
+            if self._clock() >= self._daily_at:
+                await self._reconcile_all(link)
+            wanted = self._around.wanted.of(self._url)
+            if wanted is not seen:
+                seen = wanted
+                self.progress.trim(wanted)
+                await self._catch_up(link, source)
+            await asyncio.sleep(TICK)
+
+    async def _catch_up(self, link: Link, source: Source) -> None:
+        """Ask for what has become wanted."""
+        missing = self.progress.missing(self._around.wanted.of(self._url))
+        for part in missing.batches():
+            await self._batch(link, part, source)
+        await self._consolidate(link)
+
+    async def _batch(self, link: Link, needs: Needs, source: Source) -> None:
+        """One batch, confirmed when each of its questions has ended."""
+        asked = questions(needs)
+        names = {str(number): one for number, one in enumerate(asked)}
+        number = self.progress.begin(needs, ("live", *names))
+        self._followed.append(await link.follow(asked))
+        self.progress.ended(number, "live")
+
+        async def one(name: str) -> None:
+            await self._fetch(link, (names[name],), source)
+            self.progress.ended(number, name)
+
+        async with asyncio.TaskGroup() as group:
+            for name in names:
+                group.create_task(one(name))
+
+    async def _reconcile_all(self, link: Link) -> None:
+        """Once a day everything, because live feeds lose events and `since` overlooks some."""
+        wanted = self._around.wanted.of(self._url)
+        parts: Iterable[Sequence[Filter]] = (questions(part) for part in wanted.batches())
+        for asked in (announcements(), *parts):
+            await self._fetch(link, asked, Source.DAILY)
+        self._plan_daily()
+
+    async def _consolidate(self, link: Link) -> None:
+        """Small batches add up to many live questions; ask for the same in full ones. The new
+        ones stand before the old ones end."""
+        parts = tuple(self.progress.confirmed.batches())
+        if len(self._followed) <= len(parts) + SPARE:
+            return
+        old, self._followed = self._followed, []
+        for part in parts:
+            self._followed.append(await link.follow(questions(part)))
+        for name in old:
+            await link.unfollow(name)
+
+    async def _fetch(
+        self, link: Link, asked: Sequence[Filter], source: Source, since: int | None = None
+    ) -> None:
+        around = self._around
+        for one in asked:
+            question = replace(one, since=since)
+            async for page in history(around.runtime, link, question, around.intake.rejected.knows):
+                await around.intake.admit(page, source)
+
+    def _plan_daily(self) -> None:
+        least, most = DAILY_SECONDS
+        self._daily_at = self._clock() + least + (most - least) * self._around.chance()

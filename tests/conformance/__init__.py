@@ -1,0 +1,1 @@
+"""What every server family does, row by row: the sandbox held against its description."""

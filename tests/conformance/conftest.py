@@ -1,0 +1,70 @@
+"""Servers by family, and the printed table (`make conformance`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from . import rows, table
+from .stage import Stage, Trunk
+
+
+class Stages:
+    """The servers of this process, started when they are first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._trunk = Trunk.create(folder / "trunk.git")
+        self._found: dict[str, Stage] = {}
+
+    def of(self, dialect: str) -> Stage:
+        """The server of a family."""
+        if dialect not in self._found:
+            self._found[dialect] = Stage(dialect, self._folder, self._trunk)
+        return self._found[dialect]
+
+    def stop(self) -> None:
+        """End all."""
+        for stage in self._found.values():
+            stage.stop()
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+    found = Stages(tmp_path_factory.mktemp("conformance"))
+    yield found
+    found.stop()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--table", action="store_true", help="print the conformance table")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Row by family: ok, FAIL, or n/a."""
+    if not terminalreporter.config.getoption("--table", default=False):
+        return
+    outcome: dict[tuple[str, str], str] = {}
+    for word, mark in (("passed", "ok"), ("failed", "FAIL"), ("error", "FAIL")):
+        for report in terminalreporter.stats.get(word, []):
+            found = dict(report.user_properties)
+            if "row" in found:
+                outcome[found["row"], found["family"]] = mark
+    terminalreporter.section("conformance")
+    widths = [max(6, len(name)) for name in table.FAMILIES]
+    names = "  ".join(f"{n:{w}}" for n, w in zip(table.FAMILIES, widths, strict=True))
+    terminalreporter.line(f"{'row':26}  {names}  clause")
+    for row in sorted(map(table.ROWS.__getitem__, rows.NAMES), key=_section):
+        marks = [
+            outcome.get((row.id, name), "not run") if name in row.expect else "n/a"
+            for name in table.FAMILIES
+        ]
+        cells = "  ".join(f"{m:{w}}" for m, w in zip(marks, widths, strict=True))
+        terminalreporter.line(f"{row.id:26}  {cells}  {row.clause}")
+    terminalreporter.line(f"{len(table.ROWS)} rows, {len(outcome)} checks")
+
+
+def _section(row: table.Row) -> str:
+    return row.id.partition("-")[0]

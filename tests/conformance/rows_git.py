@@ -1,0 +1,390 @@
+"""git smart HTTP (§4): URLs, listings, and every way of pushing."""
+
+from __future__ import annotations
+
+import gzip
+
+import requests
+
+from reconciler.git import receive_pack
+from reconciler.git.advertisement import RECEIVE, UPLOAD
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.nostr import nip19
+from reconciler.sandbox.archive import Archive
+from tests.sandbox.kit import NOW, Person, git
+
+from .stage import DEV, MAIN, TAG, ZERO, Stage
+from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
+
+PULL = "refs/nostr/" + "34" * 32
+
+
+@row("4-suffix", "the URL without .git", all_of(404, ngit_grasp=200))
+def suffix(stage: Stage) -> object:
+    owner = stage.person()
+    stage.announce(owner)
+    url = stage.url(owner).removesuffix(".git")
+    return stage.get(f"{url}/info/refs?service={UPLOAD}").status_code
+
+
+@row(
+    "4-bad-npub",
+    "a bad npub: read and push",
+    {SPEC: (404, 400), NGIT: (404, 400), RELAY: (404, 404), KHATRU: (400, 400), GITEA: (404, 404)},
+)
+def bad_npub(stage: Stage) -> object:
+    url = f"{stage.server.url}/npub1xxx/widget.git"
+    read = stage.get(f"{url}/info/refs?service={UPLOAD}").status_code
+    return read, requests.post(f"{url}/{RECEIVE}", timeout=5).status_code
+
+
+@row("4-missing", "a repository that nobody announced: read and push", all_of((404, 404)))
+def missing(stage: Stage) -> object:
+    owner = stage.person()
+    return stage.status(owner), stage.push(owner, {MAIN: stage.trunk.commits[0]}).status
+
+
+@row("4-empty", "capabilities of an empty listing", all_of(True, khatru=False))
+def empty(stage: Stage) -> object:
+    owner = stage.person()
+    stage.announce(owner)
+    found = stage.listing(owner, service=RECEIVE)
+    return bool(found and found.capabilities)
+
+
+@row("4-first-report", "a report for the first push, by git's own client", all_of("ok"))
+def first_report(stage: Stage) -> object:
+    owner, one = stage.person(), stage.trunk.commits[0]
+    stage.announce(owner)
+    stage.publish(owner.state(stage.name, {MAIN: one}))
+    stage.trunk.work.git("push", stage.url(owner), f"{one}:{MAIN}", check=False)
+    return "ok" if stage.refs(owner) == {MAIN: one} else "lost"
+
+
+@row(
+    "4-report",
+    "report-status: of the first push, and of the second",
+    all_of((True, True), khatru=(None, True)),
+)
+def report(stage: Stage) -> object:
+    owner, (one, two, _) = stage.person(), stage.trunk.commits
+    stage.announce(owner)
+    stage.publish(owner.state(stage.name, {MAIN: one}))
+    first = stage.push(owner, {MAIN: one}).done
+    stage.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 1))
+    return first, stage.push(owner, {MAIN: two}).done
+
+
+@row(
+    "4-query",
+    "`service` behind another parameter, and before one",
+    all_of((200, 200), ngit_grasp=(403, 200), gitea=(403, 403)),
+)
+def query(stage: Stage) -> object:
+    owner = stage.person()
+    stage.announce(owner)
+    url = f"{stage.url(owner)}/info/refs"
+    return tuple(
+        stage.get(f"{url}?{text}").status_code
+        for text in (f"x=1&service={UPLOAD}", f"service={UPLOAD}&x=1")
+    )
+
+
+@row("4-head", "HEAD on info/refs", all_of(200, gitea=405))
+def head(stage: Stage) -> object:
+    owner = stage.person()
+    stage.announce(owner)
+    url = f"{stage.url(owner)}/info/refs?service={UPLOAD}"
+    return requests.head(url, timeout=5).status_code
+
+
+@row("4-dumb", "the dumb protocol", all_of(403))
+def dumb(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    return stage.get(f"{stage.url(owner)}/info/refs").status_code
+
+
+@row("4-version-2", "protocol version 2", all_of(True))
+def version_2(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    url = f"{stage.url(owner)}/info/refs?service={UPLOAD}"
+    return b"version 2" in stage.get(url, **{"Git-Protocol": "version=2"}).content
+
+
+@row("4-clone", "git clones what was pushed", all_of(True))
+def clone(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    folder = stage.folder / f"clone of {owner.name} {stage.dialect}"
+    git("clone", "-q", "--bare", stage.url(owner), folder)
+    return git("rev-parse", "HEAD", cwd=folder) == stage.trunk.commits[0]
+
+
+@row("4-gzip", "a compressed push", all_of(True, khatru=False))
+def zipped(stage: Stage) -> object:
+    owner, one = stage.person(), stage.trunk.commits[0]
+    stage.announce(owner)
+    stage.publish(owner.state(stage.name, {MAIN: one}))
+    body = receive_pack.request_head((RefUpdate(MAIN, ZERO, one),), frozenset({"report-status"}))
+    body += stage.trunk.pack(frozenset({one}))
+    headers = {"Content-Encoding": "gzip"}
+    url = f"{stage.url(owner)}/{RECEIVE}"
+    requests.post(url, data=gzip.compress(body), headers=headers, timeout=5)
+    return stage.refs(owner) == {MAIN: one}
+
+
+@row(
+    "4-refused",
+    "how an unauthorised push is answered",
+    {
+        SPEC: (200, "Ref validation failed"),
+        NGIT: (200, "1 state event(s) in purgatory from"),
+        RELAY: (200, "pre-receive hook declined; error: cannot push main to"),
+        KHATRU: (403, "unauthorized push: ref refs/heads/main does not match state"),
+        GITEA: (200, "pre-receive hook declined; error: push rejected: SHA mismatch"),
+    },
+)
+def refused(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    stage.publish(owner.state(stage.name, {MAIN: stage.trunk.commits[1]}, at=NOW + 1))
+    pushed = stage.push(owner, {MAIN: stage.trunk.commits[2]})
+    length = {"spec": 21, "ngit-grasp": 34, "ngit-relay": 53, "khatru": 59, "gitea": 61}
+    text = pushed.text.removeprefix("authorisation failed: ")
+    return pushed.status, text[: length[stage.dialect]]
+
+
+@row(
+    "4-no-state",
+    "a push before any state",
+    {
+        SPEC: "No state event from an authorized publisher found",
+        NGIT: "No state events in purgatory",
+        RELAY: "error: state event not on internal relay, cannot validate non-nostr refs",
+        KHATRU: "unauthorized push: no state found",
+        GITEA: "error: push rejected: no NIP-34 state",
+    },
+)
+def no_state(stage: Stage) -> object:
+    owner = stage.person()
+    stage.announce(owner)
+    text = stage.push(owner, {MAIN: stage.trunk.commits[0]}).text
+    return text.removeprefix("authorisation failed: ").rpartition("; ")[2]
+
+
+@row("4-nothing-kept", "objects of a refused push are not kept", all_of(True))
+def nothing_kept(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    stage.push(owner, {MAIN: stage.trunk.stray})
+    path = stage.server.repo_path(owner.pubkey, stage.name)
+    found = git("cat-file", "-e", stage.trunk.stray, cwd=path, check=False)
+    return not found.startswith("0\n")
+
+
+@row("4-partial", "a part of a state", all_of(True, ngit_grasp=False))
+def partial(stage: Stage) -> object:
+    owner, (one, two, _) = stage.person(), stage.trunk.commits
+    stage.announce(owner)
+    stage.publish(owner.state(stage.name, {MAIN: one, DEV: two}))
+    return stage.pushes(owner, {MAIN: one})
+
+
+@row("4-one-bad", "one good and one bad ref: is the good one taken?", all_of(False))
+def one_bad(stage: Stage) -> object:
+    owner, (one, two, _) = stage.person(), stage.trunk.commits
+    stage.announce(owner)
+    stage.publish(owner.state(stage.name, {MAIN: one, DEV: two}))
+    stage.push(owner, {MAIN: one, DEV: stage.trunk.stray})
+    return MAIN in stage.refs(owner)
+
+
+def _pushes_delete(stage: Stage, name: str) -> bool:
+    """May this ref be deleted by push, along with a new commit, once the state drops it?"""
+    owner, (one, _, three) = stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: one, name: one})
+    stage.publish(owner.state(stage.name, {MAIN: three}, at=NOW + 1))
+    if name not in stage.refs(owner):  # gone by itself
+        stage.server.repo_path(owner.pubkey, stage.name).joinpath(name).write_text(f"{one}\n")
+    stage.push(owner, {MAIN: three, name: ZERO})
+    return stage.refs(owner) == {MAIN: three}
+
+
+@row(
+    "4-delete-branch",
+    "deleting a branch by push, which the state dropped",
+    {SPEC: True, NGIT: False, RELAY: False, KHATRU: True, GITEA: True},
+)
+def delete_branch(stage: Stage) -> object:
+    return _pushes_delete(stage, DEV)
+
+
+@row(
+    "4-delete-tag",
+    "deleting a tag by push, which the state dropped",
+    {SPEC: True, NGIT: True, RELAY: False, KHATRU: True, GITEA: True},
+)
+def delete_tag(stage: Stage) -> object:
+    return _pushes_delete(stage, TAG)
+
+
+@row("4-delete-declared", "deleting a ref that the state holds", all_of(False))
+def delete_declared(stage: Stage) -> object:
+    owner, one = stage.person(), stage.trunk.commits[0]
+    stage.host(owner, {MAIN: one, DEV: one})
+    return stage.pushes(owner, {DEV: ZERO})
+
+
+@row(
+    "4-delete-head",
+    "deleting HEAD's branch by push, which the state dropped",
+    {SPEC: True, KHATRU: False, GITEA: True},
+)
+def delete_head(stage: Stage) -> object:
+    owner, (one, two, _) = stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: one, DEV: one})
+    stage.publish(owner.state(stage.name, {DEV: two}, head="main", at=NOW + 1))
+    stage.push(owner, {MAIN: ZERO})
+    return MAIN not in stage.refs(owner)
+
+
+@row("4-force", "a rewritten history", all_of(True))
+def force(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner, {MAIN: stage.trunk.commits[2]})
+    stage.publish(owner.state(stage.name, {MAIN: stage.trunk.stray}, at=NOW + 1))
+    return stage.pushes(owner, {MAIN: stage.trunk.stray})
+
+
+@row(
+    "4-other-refs",
+    "refs/notes/* beside a good push",
+    {SPEC: False, NGIT: True, RELAY: False, KHATRU: True, GITEA: False},
+)
+def other_refs(stage: Stage) -> object:
+    owner, (one, two, _) = stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: one})
+    stage.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 1))
+    return stage.pushes(owner, {MAIN: two, "refs/notes/x": one})
+
+
+@row(
+    "4-pr-branch",
+    "refs/heads/pr/* in the state and in the push",
+    {SPEC: True, NGIT: True, RELAY: False, KHATRU: True, GITEA: False},
+)
+def pr_branch(stage: Stage) -> object:
+    owner, (one, two, _) = stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: one})
+    stage.publish(owner.state(stage.name, {MAIN: one, "refs/heads/pr/x": two}, at=NOW + 1))
+    return stage.pushes(owner, {"refs/heads/pr/x": two})
+
+
+@row("4-objects", "a pack that says it holds 50,001 objects", all_of(False))
+def objects(stage: Stage) -> object:
+    owner, one = stage.person(), stage.trunk.commits[0]
+    stage.announce(owner)
+    stage.publish(owner.state(stage.name, {MAIN: one}))
+    pack = b"PACK\0\0\0\2" + (50_001).to_bytes(4, "big") + b"\0" * 20
+    pushed = stage.push(owner, {MAIN: one}, pack=pack)
+    assert ("too many" in pushed.text) == (stage.dialect == "gitea")
+    return MAIN in stage.refs(owner)
+
+
+@row(
+    "4.1-no-op",
+    "old == new, with no state that waits",
+    {SPEC: True, NGIT: True, RELAY: True, KHATRU: True, GITEA: True},
+)
+def no_op(stage: Stage) -> object:
+    owner, one = stage.person(), stage.trunk.commits[0]
+    stage.host(owner, {MAIN: one})
+    return stage.push(owner, {MAIN: one}).done
+
+
+@row(
+    "4.1-stored-state",
+    "a stored state authorises a push",
+    {SPEC: True, NGIT: False, RELAY: True, KHATRU: True, GITEA: True},
+)
+def stored_state(stage: Stage) -> object:
+    owner, one = stage.person(), stage.trunk.commits[0]
+    stage.host(owner, {MAIN: one, DEV: one})
+    stage.later(1)
+    (stage.server.repo_path(owner.pubkey, stage.name) / DEV).unlink()
+    return stage.pushes(owner, {DEV: one})
+
+
+@row(
+    "4.1-seeded",
+    "a nostr push with a waiting state's objects applies it",
+    {SPEC: True, NGIT: True, RELAY: True, GITEA: True},
+)
+def seeded(stage: Stage) -> object:
+    owner, (one, two, _) = stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: one, DEV: one})
+    stage.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 1))
+    stage.push(owner, {PULL: two})
+    stage.later(31)
+    found = stage.refs(owner)
+    found.pop(PULL)
+    return found == {MAIN: two}
+
+
+@row("4.1-commands", "a first command without capabilities", all_of(200, khatru=400))
+def commands(stage: Stage) -> object:
+    owner, one = stage.person(), stage.trunk.commits[0]
+    stage.host(owner, {MAIN: one})
+    line = f"{one} {one} {MAIN}"
+    body = f"{len(line) + 4:04x}{line}0000".encode()
+    return requests.post(f"{stage.url(owner)}/{RECEIVE}", data=body, timeout=5).status_code
+
+
+@row("4.2-prs", "the /prs/ endpoint, switched off", all_of(404))
+def prs(stage: Stage) -> object:
+    npub = nip19.npub(stage.person().pubkey)
+    return stage.get(f"/prs/{npub}/widget.git/info/refs?service={UPLOAD}").status_code
+
+
+@row(
+    "4.2-archived",
+    "GRASP-05: an announcement of a whitelisted owner that lists others",
+    some((True, 200), SPEC, NGIT),
+)
+def archived(stage: Stage) -> object:
+    owner = stage.person()
+    second = stage.other(Archive(whitelist=(nip19.npub(owner.pubkey),)))
+    accepted, status = _elsewhere(second, owner)
+    second.stop()
+    return accepted, status
+
+
+def _elsewhere(stage: Stage, owner: Person) -> tuple[bool, int]:
+    event = owner.sign(30_617, ("d", stage.name), ("clone", "https://b.example/x.git"))
+    return stage.accepts(event)[0], stage.status(owner)
+
+
+@row("4.2-read-only", "GRASP-05: a push to a read-only archive", {SPEC: False, NGIT: True})
+def read_only(stage: Stage) -> object:
+    owner = stage.person()
+    second = stage.other(Archive(whitelist=(nip19.npub(owner.pubkey),), read_only=True))
+    second.announce(owner)
+    second.publish(owner.state(stage.name, {MAIN: stage.trunk.commits[0]}))
+    found = second.pushes(owner, {MAIN: stage.trunk.commits[0]})
+    second.stop()
+    return found
+
+
+@row(
+    "4.2-read-only-listed",
+    "GRASP-05: a listed repository at a read-only archive",
+    some(False, SPEC, NGIT),
+)
+def read_only_listed(stage: Stage) -> object:
+    owner = stage.person()
+    second = stage.other(Archive(whitelist=("other",), read_only=True))
+    found = second.accepts(owner.announce(second.server, stage.name))[0]
+    second.stop()
+    return found

@@ -1,0 +1,211 @@
+"""Budgets and caps (§6), on servers of their own, with the clock in hand."""
+
+from __future__ import annotations
+
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import websocket
+
+from reconciler.nostr import kinds
+from tests.sandbox.kit import NOW, Relay
+
+from .stage import Stage
+from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
+
+
+def _burst(relay: Relay, stage: Stage, most: int = 70) -> tuple[int, str]:
+    """How many events pass before the budget is empty, and what is said then."""
+    for number in range(most):
+        event = stage.person().sign(kinds.GRASP_LIST)
+        accepted, message = relay.publish(event)
+        if not accepted and message.startswith("rate-limited"):
+            return number, message
+    return most, ""
+
+
+@row(
+    "6-event-burst",
+    "events at once, and the answer beyond",
+    {
+        SPEC: (70, ""),
+        NGIT: (60, "rate-limited: slow down"),
+        RELAY: (15, "rate-limited: slow down, please"),
+        KHATRU: (70, ""),
+        GITEA: (70, ""),
+    },
+)
+def event_burst(stage: Stage) -> object:
+    second = stage.other()
+    found = _burst(second.relay, second)
+    second.stop()
+    return found
+
+
+@row(
+    "6-event-refill", "events after 30 seconds, and after 180 more", {NGIT: (30, 60), RELAY: (0, 3)}
+)
+def event_refill(stage: Stage) -> object:
+    second = stage.other()
+    _burst(second.relay, second)
+    second.clock.advance(30)
+    first = _burst(second.relay, second)[0]
+    second.clock.advance(180)
+    found = first, _burst(second.relay, second)[0]
+    second.stop()
+    return found
+
+
+@row("6-sub-second", "spacing below one second gives nothing back", {NGIT: True})
+def sub_second(stage: Stage) -> object:
+    second = stage.other()
+    _burst(second.relay, second)
+    answers = []
+    for _ in range(4):
+        second.clock.advance(0.9)
+        answers.append(second.accepts(second.person().sign(kinds.GRASP_LIST))[0])
+    second.stop()
+    return not any(answers[1:])
+
+
+@row("6-event-payer", "a second connection has a budget of its own", {NGIT: True, RELAY: False})
+def event_payer(stage: Stage) -> object:
+    second = stage.other()
+    _burst(second.relay, second)
+    with Relay(second.server.relay_url) as other:
+        found = _burst(other, second)[0] > 0
+    second.stop()
+    return found
+
+
+@row("6-subscriptions", "the 501st subscription", all_of("rate-limited: too many REQs"))
+def subscriptions(stage: Stage) -> object:
+    with Relay(stage.server.relay_url) as relay:
+        for number in range(501):
+            relay.send("REQ", str(number), {"kinds": [9]})
+        while (message := relay.receive())[0] != "CLOSED":
+            pass
+        return message[2]
+
+
+@row(
+    "6-sub-id",
+    "a subscription id of 65 and of 251 characters",
+    all_of((False, False), ngit_grasp=(True, False)),
+)
+def sub_id(stage: Stage) -> object:
+    with Relay(stage.server.relay_url) as relay:
+        found = []
+        for size in (65, 251):
+            relay.send("REQ", "s" * size, {"kinds": [9]})
+            found.append(relay.receive()[0] == "EOSE")
+        return tuple(found)
+
+
+def _many(stage: Stage, count: int) -> Stage:
+    """A plain pile of events behind the family's caps."""
+    writer = stage.person()
+    events = [writer.sign(kinds.NOTE, content=str(i), at=NOW + i) for i in range(count)]
+    for event in events:
+        stage.server.seed(event)
+    return stage
+
+
+@row(
+    "6-req",
+    "events of a REQ without limit, with 600, and with 1001",
+    {
+        SPEC: (500, 500, 500),
+        NGIT: (500, 600, 1001),
+        RELAY: (250, 600, 250),
+        KHATRU: (500, 500, 500),
+        GITEA: (500, 500, 500),
+    },
+)
+def req(stage: Stage) -> object:
+    second = _many(stage.other(), 1002)
+    found = tuple(
+        len(second.ask(kinds=[kinds.NOTE], **more))
+        for more in ({}, {"limit": 600}, {"limit": 1001})
+    )
+    second.stop()
+    return found
+
+
+@row(
+    "6-ids-close",
+    "a question for ids is closed once all were found",
+    all_of(False, ngit_grasp=True),
+)
+def ids_close(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    (event,) = stage.ask(kinds=[kinds.ANNOUNCEMENT], authors=[owner.pubkey])
+    with Relay(stage.server.relay_url) as relay:
+        relay.send("REQ", "i", {"ids": [event.id]})
+        relay.send("REQ", "end", {"kinds": [9]})
+        kinds_seen = []
+        while (message := relay.receive())[:2] != ["EOSE", "end"]:
+            kinds_seen.append(message[0])
+        return "CLOSED" in kinds_seen
+
+
+@row("6-message-size", "a message of 600,000 bytes", all_of(False, spec=True, ngit_grasp=True))
+def message_size(stage: Stage) -> object:
+    event = stage.person().sign(kinds.GRASP_LIST, content="x" * 600_000)
+    try:
+        with Relay(stage.server.relay_url) as relay:
+            return relay.publish(event)[0]
+    except (websocket.WebSocketException, ConnectionError, ValueError):
+        return False  # ValueError: the closing handshake reads as an empty message
+
+
+@row("6-malformed", "a malformed message ends the connection", all_of(False, ngit_grasp=True))
+def malformed(stage: Stage) -> object:
+    with Relay(stage.server.relay_url) as relay:
+        relay.socket.send("{")
+        try:
+            return relay.receive()[0] != "NOTICE"
+        except (websocket.WebSocketException, ConnectionError, ValueError):
+            return True
+
+
+@row("6-expired", "an expired event (NIP-40)", all_of((False, "blocked: event is expired")))
+def expired(stage: Stage) -> object:
+    event = stage.person().sign(kinds.ISSUE, ("expiration", "1"))
+    return stage.publish(event)[0]
+
+
+@row("6-count", "COUNT (NIP-45)", all_of(True))
+def count(stage: Stage) -> object:
+    return stage.relay.count({"kinds": [kinds.ANNOUNCEMENT]}) >= 0
+
+
+@row("6-live", "a new event reaches a subscriber", all_of(True))
+def live(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    issue = stage.person().sign(kinds.ISSUE, stage.about(owner))
+    with Relay(stage.server.relay_url) as relay:
+        relay.send("REQ", "live", {"kinds": [kinds.ISSUE], "authors": [issue.pubkey]})
+        assert relay.receive()[0] == "EOSE"
+        stage.publish(issue)
+        return relay.receive()[2]["id"] == issue.id
+
+
+@row(
+    "6-body",
+    "a push body above the family's limit is refused by its length",
+    some(413, RELAY, GITEA),
+)
+def body(stage: Stage) -> object:
+    owner, most = stage.person(), {RELAY: 2**30, GITEA: 256 * 2**20}[stage.dialect]
+    stage.host(owner)
+    parts = urlsplit(f"{stage.url(owner)}/git-receive-pack")
+    connection = HTTPConnection(parts.netloc, timeout=5)
+    connection.putrequest("POST", parts.path)
+    connection.putheader("Content-Length", str(most + 1))
+    connection.endheaders()
+    status = connection.getresponse().status
+    connection.close()
+    return status

@@ -1,0 +1,61 @@
+"""The form of the table: a row is a clause, a probe, and what each family's server shows it.
+
+A probe does one small thing and returns what it saw. `expect` is the description: a family that is
+not in it has no such behaviour to show (n/a).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from .stage import Stage
+
+SPEC, NGIT, RELAY, KHATRU, GITEA = FAMILIES = (
+    "spec",
+    "ngit-grasp",
+    "ngit-relay",
+    "khatru",
+    "gitea",
+)
+PARKING: Final = (SPEC, NGIT)
+"""Families whose purgatory says so."""
+
+Probe = Callable[[Stage], object]
+P = TypeVar("P", bound=Probe)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    id: str
+    clause: str
+    probe: Probe
+    expect: Mapping[str, object]
+
+
+ROWS: Final[dict[str, Row]] = {}
+
+
+def row(row_id: str, clause: str, expect: Mapping[str, object]) -> Callable[[P], P]:
+    """Declare a row; what it decorates is its probe."""
+
+    def declare(probe: P) -> P:
+        assert row_id not in ROWS, f"two rows {row_id}"
+        ROWS[row_id] = Row(row_id, clause, probe, MappingProxyType(dict(expect)))
+        return probe
+
+    return declare
+
+
+def all_of(value: object, **but: object) -> dict[str, object]:
+    """The same for all families, except those named (`-` is written `_`)."""
+    return {name: but.get(name.replace("-", "_"), value) for name in FAMILIES}
+
+
+def some(value: object, *families: str) -> dict[str, object]:
+    """The same for these families; the others have no such behaviour."""
+    return dict.fromkeys(families, value)

@@ -1,0 +1,44 @@
+"""Every row of the table, on a real server of every family that it speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from . import rows
+from .conftest import Stages
+from .table import FAMILIES, ROWS, Row
+
+CHECKS = [
+    pytest.param(
+        ROWS[name],
+        family,
+        id=f"{name}-{family}",
+        marks=pytest.mark.xdist_group(f"conformance-{family}"),
+    )
+    for family in FAMILIES
+    for name in rows.NAMES
+    if family in ROWS[name].expect
+]
+
+
+@pytest.mark.parametrize(("row", "family"), CHECKS)
+def test_row(
+    stages: Stages,
+    record_property: Callable[[str, object], None],
+    row: Row,
+    family: str,
+) -> None:
+    record_property("row", row.id)
+    record_property("family", family)
+    stage = stages.of(family)
+    stage.begin()
+    assert row.probe(stage) == row.expect[family]
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.id)
+def test_every_row_speaks_of_known_families(row: Row) -> None:
+    assert row.clause
+    assert set(row.expect) <= set(FAMILIES)
+    assert row.expect

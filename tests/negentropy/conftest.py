@@ -1,0 +1,34 @@
+"""Fixtures of the tests that need a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.sandbox.server import RunningServer, ServerSpec, start
+
+from ..sandbox.kit import Clock
+
+Starter = Callable[..., RunningServer]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def starter(tmp_path: Path, clock: Clock) -> Iterator[Starter]:
+    """Start servers by dialect; all are ended with the test."""
+    running: list[RunningServer] = []
+
+    def run(dialect: str = "spec", *, grasp: bool = False) -> RunningServer:
+        spec = ServerSpec(dialect, tmp_path / dialect, dialect, grasp)
+        running.append(start(spec, clock=clock))
+        return running[-1]
+
+    yield run
+    for server in running:
+        server.kill()
