@@ -58,7 +58,8 @@ class Knowledge:
             # through dead events too: the deletion that killed one hangs from it
             frontier = [name for event in fresh for name in (event.id, address_of(event))]
         skip = (kinds.ANNOUNCEMENT, kinds.STATE)
-        return tuple(e for e in found.values() if e.kind not in skip and e.id in self.live)
+        live = [e for e in found.values() if e.kind not in skip and e.id in self.live]
+        return _parents_first(live)
 
 
 def digest(events: Iterable[Event], *, now: int) -> Knowledge:
@@ -113,10 +114,31 @@ def address_of(event: Event) -> str:
     return f"{event.kind}:{event.pubkey}:{event.first('d') or ''}"
 
 
+def _parents_first(events: Iterable[Event]) -> tuple[Event, ...]:
+    """In the order given, but none before those that it names: clocks of authors differ.
+
+    Ids are hashes of what they name, so that names never form a circle.
+    """
+    by_id = {event.id: event for event in events}
+    placed: dict[str, Event] = {}
+    for event in by_id.values():
+        waiting = [event]
+        while waiting:
+            top = waiting[-1]
+            named = {target for name in _EVENT_TAGS for target in top.values(name)}
+            first = [by_id[i] for i in sorted(named & by_id.keys() - placed.keys())]
+            if first:
+                waiting += first
+            else:
+                placed[waiting.pop().id] = top
+    return tuple(placed.values())
+
+
 def _is_expired(event: Event, now: int) -> bool:
     """NIP-40."""
     value = event.first("expiration")
-    return value is not None and value.isdigit() and int(value[:16]) <= now
+    # isdigit alone takes "²", which is no number
+    return value is not None and value.isascii() and value.isdigit() and int(value[:16]) <= now
 
 
 def _is_protected(event: Event) -> bool:

@@ -7,6 +7,7 @@ puts the actions into one stable order, so that two plans of the same world are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from reconciler.cell import CellPlan, plan_cell, plan_index
 from reconciler.dialects import detect
@@ -18,6 +19,7 @@ from reconciler.model.plan import (
     Hold,
     HoldReason,
     Plan,
+    Publish,
     Push,
     RepositorySummary,
     ServerSummary,
@@ -50,7 +52,7 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
         created_at=observed.at,
         repositories=tuple(_summary(subject) for subject in subjects),
         servers=tuple(_server(view) for view in observed.views),
-        actions=_ordered(actions),
+        actions=_ordered(_once(actions)),
         holds=tuple(sorted(holds, key=lambda h: (h.coordinate, h.server or "", h.reason))),
         cells=tuple(cell.verdict for cell in cells),
         discovered=_discovered(desired, subjects),
@@ -61,6 +63,17 @@ def _cells(subject: Subject, observed: Observed, known: Knowledge) -> Iterable[C
     for url in subject.places:
         view = observed.view(url)
         yield plan_cell(subject, view, detect(view.info), known)
+
+
+def _once(actions: Sequence[Action]) -> list[Action]:
+    """One event that concerns several repositories goes to each server once, with all it does."""
+    found: dict[str, Action] = {}
+    for action in actions:
+        twin = found.setdefault(action.key, action)
+        if twin is not action and isinstance(twin, Publish) and isinstance(action, Publish):
+            aligns = tuple(dict.fromkeys((*twin.aligns, *action.aligns)))
+            found[action.key] = replace(twin, aligns=aligns)
+    return list(found.values())
 
 
 def _ordered(actions: Sequence[Action]) -> tuple[Action, ...]:

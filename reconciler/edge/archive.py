@@ -45,13 +45,9 @@ class Archive:
 
     def holds(self, coordinate: Coordinate, oids: frozenset[str]) -> frozenset[str]:
         """Those of the objects that are here, with everything that they need."""
-        path = self._path(coordinate)
-        if not oids or not (path / "HEAD").exists():
+        repository = _opened(self._path(coordinate)) if oids else None
+        if repository is None:
             return frozenset()
-        try:
-            repository = pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.BARE)
-        except pygit2.GitError:
-            return frozenset()  # damaged: fetched anew
         return frozenset(oid for oid in oids if oid in repository)
 
     def gather(
@@ -126,7 +122,8 @@ class Archive:
         if not offered:
             return
         archive = self._path(coordinate)
-        if not (archive / "HEAD").exists():
+        if _opened(archive) is None:
+            shutil.rmtree(archive, ignore_errors=True)  # damaged: fetched anew
             _check(self._git.run("init", "--bare", "--quiet", "--template=", str(archive)))
         staging = self._staging()
         try:
@@ -160,7 +157,8 @@ class Archive:
         _check(done)
 
     def _build(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
-        self._work = self._work or self._staging()
+        with self._guard:
+            self._work = self._work or self._staging()
         lines = [*sorted(wants), *(f"^{oid}" for oid in sorted(haves))]
         path = self._work / f"{len(self._packs)}-{abs(hash((coordinate, wants, haves)))}.pack"
         with path.open("wb") as out:
@@ -179,6 +177,14 @@ class Archive:
         if path.stat().st_size > PACK_BYTES:
             raise Failure(Fault(FaultKind.PROTOCOL, "the pack is larger than the limit"))
         return path
+
+
+def _opened(path: Path) -> pygit2.Repository | None:
+    """The repository; None where there is none, or a damaged one."""
+    try:
+        return pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.BARE)
+    except pygit2.GitError:
+        return None
 
 
 def _check(done: Done) -> None:

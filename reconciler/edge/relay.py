@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import websocket
 from websocket._abnf import ABNF, frame_buffer
 
+from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress, fault_of
 from reconciler.errors import PeerFault
 from reconciler.limits import (
@@ -25,6 +26,7 @@ from reconciler.limits import (
     READ_SECONDS,
     REQ_PAGE,
     REQ_PAGES,
+    SERVER_SECONDS,
     WS_ANSWER_EVENTS,
     WS_MESSAGE_BYTES,
 )
@@ -43,7 +45,14 @@ class RelayClient:
     """One connection; calls are serialised. After a failure it stays failed for the run."""
 
     def __init__(
-        self, server: str, egress: Egress, pace: Callable[[int], None], *, cap: int | None
+        self,
+        server: str,
+        egress: Egress,
+        pace: Callable[[int], None],
+        *,
+        cap: int | None,
+        silence: float = READ_SECONDS,
+        whole: float = SERVER_SECONDS,
     ) -> None:
         """Connect.
 
@@ -53,18 +62,22 @@ class RelayClient:
             pace: called with the number of events about to be sent; may sleep.
             cap: events that the relay says it sends at most (NIP-11 `max_limit`); None: unknown,
                 and then only an empty page is the last one.
+            silence: seconds without a byte that are allowed; one message may take six times that.
+            whole: seconds that reading may take in one run, all answers together.
 
         Raises:
             Failure: no connection, or no WebSocket there.
         """
         self._pace = pace
-        self._full = min(cap, REQ_PAGE) if cap else 1
+        self._cap = min(cap or REQ_PAGE, REQ_PAGE)
+        self._full = self._cap if cap else 1
+        self._left = whole
         self._lock = RLock()
         self._names = count(1)
         self._received = 0
         self._fault: Fault | None = None
         with _translated(self._break):
-            self._socket = _open(urls.relay(server), egress)
+            self._socket = _open(urls.relay(server), egress, silence)
 
     def query(self, filters: Sequence[Filter]) -> tuple[Event, ...]:
         """All matching events, verified; each filter is paged until exhausted. Raises Failure."""
@@ -90,10 +103,11 @@ class RelayClient:
         return tuple(answers[event.id] for event in events)
 
     def close(self) -> None:
-        """End the connection."""
+        """End the connection; politely, unless it failed before."""
         with self._lock:
             if self._fault is None:
                 self._socket.close(timeout=1)
+            self._socket.shutdown()  # type: ignore[no-untyped-call]
 
     def _check(self) -> None:
         if self._fault:
@@ -106,23 +120,29 @@ class RelayClient:
         """Relays cap answers silently: ask for older ones until there are none.
 
         The next page starts at the oldest second of the last one, because the cap may have cut
-        through that second; only when nothing new is in it, at the second before.
+        through that second; only when nothing new is in it, at the second before. A page that
+        stops in its only second although there are older events was cut by the cap: nobody can
+        say how many more that second holds.
         """
         seen: set[str] = set()
         until = wanted.until
+        stuck = False
         for _ in range(REQ_PAGES):
             page = self._page(wanted.page(until=until, limit=REQ_PAGE))
             fresh = [event for event in page if event.id not in seen]
             seen |= {event.id for event in fresh}
+            if page and stuck:
+                raise PeerFault("more events in one second than one answer can hold")
             yield from fresh
             if len(page) < self._full:
                 return
             oldest = min(event.created_at for event in page)
-            if not fresh and len(page) >= REQ_PAGE:
+            stuck = not fresh
+            if stuck and len(page) >= self._cap:
                 raise PeerFault("more events in one second than one answer can hold")
-            if not fresh and oldest == 0:
+            if stuck and oldest == 0:
                 return
-            until = oldest if fresh else oldest - 1
+            until = oldest - 1 if stuck else oldest
         raise PeerFault(f"more than {REQ_PAGES} pages")
 
     def _page(self, wanted: Filter) -> list[Event]:
@@ -153,7 +173,11 @@ class RelayClient:
                 answers[message.event_id] = Ok(message.event_id, message.accepted, text)
 
     def _next(self) -> RelayMessage:
+        start = time.monotonic()
         text = self._socket.recv()
+        self._left -= time.monotonic() - start
+        if self._left < 0:
+            raise TimeoutError("the relay takes too long")
         self._received += 1
         if self._received > WS_ANSWER_EVENTS:
             raise PeerFault(f"more than {WS_ANSWER_EVENTS} messages in one run")
@@ -174,15 +198,16 @@ class _BoundedBuffer(frame_buffer):
 class _BoundedSocket(websocket.WebSocket):
     """Bounds the sum of a fragmented message, and the time of one whole message, too."""
 
-    def __init__(self) -> None:
+    def __init__(self, silence: float) -> None:
         super().__init__()
         self.frame_buffer = _BoundedBuffer(self._recv, skip_utf8_validation=False)
+        self._patience = 6 * silence
         self._bytes = 0
         self._deadline = float("inf")
 
     def recv(self) -> str | bytes:
         self._bytes = 0
-        self._deadline = time.monotonic() + 6 * READ_SECONDS
+        self._deadline = time.monotonic() + self._patience
         message: str | bytes = super().recv()
         return message
 
@@ -191,29 +216,42 @@ class _BoundedSocket(websocket.WebSocket):
         self._bytes += len(frame.data)
         if self._bytes > WS_MESSAGE_BYTES:
             raise PeerFault(f"a message is larger than {WS_MESSAGE_BYTES} bytes")
-        if time.monotonic() > self._deadline:
-            raise TimeoutError("the message takes too long")
         return frame
 
+    def _recv(self, bufsize: int) -> bytes:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError("the message takes too long")
+        found: bytes = super()._recv(bufsize)  # type: ignore[no-untyped-call]
+        return found
 
-def _open(url: str, egress: Egress) -> _BoundedSocket:
+
+def _open(url: str, egress: Egress, silence: float) -> _BoundedSocket:
     parts = urlsplit(url)
     secure = parts.scheme == "wss"
     if not secure and not egress.allows_plain(url):
         raise Failure(Fault(FaultKind.EGRESS, "ws:// is spoken to listed networks only"))
     host = parts.hostname or ""
     plain = egress.connect(host, parts.port or (443 if secure else 80))
-    plain.settimeout(READ_SECONDS)
+    plain.settimeout(silence)
+    ready = plain
     try:
-        ready = plain
-        if secure:
-            ready = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
-        connection = _BoundedSocket()
-        connection.settimeout(READ_SECONDS)
-        options = {"socket": ready, "suppress_origin": True, "redirect_limit": 0}
-        connection.connect(url, **options)  # type: ignore[no-untyped-call]
-    except BaseException:
-        plain.close()
+        with Deadline(6 * silence) as deadline:
+            deadline.watch(plain)
+            if secure:
+                context = ssl.create_default_context()
+                ready = context.wrap_socket(
+                    plain, server_hostname=host, do_handshake_on_connect=False
+                )
+                deadline.watch(ready)
+                ready.do_handshake()
+            connection = _BoundedSocket(silence)
+            connection.settimeout(silence)
+            options = {"socket": ready, "suppress_origin": True, "redirect_limit": 0}
+            connection.connect(url, **options)  # type: ignore[no-untyped-call]
+    except BaseException as error:
+        ready.close()
+        if deadline.passed:
+            raise TimeoutError("the relay's door takes too long") from error
         raise
     return connection
 

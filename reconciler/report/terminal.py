@@ -26,7 +26,7 @@ def show_plan(
     for section in plan.sections:
         _block(console, section.title, section.lines, details=verbose)
     _block(console, "Held back, and what would release it", plan.holds, details=True)
-    _block(console, "Could not be learnt", plan.unknown, details=True)
+    _block(console, "Unknown: could not be learnt", plan.unknown, details=True)
     show_findings(console, findings, plan.digest)
     for note in plan.notes:
         _wrap(console, note, "note: ", style="dim")

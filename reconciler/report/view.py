@@ -208,7 +208,7 @@ def _pushes(actions: Sequence[Action], places: int) -> Iterable[Line]:
         if isinstance(action, Push):
             groups[action.updates, action.wave].append(urls.host(action.server))
     for (updates, wave), hosts in groups.items():
-        what = _plural(len(updates), "pull ref" if wave == Wave.PULLS else "ref")
+        what = plural(len(updates), "pull ref" if wave == Wave.PULLS else "ref")
         same = f", the same on {len(hosts)} of {places} servers:" if len(hosts) > 1 else ""
         where = _on(hosts).removeprefix("on ") if same else _on(hosts)
         symbol = "+" if all(u.creates for u in updates) else "~"
@@ -231,10 +231,11 @@ def _holds(holds: Iterable[Hold], names: dict[Coordinate, str]) -> Iterable[Line
 
 def _counted(found: Iterable[int]) -> str:
     counts = Counter(_NAMES.get(kind, f"kind {kind}") for kind in found)
-    return ", ".join(_plural(count, name) for name, count in sorted(counts.items()))
+    return ", ".join(plural(count, name) for name, count in sorted(counts.items()))
 
 
-def _plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
+    """A count with its noun."""
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun}es" if noun.endswith(("s", "ch")) else f"{count} {noun}s"
