@@ -20,7 +20,9 @@ from reconciler.errors import ReconcileError
 from reconciler.model.observed import FaultKind, Observed
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave
-from reconciler.nostr.event import Event
+from reconciler.nostr import kinds
+from reconciler.nostr.event import Event, newest_first
+from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.world import Failure, Signer, Stale, Watcher, World
@@ -59,7 +61,7 @@ def apply(
             run.end(action, Result.HELD, "the guard keeps it back")
     for sign in plan.actions:
         if isinstance(sign, Sign):
-            run.attempt(sign, partial(_sign, sign, signer, run.events))
+            run.attempt(sign, partial(run.sign, sign, signer))
     by_server = _by_server(plan.actions)
     with ThreadPoolExecutor(forks) as pool:
         list(pool.map(run.server, by_server.values()))
@@ -82,6 +84,25 @@ class _Run:
         """All waves of one server, in order."""
         for _, wave in groupby(actions, key=lambda action: action.wave):
             self._wave([action for action in wave if self._may(action)])
+
+    def sign(self, sign: Sign, signer: Signer | None) -> tuple[Result, str]:
+        """Sign, unless somebody announced anew since the plan was made (compare and swap)."""
+        if signer is None or signer.public_key(sign.signer) is None:
+            return Result.FAILED, f"no key named {sign.signer!r} was given (--keys)"
+        coordinate = sign.coordinate
+        newest = Filter(
+            kinds=(kinds.ANNOUNCEMENT,),
+            authors=(coordinate.owner,),
+            tags=(("d", (coordinate.identifier,)),),
+        )
+        before = self.events[sign.before]
+        for server in (s for s in self.plan.servers if s.fault is None):
+            for event in self.world.relay(server.url).query([newest]):
+                if newest_first(event) < newest_first(before):
+                    raise Stale(f"a newer announcement, {event.id[:12]}, is on {server.name}")
+        event = signer.sign(sign.signer, sign.draft)
+        self.events[event.id] = event
+        return Result.DONE, ""
 
     def end(self, action: Action, result: Result, detail: str = "", seconds: float = 0.0) -> None:
         """Write one outcome down; what fails breaks its cell for the waves that follow."""
@@ -189,14 +210,6 @@ def _confirmed(
     if outcome.key in left or not seen:
         return outcome
     return Outcome(outcome.key, outcome.server, Result.DONE, "", outcome.seconds)
-
-
-def _sign(sign: Sign, signer: Signer | None, events: dict[str, Event]) -> tuple[Result, str]:
-    if signer is None or signer.public_key(sign.signer) is None:
-        return Result.FAILED, f"no key named {sign.signer!r} was given (--keys)"
-    event = signer.sign(sign.signer, sign.draft)
-    events[event.id] = event
-    return Result.DONE, ""
 
 
 def _judge(answer: Ok) -> tuple[Result, str]:

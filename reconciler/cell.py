@@ -36,6 +36,7 @@ _RELEASE = {
     HoldReason.SERVER_MUST_FETCH: "the server fetches the objects by itself within minutes, or a "
     "maintainer signs a state that keeps the branches",
     HoldReason.REPOSITORY_GONE: "the server's operator restores it, or the owner announces anew",
+    HoldReason.FUTURE_STATE: "its time comes, or a maintainer signs a state with the right time",
     HoldReason.PULL_REF_DIFFERS: "the server drops the wrong ref",
 }
 
@@ -56,16 +57,18 @@ def plan_cell(subject: Subject, view: ServerView, dialect: Dialect, known: Knowl
         return _close(subject, view, Verdict.UNKNOWN, str(fault))
     if view.url not in subject.listed:
         return _unlisted(subject, view)
+    if subject.announcement.private:
+        return _judge(subject, view, cell, (), ())
     refs = cell if isinstance(cell, Listing) else Absent()
     actions: list[Action] = []
     holds: list[Hold] = []
     actions += _announcement(subject, view, dialect, known)
-    if subject.state and not subject.announcement.private:
-        found = _shape(subject, view, dialect, refs)
+    if subject.state:
+        found = _shape(subject, view, dialect, refs, known)
         actions += _state(subject, view, known, _left_to_server(subject.state, refs, found))
         actions += _push(subject, view, found)
         holds += _hold(subject, view, found)
-    if view.url in subject.listed and _hosts(subject, view, dialect):
+    if _hosts(subject, view, dialect):
         pull_actions, pull_holds = _pulls(subject, view, refs)
         actions += _events(subject, view) + pull_actions
         holds += pull_holds
@@ -83,9 +86,7 @@ def _announcement(
     subject: Subject, view: ServerView, dialect: Dialect, known: Knowledge
 ) -> tuple[Action, ...]:
     # without a state, purgatory would swallow the announcement again and again
-    if subject.announcement.private or not _hosts(subject, view, dialect):
-        return ()
-    return _announce(subject, view, known)
+    return _announce(subject, view, known) if _hosts(subject, view, dialect) else ()
 
 
 def _hosts(subject: Subject, view: ServerView, dialect: Dialect) -> bool:
@@ -137,7 +138,7 @@ def _state(
     aligns: tuple[RefUpdate, ...] = (),
 ) -> tuple[Action, ...]:
     state = subject.state
-    if state is None or state.event.id in view.served:
+    if state is None or state.event.id in view.served or _newer_state(subject, view, known):
         return ()
     before = _served_version(view, known, state.event)
     why = Why.STATE_OUTDATED if before else Why.STATE_MISSING
@@ -168,16 +169,46 @@ def _served_version(view: ServerView, known: Knowledge, event: Event) -> str | N
     return min(mine, key=newest_first).id if mine else None
 
 
-def _shape(subject: Subject, view: ServerView, dialect: Dialect, refs: Listing | Absent) -> Shape:
+def _newer_state(subject: Subject, view: ServerView, known: Knowledge) -> Event | None:
+    """A state by the authority that the server serves and that is newer than the one followed.
+
+    It is from the future, unreadable or its author's alone to send: not ours to spread or undo.
+    """
+    if subject.state is None:
+        return None
+    found = [
+        known.known[i]
+        for member in subject.authority
+        for i in known.children.get(str(Coordinate(member, subject.coordinate.identifier)), ())
+        if i in view.served
+        and (known.known[i].kind, known.known[i].pubkey) == (kinds.STATE, member)
+    ]
+    newest = min(found, key=newest_first, default=subject.state.event)
+    return newest if newest_first(newest) < newest_first(subject.state.event) else None
+
+
+def _shape(
+    subject: Subject,
+    view: ServerView,
+    dialect: Dialect,
+    refs: Listing | Absent,
+    known: Knowledge,
+) -> Shape:
     state = subject.state
     if state is None:
         return Shape()
-    if dialect.owner_only and state.event.pubkey != subject.coordinate.owner:
-        detail = "it follows the owner's states only, and a maintainer signed the newest"
-        return Shape(reason=HoldReason.NEEDS_NEW_STATE, detail=detail)
+    if newer := _newer_state(subject, view, known):
+        future = newer.id in subject.ruling.future
+        reason = HoldReason.FUTURE_STATE if future else HoldReason.NEEDS_NEW_STATE
+        detail = f"it serves a newer state, {newer.id[:12]}, that cannot be followed"
+        return Shape(reason=reason, detail=detail)
     stored = state.event.id in view.served
     announced = subject.announcement.event.id in view.served
-    return shape(state, refs, dialect, stored=stored, announced=announced)
+    found = shape(state, refs, dialect, stored=stored, announced=announced)
+    if found.updates and dialect.owner_only and state.event.pubkey != subject.coordinate.owner:
+        detail = "it follows the owner's states only, and a maintainer signed the newest"
+        return Shape(reason=HoldReason.NEEDS_NEW_STATE, detail=detail)
+    return found
 
 
 def _push(subject: Subject, view: ServerView, found: Shape) -> tuple[Action, ...]:
@@ -218,8 +249,6 @@ def _pulls(
 
 
 def _events(subject: Subject, view: ServerView) -> list[Action]:
-    if subject.announcement.private:
-        return []
     # a pull request without its commit would only wait in purgatory, run after run
     lost = {pull.event.id for pull in subject.pulls if not pull.available}
     return [

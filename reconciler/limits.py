@@ -62,6 +62,8 @@ HTTP_ERROR_BYTES: Final = 4 * 2**10
 """Bytes of an error page that are read to find the reason."""
 CONNECT_SECONDS: Final = 5.0
 """TCP and TLS set-up. A server that accepts and then hangs is caught by READ_SECONDS."""
+RELAY_IDLE_SECONDS: Final = 25.0
+"""A relay connection that was silent for longer is opened anew: servers drop it after 30 to 60."""
 READ_SECONDS: Final = 10.0
 """Silence within an answer to a read."""
 PUSH_READ_SECONDS: Final = 120.0
@@ -77,6 +79,9 @@ YAML_DEPTH: Final = 16
 YAML_NODES: Final = 50_000
 SAVED_PLAN_BYTES: Final = 64 * 2**20
 KEY_FILE_BYTES: Final = 4 * 2**10
+
+SIGNATURES: Final = 50
+"""Signatures of one run; more of them need a person, whatever the reason."""
 
 # --- authority -------------------------------------------------------------------------------
 MAINTAINERS: Final = 100

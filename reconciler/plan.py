@@ -56,6 +56,7 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
         holds=tuple(sorted(holds, key=lambda h: (h.coordinate, h.server or "", h.reason))),
         cells=tuple(cell.verdict for cell in cells),
         discovered=_discovered(desired, subjects),
+        silent=_silent(desired, known),
     )
 
 
@@ -107,6 +108,12 @@ def _discovered(desired: Desired, subjects: Sequence[Subject]) -> tuple[str, ...
     known = {server.url for server in desired.servers}
     listed = {url for subject in subjects for url in subject.announcement.servers()}
     return tuple(sorted(listed - known))
+
+
+def _silent(desired: Desired, known: Knowledge) -> tuple[str, ...]:
+    """Npubs that announced nothing which anybody serves: a wrong npub looks like that."""
+    heard = {coordinate.owner for coordinate in known.announcements}
+    return tuple(npub.name for npub in desired.npubs if npub.pubkey not in heard)
 
 
 def _summary(subject: Subject) -> RepositorySummary:

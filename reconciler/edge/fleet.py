@@ -27,6 +27,7 @@ from reconciler.limits import (
     NIP11_BYTES,
     PUSH_READ_SECONDS,
     READ_SECONDS,
+    RELAY_IDLE_SECONDS,
     REPORT_BYTES,
     SETTLE_SECONDS,
 )
@@ -105,6 +106,11 @@ class Fleet:
     def relay(self, server: str) -> Relay:
         """The one conversation with a server's relay in this run. Raises Failure."""
         with self._locks[server]:
+            old = self._relays.get(server)
+            if isinstance(old, RelayClient) and old.idle() > RELAY_IDLE_SECONDS:
+                # a long push wave: the relay's pings went unanswered, so start afresh
+                old.close()
+                del self._relays[server]
             if server not in self._relays:
                 try:
                     gate = self._gates[server]
@@ -181,7 +187,7 @@ class Fleet:
         retrying = Retrying(
             retry=retry_if_exception(_is_absent),
             stop=stop_after_delay(SETTLE_SECONDS),
-            wait=wait_exponential_jitter(0.1, 1),
+            wait=wait_exponential_jitter(multiplier=0.1, max=1, jitter=0.1),
             reraise=True,
         )
         return retrying(self._receiving, server, coordinate)

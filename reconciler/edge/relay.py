@@ -53,6 +53,7 @@ class RelayClient:
         cap: int | None,
         silence: float = READ_SECONDS,
         whole: float = SERVER_SECONDS,
+        messages: int = WS_ANSWER_EVENTS,
     ) -> None:
         """Connect.
 
@@ -64,6 +65,7 @@ class RelayClient:
                 and then only an empty page is the last one.
             silence: seconds without a byte that are allowed; one message may take six times that.
             whole: seconds that reading may take in one run, all answers together.
+            messages: how many may come in one run.
 
         Raises:
             Failure: no connection, or no WebSocket there.
@@ -71,11 +73,12 @@ class RelayClient:
         self._pace = pace
         self._cap = min(cap or REQ_PAGE, REQ_PAGE)
         self._full = self._cap if cap else 1
-        self._left = whole
+        self._seconds = whole
+        self._messages = messages
         self._lock = RLock()
         self._names = count(1)
-        self._received = 0
         self._fault: Fault | None = None
+        self._used = time.monotonic()
         with _translated(self._break):
             self._socket = _open(urls.relay(server), egress, silence)
 
@@ -102,6 +105,10 @@ class RelayClient:
                 self._collect({event.id for event in batch}, answers)
         return tuple(answers[event.id] for event in events)
 
+    def idle(self) -> float:
+        """Seconds since the last call began; 0 for a failed connection, which stays failed."""
+        return 0.0 if self._fault else time.monotonic() - self._used
+
     def close(self) -> None:
         """End the connection; politely, unless it failed before."""
         with self._lock:
@@ -110,6 +117,7 @@ class RelayClient:
             self._socket.shutdown()  # type: ignore[no-untyped-call]
 
     def _check(self) -> None:
+        self._used = time.monotonic()
         if self._fault:
             raise Failure(self._fault)
 
@@ -175,12 +183,12 @@ class RelayClient:
     def _next(self) -> RelayMessage:
         start = time.monotonic()
         text = self._socket.recv()
-        self._left -= time.monotonic() - start
-        if self._left < 0:
+        self._seconds -= time.monotonic() - start
+        self._messages -= 1
+        if self._seconds < 0:
             raise TimeoutError("the relay takes too long")
-        self._received += 1
-        if self._received > WS_ANSWER_EVENTS:
-            raise PeerFault(f"more than {WS_ANSWER_EVENTS} messages in one run")
+        if self._messages < 0:
+            raise PeerFault("more messages than one run reads from one relay")
         if not text:
             raise Failure(Fault(FaultKind.CUT, "the relay closed the connection"))
         return messages.parse_relay(text)

@@ -194,6 +194,9 @@ class ServerSummary:
 class Plan:
     """Everything that one run wants to write, and everything that it may not.
 
+    `discovered` are GRASP servers that announcements list and the desired state does not know;
+    `silent` are npubs (by name) of whom no repository was found.
+
     `complete` is false when some part of the world could not be observed: the actions are right,
     yet there may be more to do.
     """
@@ -206,6 +209,7 @@ class Plan:
     holds: tuple[Hold, ...]
     cells: tuple[CellVerdict, ...]
     discovered: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -87,9 +87,12 @@ def view(plan: Plan, digest: str) -> PlanView:
         tuple(_merged(sections)),
         tuple(_holds(plan.holds, names)),
         tuple(Line("?", f"{s.name}: {safe(s.fault)}") for s in plan.servers if s.fault),
-        tuple(
-            f"announcements also list {urls.host(url)}, which the desired state does not know"
-            for url in plan.discovered
+        (
+            *(f"{safe(name)}: no repository found on any server" for name in plan.silent),
+            *(
+                f"announcements also list {urls.host(url)}, which the desired state does not know"
+                for url in plan.discovered
+            ),
         ),
         totals(plan),
     )

@@ -49,6 +49,7 @@ def door(talk: Talk) -> Iterator[Door]:
     found = Door(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
     def one(connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with connection, suppress(OSError, EOFError):
             talk(connection)
 

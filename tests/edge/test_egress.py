@@ -18,7 +18,7 @@ from reconciler.world import Failure
 
 from .kit import LOOPBACK, answer, door, request, saying
 
-REFUSED = """
+_REFUSED = """
     0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 127.0.0.1 127.1.2.3 127.255.255.255
     100.64.0.1 100.127.255.254 169.254.0.1 169.254.169.254 169.254.170.2
     172.16.0.1 172.31.255.255 192.168.0.1 192.168.255.255
@@ -30,13 +30,14 @@ REFUSED = """
     100::1 2001::1 2001:0:7f00:1::1 2001:2::1 2001:db8::1 2001:10::1
     2002:7f00:1:: 2002:a9fe:a9fe::1 2002:808:808::1
     fc00::1 fd00::1 fd00:ec2::254 fe80::1 febf::1 fec0::1 ff02::1 ff0e::1 4000::1 5f00::1
-""".split()
-
-SPELLINGS = """
+"""
+_SPELLINGS = """
     127.1 127.0.1 0 0x7f.1 0x7f000001 0x7F.0.0.1 0177.0.0.1 017700000001 2130706433
     0xa9fea9fe 2852039166 0251.0376.0251.0376 169.254.43518 0xa.0.0.1 3232235521
     localhost LOCALHOST
-""".split()
+"""
+REFUSED = _REFUSED.split()
+SPELLINGS = _SPELLINGS.split()
 
 ZONES = ["fe80::1%lo", "fe80::1%1", "::1%lo", "2606:4700::1111%lo"]
 
@@ -76,8 +77,10 @@ def test_the_table_is_long_enough() -> None:
 
 @pytest.mark.parametrize("host", [*REFUSED, *SPELLINGS])
 def test_special_addresses_are_never_dialled(host: str, connects: list[Any]) -> None:
-    # where this machine has no IPv6, the resolver itself may refuse
-    assert refusal(Egress(), host) in (FaultKind.EGRESS, FaultKind.RESOLVE)
+    expected = {FaultKind.EGRESS}
+    if ":" in host:  # where this machine has no IPv6, the resolver itself may refuse
+        expected |= {FaultKind.RESOLVE}
+    assert refusal(Egress(), host) in expected
     assert not connects
 
 
