@@ -10,7 +10,7 @@ from reconciler.knowledge import Knowledge, address_of, digest, without_deleted
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, Tag
 
-from .build import ALICE, BOB, EPOCH, MALLORY, WIDGET, oid
+from .build import ALICE, BOB, EPOCH, MALLORY, WIDGET, Person, oid
 
 ANN = ALICE.announce("widget", ["alpha"])
 STATE = ALICE.state("widget", {"refs/heads/main": oid(1)}, at=10)
@@ -26,9 +26,8 @@ def live(*events: Event) -> set[str]:
     return set(known(*events).live)
 
 
-def delete(*tags: Tag, by: object = ALICE, at: int = 50) -> Event:
-    person = {id(ALICE): ALICE, id(BOB): BOB, id(MALLORY): MALLORY}[id(by)]
-    return person.sign(kinds.DELETION, *tags, at=at)
+def delete(*tags: Tag, by: Person = ALICE, at: int = 50) -> Event:
+    return by.sign(kinds.DELETION, *tags, at=at)
 
 
 # --- deletions ---------------------------------------------------------------------------------

@@ -59,6 +59,8 @@ def reconcile(session: Session) -> int:
             bar,
             lambda plan, findings: _show_plan(session, plan, findings),
         )
+    if options.limit and not done.plan.repositories:
+        session.say("note: --limit matches no repository that was found")
     report = _report(_header(session, started), done, caught)
     _finish(session, done, report)
     return report.exit_code
