@@ -19,7 +19,7 @@ from reconciler.model.observed import Listing, Observed
 from reconciler.model.outcome import Finding
 from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave
 from reconciler.nostr import kinds
-from reconciler.nostr.event import Event
+from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.nip34 import Coordinate, state
 from reconciler.pushes import differences
 
@@ -98,9 +98,14 @@ def _breaches(action: Action, owners: dict[str, str | None]) -> list[str]:
             found.append(f"{action.key}: would sign something else than the owner's announcement")
         if owners.get(draft.pubkey) != action.signer:
             found.append(f"{action.key}: the signer is not the one of the desired state")
-        if ("d", action.coordinate.identifier) not in {tag[:2] for tag in draft.tags}:
+        if _identifier(draft) != action.coordinate.identifier:
             found.append(f"{action.key}: would sign for another repository")
     return found
+
+
+def _identifier(draft: Draft) -> str | None:
+    """NIP-01: the first `d` tag counts."""
+    return next((tag[1] for tag in draft.tags if len(tag) > 1 and tag[0] == "d"), None)
 
 
 def _foreign(push: Push) -> list[RefUpdate]:

@@ -1,4 +1,4 @@
-"""Who may speak, judged by graphs of invitations; and which state counts, by every kind of clash."""
+"""Who may speak, by graphs of invitations; which state counts, by every kind of clash."""
 
 from __future__ import annotations
 
@@ -119,7 +119,9 @@ def announced(person: Person, others: frozenset[Person]) -> Announcement:
     return CACHE[key]
 
 
-def choices(people: list[Person], targets: list[Person]) -> st.SearchStrategy[dict[Person, set[Person]]]:
+def choices(
+    people: list[Person], targets: list[Person]
+) -> st.SearchStrategy[dict[Person, set[Person]]]:
     return st.dictionaries(st.sampled_from(people), st.sets(st.sampled_from(targets)))
 
 

@@ -1,9 +1,10 @@
-"""The guard: every limit at its last good and first bad number, every promise of a plan broken once."""
+"""The guard: each limit at its last good and first bad number, each promise of a plan broken."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,16 +14,18 @@ from reconciler.guard import (
     DELETE_HEAD,
     GUARDS,
     MASS_DELETE,
+    MASS_SIGN,
     MASS_UPDATE,
     contract,
     judge,
     withheld,
 )
+from reconciler.limits import SIGNATURES
 from reconciler.model.desired import Desired, Npub, Policies, Safety
 from reconciler.model.observed import Absent, Cell, Observed
 from reconciler.model.outcome import Finding
 from reconciler.model.plan import Action, Plan, Push, Sign, Wave, Why
-from reconciler.nostr.event import Draft, Event
+from reconciler.nostr.event import Event
 
 from .build import (
     ALICE,
@@ -94,9 +97,7 @@ def test_few_refs_are_not_judged_by_percentage() -> None:
 
 def test_the_limits_are_those_of_the_desired_state() -> None:
     def wish(deletes: int, updates: int, least: int) -> Desired:
-        return desired(
-            "alpha", "beta", policies=Policies(safety=Safety(deletes, updates, least))
-        )
+        return desired("alpha", "beta", policies=Policies(safety=Safety(deletes, updates, least)))
 
     seen = world(heads(5, 2), refs(heads(10)))
     assert names(seen, wish(50, 50, 10)) == []
@@ -178,14 +179,31 @@ def test_an_acceptance_lifts_one_guard_only() -> None:
 
 def test_other_cells_go_on() -> None:
     seen = world(heads(6), refs(heads(10)))
-    plan = planned(WISH, replace(seen, views=(view("alpha", [ANN], {WIDGET: refs({})}), *seen.views[1:])))
+    plan = planned(
+        WISH, replace(seen, views=(view("alpha", [ANN], {WIDGET: refs({})}), *seen.views[1:]))
+    )
     assert plan.actions  # alpha lost its refs, and nothing of it may be kept back
     kept = withheld(judge(plan, WISH, seen))
     assert not any(url("alpha") in key for key in kept)
 
 
 def test_the_guards_are_named() -> None:
-    assert set(GUARDS) == {MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD}
+    assert set(GUARDS) == {MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD, MASS_SIGN}
+
+
+def signing(count: int) -> tuple[Plan, Observed]:
+    """A plan that signs that many announcements."""
+    signs = [replace(SIGN, coordinate=ALICE.coordinate(f"r{i}")) for i in range(count)]
+    return replace(PLAN, actions=tuple(signs)), observed([])
+
+
+def test_many_signatures_at_the_limit_and_beyond() -> None:
+    assert judge(signing(SIGNATURES)[0], SIGNED, signing(0)[1]) == ()
+    plan, seen = signing(SIGNATURES + 1)
+    (found,) = judge(plan, SIGNED, seen)
+    assert (found.guard, found.server, found.accepted) == (MASS_SIGN, None, False)
+    assert withheld([found]) == {action.key for action in plan.actions}
+    assert withheld(judge(plan, SIGNED, seen, (MASS_SIGN,))) == frozenset()
 
 
 # --- the contract ------------------------------------------------------------------------------
@@ -212,12 +230,8 @@ PULLS = next(a for a in PLAN.actions if isinstance(a, Push) and a.wave == Wave.P
 DRAFT = SIGN.draft
 
 
-def drafted(**changed: object) -> Sign:
-    return replace(SIGN, draft=Draft(**{**_fields(DRAFT), **changed}))  # type: ignore[arg-type]
-
-
-def _fields(draft: Draft) -> dict[str, object]:
-    return {name: getattr(draft, name) for name in ("pubkey", "created_at", "kind", "tags", "content")}
+def drafted(**changed: Any) -> Sign:
+    return replace(SIGN, draft=replace(DRAFT, **changed))
 
 
 def updating(push: Push, *updates: RefUpdate) -> Push:

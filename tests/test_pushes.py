@@ -16,7 +16,12 @@ from reconciler.pushes import Shape, differences, pull_shape, shape
 from .build import ALICE, ZERO, oid, refs
 
 DIALECTS = {d.name: d for d in (SPEC, NGIT_GRASP, NGIT_RELAY, KHATRU, GITEA)}
-MAIN, TOPIC, TAG, NOSTR = "refs/heads/main", "refs/heads/topic", "refs/tags/v1", "refs/nostr/" + "e" * 64
+MAIN, TOPIC, TAG, NOSTR = (
+    "refs/heads/main",
+    "refs/heads/topic",
+    "refs/tags/v1",
+    "refs/nostr/" + "e" * 64,
+)
 STATE = nip34.state(ALICE.state("widget", {MAIN: oid(1), TAG: oid(3)}))
 GOAL = {MAIN: oid(1), TAG: oid(3)}
 
@@ -116,7 +121,9 @@ REFS = st.dictionaries(NAMES, st.integers(1, 4).map(oid))
 
 
 @given(REFS, st.sampled_from(list(DIALECTS.values())), st.booleans())
-def test_no_push_goes_beyond_the_state(have: dict[str, str], dialect: Dialect, stored: bool) -> None:
+def test_no_push_goes_beyond_the_state(
+    have: dict[str, str], dialect: Dialect, stored: bool
+) -> None:
     found = shape(STATE, refs(have), dialect, stored=stored, announced=True)
     assert not (found.updates and found.reason)
     for update in found.updates:

@@ -107,14 +107,17 @@ def test_the_order_of_the_desired_state_does_not_move_shards() -> None:
 
 def test_a_rank_is_pinned() -> None:
     """A change of the hash would move repositories between running shards."""
-    assert ranked("key", ("1", "2", "3")) == ("1", "2", "3")
+    assert ranked("b", ("1", "2", "3", "4")) == ("3", "4", "2", "1")
+    assert ranked("c", ("1", "2", "3", "4")) == ("1", "3", "4", "2")
 
 
 PLACES = st.lists(st.text(max_size=3), unique=True, max_size=8)
 
 
 @given(st.text(), PLACES, st.integers(0, 7))
-def test_without_one_place_the_others_keep_their_order(key: str, places: list[str], at: int) -> None:
+def test_without_one_place_the_others_keep_their_order(
+    key: str, places: list[str], at: int
+) -> None:
     order = ranked(key, places)
     assert sorted(order) == sorted(places)
     assert ranked(key, places[::-1]) == order

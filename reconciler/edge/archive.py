@@ -10,6 +10,8 @@ archive is a cache: delete it, and the next run is only slower.
 from __future__ import annotations
 
 import hashlib
+import os
+import shlex
 import shutil
 import tempfile
 from collections import defaultdict
@@ -25,6 +27,11 @@ from reconciler.model.observed import Absent, Fault, FaultKind, Listing
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.world import Failure
 
+_RECEIVE = (
+    f"-c receive.fsckObjects=true -c receive.autogc=false -c core.hooksPath={os.devnull} "
+    "receive-pack"
+)
+"""git hands no settings of its environment on to the other side of a push, so these are named."""
 Locate = Callable[[str, Coordinate], tuple[str, dict[str, str], str]]
 """Server and coordinate to: clone URL, git settings that pin its address, allowed protocols."""
 ListRefs = Callable[[str, Coordinate], Listing | Absent]
@@ -129,7 +136,8 @@ class Archive:
         try:
             self._fetch(coordinate, staging, offered, source)
             specs = "refs/stage/*:refs/archive/*"
-            push = ("push", "--quiet", "--no-verify", str(archive), specs)
+            receive = f"--receive-pack={shlex.quote(self._git.program)} {_RECEIVE}"
+            push = ("push", "--quiet", "--no-verify", receive, str(archive), specs)
             _check(self._git.run(f"--git-dir={staging}", *push, protocols="file"))
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -182,8 +190,11 @@ class Archive:
 def _opened(path: Path) -> pygit2.Repository | None:
     """The repository; None where there is none, or a damaged one."""
     try:
+        # git refuses a HEAD that a power cut left empty; libgit2 does not
+        if not (path / "HEAD").read_bytes().startswith(b"ref: "):
+            return None
         return pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.BARE)
-    except pygit2.GitError:
+    except (pygit2.GitError, OSError):
         return None
 
 

@@ -42,7 +42,7 @@ def show_findings(console: Console, findings: Sequence[Finding], digest: str) ->
     for finding in findings:
         where = safe(finding.repository)
         verdict = "accepted" if finding.accepted else "REFUSED"
-        text = f"\nguard {finding.guard} {verdict}: {where}: {finding.detail}"
+        text = f"\nguard {finding.guard} {verdict}: {where}: {safe(finding.detail, 500)}"
         _wrap(console, text, "", style="bold red")
         if not finding.accepted:
             console.print(Text(f"  after reading the plan: --accept {finding.guard}@{digest[:16]}"))

@@ -90,7 +90,7 @@ def view(plan: Plan, digest: str) -> PlanView:
         (
             *(f"{safe(name)}: no repository found on any server" for name in plan.silent),
             *(
-                f"announcements also list {urls.host(url)}, which the desired state does not know"
+                f"announcements also list {safe(urls.host(url))}, which the desired state does not know"
                 for url in plan.discovered
             ),
         ),

@@ -82,7 +82,8 @@ class Case:
         served = {i for v in views for i in v.served}
         seen = [event for event in events.values() if event.id in served]
         rows = {
-            coordinate(name): frozenset(map(oid, numbers)) for name, numbers in self.archived.items()
+            coordinate(name): frozenset(map(oid, numbers))
+            for name, numbers in self.archived.items()
         }
         return observed(seen, *views, now=self.now, archived=rows)
 
@@ -219,7 +220,9 @@ class Words:
         return self._push(action)
 
     def _publish(self, action: Publish) -> str:
-        signed = f"new {_name(action.coordinate)}" if action.signed else self._event(action.event_id)
+        signed = (
+            f"new {_name(action.coordinate)}" if action.signed else self._event(action.event_id)
+        )
         over = f" over {self._event(action.before)}" if action.before else ""
         aligns = f", then it aligns {self._refs(action.aligns)}" if action.aligns else ""
         return f"send {signed} to {_short(action.server)}{over}{aligns}"
@@ -264,5 +267,3 @@ def _short(server: str) -> str:
 def _name(found: Coordinate) -> str:
     owner = next(p.name for p in PEOPLE.values() if p.pubkey == found.owner)
     return f"{owner}/{found.identifier}"
-
-

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from reconciler.edge.egress import Egress
 from reconciler.nostr import kinds, nip19
@@ -241,7 +242,7 @@ def backend(root: Path) -> Iterator[str]:
                 "GIT_HTTP_EXPORT_ALL": "1",
                 "REMOTE_USER": "somebody",
                 "REQUEST_METHOD": self.command,
-                "PATH_INFO": path,
+                "PATH_INFO": unquote(path),
                 "QUERY_STRING": query,
                 "CONTENT_TYPE": self.headers.get("Content-Type", ""),
                 "CONTENT_LENGTH": str(len(body)),
