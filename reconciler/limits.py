@@ -56,6 +56,15 @@ CHILD_WALL_SECONDS: Final = 900
 CHILD_OUTPUT_BYTES: Final = 32 * 2**20
 """Captured bytes of a child's stdout or stderr."""
 
+# --- memory of submissions ---------------------------------------------------------------------
+PURGATORY_SECONDS: Final = 30 * 60
+"""How long servers keep an event that waits for its git data (GRASP-01)."""
+REFUSED_FIRST_SECONDS: Final = 10 * 60
+REFUSED_LAST_SECONDS: Final = 24 * 60 * 60
+"""A refused event is offered again after 10 minutes, then at doubled intervals, daily at last."""
+MEMORY_BYTES: Final = 16 * 2**20
+"""Bytes of the submissions file; a larger one counts as lost."""
+
 # --- HTTP and time ---------------------------------------------------------------------------
 NIP11_BYTES: Final = 64 * 2**10
 HTTP_ERROR_BYTES: Final = 4 * 2**10

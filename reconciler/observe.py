@@ -22,7 +22,16 @@ from reconciler.errors import PeerFault
 from reconciler.knowledge import Knowledge, digest
 from reconciler.limits import REQ_TAG_VALUES
 from reconciler.model.desired import Desired
-from reconciler.model.observed import Absent, Cell, Fault, FaultKind, Listing, Observed, ServerView
+from reconciler.model.observed import (
+    Absent,
+    Cell,
+    Fault,
+    FaultKind,
+    Listing,
+    Observed,
+    ServerView,
+    Submission,
+)
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
@@ -45,10 +54,16 @@ class _Seat:
     events: dict[str, Event] = field(default_factory=dict)
     cells: dict[Coordinate, Cell] = field(default_factory=dict)
 
-    def view(self) -> ServerView:
-        cells = tuple(sorted(self.cells.items()))
-        served = frozenset(self.events)
-        return ServerView(self.url, self.grasp, self.info, self.fault, served, cells)
+    def view(self, submitted: Sequence[Submission]) -> ServerView:
+        return ServerView(
+            self.url,
+            self.grasp,
+            self.info,
+            self.fault,
+            frozenset(self.events),
+            tuple(sorted(self.cells.items())),
+            tuple(s for s in submitted if s.server == self.url and s.event_id not in self.events),
+        )
 
 
 def observe(
@@ -68,10 +83,11 @@ def observe(
     with ThreadPoolExecutor(forks) as pool:
         _Rounds(desired, world, watcher, selection, seats, pool).run()
     union = _union(seats)
+    submitted = world.submitted()
     return Observed(
         at=world.now(),
         events=tuple(sorted(union.values(), key=lambda e: e.id)),
-        views=tuple(seat.view() for seat in seats),
+        views=tuple(seat.view(submitted) for seat in seats),
         archived=_archived(world, selection, digest(union.values(), now=world.now())),
     )
 

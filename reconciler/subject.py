@@ -30,7 +30,7 @@ class Subject:
     """What planning knows of one repository before it looks at single servers.
 
     `state` is None when none may be followed; `holds` then say why. `listed` are the servers of
-    the newest announcement, with those that `sign` adds.
+    the newest announcement, with those that `sign` adds. `at` is the time of the observation.
     """
 
     coordinate: Coordinate
@@ -47,6 +47,7 @@ class Subject:
     sign: Sign | None
     signer: bool
     holds: tuple[Hold, ...]
+    at: int
 
 
 def study(
@@ -81,6 +82,7 @@ def study(
         sign,
         bool(npub and npub.signer),
         (*holds, *_pull_holds(coordinate, pulls)),
+        observed.at,
     )
 
 

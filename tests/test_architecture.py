@@ -21,7 +21,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "limits"),
     ("git", "nostr", "schemas"),
     ("model",),
-    ("authority", "dialects", "knowledge", "selection", "placement", "pushes", "subject", "cell"),
+    ("authority", "dialects", "knowledge", "selection", "placement", "pushes", "memory"),
+    ("subject", "wishes", "cell"),
     ("codec", "world", "desired"),
     ("observe", "plan", "guard", "apply"),
     ("pipeline", "report"),
@@ -49,13 +50,12 @@ ONLY: Mapping[str, frozenset[str]] = {
 ONLY_CLI_WIRES = frozenset({"edge", "sign", "sandbox", "cli"})
 STAGES = frozenset({"observe", "plan", "guard", "apply"})
 
-WORLDLY = frozenset(
-    """
-    aiohttp asyncio concurrent ctypes datetime fcntl http io multiprocessing os pathlib pygit2
-    pyrate_limiter random requests secrets select shutil signal socket sqlite3 ssl subprocess sys
-    tempfile tenacity threading time urllib3 uuid websocket
-    """.split()
-)
+_NAMES = """
+aiohttp asyncio concurrent ctypes datetime fcntl http io multiprocessing os pathlib pygit2
+pyrate_limiter random requests secrets select shutil signal socket sqlite3 ssl subprocess sys
+tempfile tenacity threading time urllib3 uuid websocket
+"""
+WORLDLY = frozenset(_NAMES.split())
 """Clock, chance, files, threads, processes and the network."""
 OUTER = frozenset({"edge", "sandbox", "cli", "sign"})
 """Rooms that may touch the world."""

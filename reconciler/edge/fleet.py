@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
+from reconciler.edge import memory
 from reconciler.edge.archive import Archive
 from reconciler.edge.child import Git, find_git
 from reconciler.edge.egress import Egress
@@ -32,7 +33,7 @@ from reconciler.limits import (
     SETTLE_SECONDS,
 )
 from reconciler.model.desired import Desired, Throttle
-from reconciler.model.observed import Absent, Fault, FaultKind, Listing
+from reconciler.model.observed import Absent, Fault, FaultKind, Listing, Submission
 from reconciler.nostr import nip11, urls
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
@@ -53,6 +54,7 @@ class Fleet:
         self._relays: dict[str, RelayClient | Failure] = {}
         self._caps: dict[str, int | None] = {}
         self._locks = {url: Lock() for url in throttles}
+        self._memory = state / "submissions.json"
         home = state / "home"
         home.mkdir(parents=True, exist_ok=True)
         git = Git(home, find_git())
@@ -82,6 +84,14 @@ class Fleet:
     def settle(self, seconds: float) -> None:
         """Sleep."""
         time.sleep(seconds)
+
+    def submitted(self) -> tuple[Submission, ...]:
+        """The memory of earlier runs; empty when it is lost or damaged."""
+        return memory.load(self._memory)
+
+    def remember(self, submissions: Sequence[Submission]) -> None:
+        """Write the memory down."""
+        memory.save(self._memory, submissions)
 
     def repair(self) -> None:
         """Clear what a killed run left in the archive; the caller holds the run lock."""

@@ -59,11 +59,27 @@ Cell = Listing | Absent | Fault
 
 
 @dataclass(frozen=True, slots=True)
+class Submission:
+    """One event that was sent to a server and does not show there (local memory, not the world).
+
+    `at` is in seconds since 1970; `tries` counts refusals in a row; `message` is the server's.
+    """
+
+    server: str
+    event_id: str
+    at: int
+    accepted: bool
+    tries: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServerView:
     """One server (or index relay) as it answered in this run.
 
     `served` are the ids of the events that its relay serves, among those we asked for; `cells`
-    pairs repositories with their refs, and is empty for an index relay.
+    pairs repositories with their refs, and is empty for an index relay; `submitted` is what was
+    sent there before and may wait, unseen.
     """
 
     url: str
@@ -72,6 +88,7 @@ class ServerView:
     fault: Fault | None
     served: frozenset[str] = frozenset()
     cells: tuple[tuple[Coordinate, Cell], ...] = ()
+    submitted: tuple[Submission, ...] = ()
 
     def cell(self, coordinate: Coordinate) -> Cell:
         """The refs of one repository here; a fault when nobody asked."""

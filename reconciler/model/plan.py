@@ -127,7 +127,7 @@ class HoldReason(StrEnum):
     REPOSITORY_GONE = "repository-gone"
     PRIVATE = "private"
     PULL_REF_DIFFERS = "pull-ref-differs"
-    GUARD = "guard"
+    REFUSED = "refused-by-server"
     NO_ANNOUNCEMENT = "no-announcement"
 
 

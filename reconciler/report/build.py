@@ -49,11 +49,12 @@ def build(
         notes: remarks for people.
     """
     last = remaining or plan
-    if header.mode == "apply" and Exit.STALE_PLAN not in extra:
+    others = set(extra)
+    if header.mode == "apply" and Exit.STALE_PLAN not in others:
         codes = of_apply(last, findings, outcomes)
     else:
         codes = of_plan(plan, findings)
-    exits = worst(codes | set(extra))
+    exits = worst(codes | others)
     actions = {action.key: action for action in plan.actions}
     return Report(
         run_id=header.run_id,

@@ -46,9 +46,7 @@ def _longest(plan: PlanView, findings: Sequence[Finding]) -> Sequence[object]:
     return max(plan.holds, plan.unknown, plan.notes, tuple(findings), plan.destructive, key=len)
 
 
-def _shortened(
-    plan: PlanView, shares: dict[str, int], findings: Sequence[Finding]
-) -> PlanView:
+def _shortened(plan: PlanView, shares: dict[str, int], findings: Sequence[Finding]) -> PlanView:
     unsaid = len(findings) - shares["findings"]
     more = (f"and {unsaid} more guards",) if unsaid > 0 else ()
     return replace(

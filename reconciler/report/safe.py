@@ -18,7 +18,9 @@ def safe(text: str, limit: int = 200) -> str:
 
     Characters that a terminal or a CI runner would obey instead of showing become `\\u{…}`.
     """
-    shown = "".join(_shown(char) for char in text[: limit + 1])
+    shown = text[: limit + 1]
+    if not (shown.isascii() and shown.isprintable()):
+        shown = "".join(map(_shown, shown))
     for command, harmless in _COMMANDS:
         shown = shown.replace(command, harmless)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"

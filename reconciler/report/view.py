@@ -90,8 +90,8 @@ def view(plan: Plan, digest: str) -> PlanView:
         (
             *(f"{safe(name)}: no repository found on any server" for name in plan.silent),
             *(
-                f"announcements also list {safe(urls.host(url))}, which the desired state does not know"
-                for url in plan.discovered
+                f"announcements also list {host}, which the desired state does not know"
+                for host in map(safe, map(urls.host, plan.discovered))
             ),
         ),
         totals(plan),

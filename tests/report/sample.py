@@ -60,7 +60,9 @@ def small_plan() -> tuple[Plan, tuple[Finding, ...]]:
     return plan, judge(plan, wish, seen)
 
 
-EVIL = "\x1b[2J\u202e\n\r::error::`|``@team <img src=x onerror=alert(1)> [bold]x[/bold] [a](http://e)"
+EVIL = (
+    "\x1b[2J\u202e\n\r::error::`|``@team <img src=x onerror=alert(1)> [bold]x[/bold] [a](http://e)"
+)
 
 
 def hostile() -> tuple[Plan, tuple[Finding, ...]]:
@@ -71,7 +73,11 @@ def hostile() -> tuple[Plan, tuple[Finding, ...]]:
     push = Push(
         coordinate,
         url("alpha"),
-        (RefUpdate(ref, oid(1), ZERO), RefUpdate(ref, ZERO, oid(1)), RefUpdate(ref, oid(1), oid(2))),
+        (
+            RefUpdate(ref, oid(1), ZERO),
+            RefUpdate(ref, ZERO, oid(1)),
+            RefUpdate(ref, oid(1), oid(2)),
+        ),
         (),
         Wave.PUSH,
         Why.REFS_DIFFER,

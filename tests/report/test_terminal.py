@@ -1,4 +1,4 @@
-"""What people see: the whole text of one plan, at every width, and nothing that a terminal obeys."""
+"""What people see: the whole text of one plan, at every width, nothing that a terminal obeys."""
 
 from __future__ import annotations
 
@@ -93,6 +93,13 @@ def test_an_empty_plan_says_so() -> None:
     show_plan(where, viewed(empty), (), verbose=False)
     assert "Nothing to do where the world is known." in text_of(where)
     assert "cells: none" in text_of(where)
+
+
+@pytest.mark.parametrize("width", [40, 71, 72, 200])
+def test_the_recap_names_every_server_and_count(width: int) -> None:
+    recap = shown(width).partition("Recap")[2]
+    for word in ("alpha.example", "epsilon.example", "unreachable", "drifted", "held"):
+        assert word in recap
 
 
 def test_outcomes_that_are_loud() -> None:
