@@ -33,6 +33,7 @@ from .build import (
     MALLORY,
     WIDGET,
     ZERO,
+    Person,
     desired,
     observed,
     oid,
@@ -136,17 +137,18 @@ def test_a_state_alone_deletes_and_is_seen() -> None:
     assert names(seen) == [DELETE_HEAD, MASS_DELETE]
 
 
-def test_a_state_that_another_owner_shares_is_seen_in_both_repositories() -> None:
+@pytest.mark.parametrize("owner", [ALICE, BOB], ids=lambda person: person.name)
+def test_a_state_that_two_owners_share_is_seen_in_both_repositories(owner: Person) -> None:
     wish = desired("alpha", owners=[Npub(ALICE.pubkey, "alice"), Npub(BOB.pubkey, "bob")])
     alices = ALICE.announce("widget", ["alpha"], maintainers=[BOB])
     bobs = BOB.announce("widget", ["alpha"], maintainers=[ALICE])
     state = BOB.state("widget", heads(4), at=10)
-    cells = {WIDGET: refs(heads(4)), BOB.coordinate("widget"): refs(heads(10))}
+    cells = {p.coordinate("widget"): refs(heads(10 if p == owner else 4)) for p in (ALICE, BOB)}
     index = view("index", [state], grasp=False)
     alpha = view("alpha", [alices, bobs], cells, software="ngit-grasp")
     seen = observed([alices, bobs, state], alpha, index)
     found = judge(planned(wish, seen), wish, seen)
-    assert [(f.guard, f.repository) for f in found] == [(MASS_DELETE, "bob/widget")]
+    assert [(f.guard, f.repository) for f in found] == [(MASS_DELETE, f"{owner.name}/widget")]
 
 
 def test_nothing_is_destroyed_where_nothing_stands() -> None:

@@ -105,8 +105,9 @@ def test_the_order_of_the_desired_state_does_not_move_shards() -> None:
     assert list(select(turned, (), (2, 3)).of(turned, KNOWN)) == chosen(shard=(2, 3))
 
 
-def test_a_rank_is_pinned() -> None:
+def test_ranks_and_shards_are_pinned() -> None:
     """A change of the hash would move repositories between running shards."""
+    assert [c.identifier for c in chosen("alice/lib-*", shard=(2, 3))] == ["lib-6"]
     assert ranked("b", ("1", "2", "3", "4")) == ("3", "4", "2", "1")
     assert ranked("c", ("1", "2", "3", "4")) == ("1", "3", "4", "2")
 

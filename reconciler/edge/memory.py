@@ -28,7 +28,14 @@ def save(path: Path, submissions: Sequence[Submission]) -> None:
 
 
 def _row(row: dict[str, object]) -> Submission:
-    types = {"server": str, "event_id": str, "at": int, "accepted": bool, "tries": int}
-    if not all(isinstance(row[name], kind) for name, kind in types.items()):
-        raise TypeError("a row of the memory has the wrong shape")
-    return Submission(**row)  # type: ignore[arg-type]
+    match row:
+        case {
+            "server": str(server),
+            "event_id": str(event_id),
+            "at": int(at),
+            "accepted": bool(accepted),
+            "tries": int(tries),
+            "message": str(message),
+        }:
+            return Submission(server, event_id, at, accepted, tries, message)
+    raise TypeError("a row of the memory has the wrong shape")

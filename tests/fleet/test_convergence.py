@@ -152,9 +152,8 @@ def tell(case: Case, seed: int, steps: int) -> None:
     assert (last["events_sent"], last["pushes_sent"]) == (0, 0), seed
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_generated_histories_converge(case: Case, seed: int) -> None:
-    tell(case, seed, 12)
+def test_a_generated_history_converges(case: Case) -> None:
+    tell(case, 2, 12)
 
 
 @pytest.mark.long
