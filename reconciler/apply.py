@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from threading import Lock
@@ -19,7 +19,7 @@ from threading import Lock
 from reconciler.errors import ReconcileError
 from reconciler.model.observed import FaultKind, Observed
 from reconciler.model.outcome import Outcome, Result
-from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave
+from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Verdict, Wave
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.filters import Filter
@@ -192,24 +192,33 @@ def confirm(outcomes: Sequence[Outcome], plan: Plan, remaining: Plan | None) -> 
     if remaining is None:
         return tuple(outcomes)
     left = {action.key for action in remaining.actions}
-    unseen = {(c.coordinate, c.server) for c in remaining.cells if c.verdict == "unknown"}
+    silent = {server.url for server in remaining.servers if server.fault}
+    unseen = {(c.coordinate, c.server) for c in remaining.cells if c.verdict == Verdict.UNKNOWN}
     cells = {action.key: action for action in plan.actions}
-    return tuple(_confirmed(outcome, cells, left, unseen) for outcome in outcomes)
+    return tuple(_confirmed(outcome, cells, left, silent, unseen) for outcome in outcomes)
 
 
 def _confirmed(
     outcome: Outcome,
     actions: Mapping[str, Action],
     left: set[str],
+    silent: set[str],
     unseen: set[tuple[Coordinate, str]],
 ) -> Outcome:
     if outcome.result is not Result.PENDING:
         return outcome
     action = actions[outcome.key]
-    seen = (action.coordinate, outcome.server or "") not in unseen
-    if outcome.key in left or not seen:
+    server = outcome.server or ""
+    # an event is read back from the relay alone; refs are not
+    blind = isinstance(action, Push) and (action.coordinate, server) in unseen
+    if _key_now(action) in left or server in silent or blind:
         return outcome
     return Outcome(outcome.key, outcome.server, Result.DONE, "", outcome.seconds)
+
+
+def _key_now(action: Action) -> str:
+    """The key under which a later plan would want the same: what was signed is an event now."""
+    return replace(action, signed=False).key if isinstance(action, Publish) else action.key
 
 
 def _judge(answer: Ok) -> tuple[Result, str]:
@@ -228,7 +237,8 @@ def _result_of(failure: Failure) -> Result:
 
 def _is_leaf(action: Action) -> bool:
     """Does nothing else wait for it? A lost reply must not keep the other replies back."""
-    return isinstance(action, Publish) and action.wave >= Wave.ROOTS
+    leaf = action.wave == Wave.MEMBERS or action.wave >= Wave.ROOTS
+    return isinstance(action, Publish) and leaf
 
 
 def _by_server(actions: Sequence[Action]) -> dict[str, list[Publish | Push]]:

@@ -14,6 +14,7 @@ from reconciler.knowledge import Knowledge
 from reconciler.memory import IN_PURGATORY, recall
 from reconciler.model.observed import Absent, Fault, Listing, ServerView
 from reconciler.model.plan import (
+    ADVISORY,
     Action,
     CellVerdict,
     Hold,
@@ -31,6 +32,7 @@ from reconciler.wishes import (
     newer_state,
     publish_announcement,
     publish_events,
+    publish_members,
     publish_state,
 )
 
@@ -57,8 +59,10 @@ class CellPlan:
 def plan_cell(subject: Subject, view: ServerView, dialect: Dialect, known: Knowledge) -> CellPlan:
     """Compare one server with what its repository should be."""
     cell = view.cell(subject.coordinate)
-    if fault := view.fault or (cell if isinstance(cell, Fault) else None):
-        return _close(subject, view, Verdict.UNKNOWN, str(fault))
+    if view.fault:
+        return _close(subject, view, Verdict.UNKNOWN, str(view.fault))
+    if isinstance(cell, Fault):
+        return _without_git(subject, view, cell)
     if view.url not in subject.listed:
         return _unlisted(subject, view)
     if subject.announcement.private:
@@ -69,6 +73,7 @@ def plan_cell(subject: Subject, view: ServerView, dialect: Dialect, known: Knowl
     # without a state, purgatory would swallow the announcement again and again
     if hosts(subject, view, dialect):
         actions += publish_announcement(subject, view, known)
+        actions += publish_members(subject, view, known, dialect)
     if subject.state:
         found = _shape(subject, view, dialect, refs, known)
         actions += publish_state(subject, view, known, _left_to_server(subject.state, refs, found))
@@ -81,6 +86,17 @@ def plan_cell(subject: Subject, view: ServerView, dialect: Dialect, known: Knowl
     left = recall(tuple(actions), view, subject.coordinate, now=subject.at)
     holds += left.holds
     return _judge(subject, view, cell, left.actions, tuple(holds), waiting=left.waiting)
+
+
+def _without_git(subject: Subject, view: ServerView, fault: Fault) -> CellPlan:
+    """The relay answers and git does not: conversation goes on, refs and states wait."""
+    actions: tuple[Action, ...] = ()
+    served = subject.announcement.event.id in view.served
+    if served and view.url in subject.listed and not subject.announcement.private:
+        pulls = {pull.event.id for pull in subject.pulls}
+        talk = [a for a in publish_events(subject, view) if a.event_id not in pulls]
+        actions = recall(tuple(talk), view, subject.coordinate, now=subject.at).actions
+    return _close(subject, view, Verdict.UNKNOWN, str(fault), actions=actions)
 
 
 def plan_index(subject: Subject, view: ServerView, known: Knowledge) -> tuple[Action, ...]:
@@ -193,7 +209,7 @@ def _judge(
         verdict = Verdict.PENDING
         reasons = reasons or [IN_PURGATORY]
     else:
-        verdict = Verdict.HELD if reasons else Verdict.IN_SYNC
+        verdict = Verdict.IN_SYNC if ADVISORY.issuperset(reasons) else Verdict.HELD
     detail = ", ".join(dict.fromkeys(map(str, reasons)))
     return _close(subject, view, verdict, detail, actions=actions, holds=holds, refs=refs)
 

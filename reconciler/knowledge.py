@@ -71,13 +71,12 @@ def digest(events: Iterable[Event], *, now: int) -> Knowledge:
         if not _is_expired(event, now) and not _is_protected(event)
     ]
     unreadable: list[tuple[str, str]] = []
-    found = [e for e in standing if e.kind == kinds.ANNOUNCEMENT]
-    announcements = _readable(found, announcement, unreadable)
+    announcements = _announcements(known.values(), {e.id for e in standing}, unreadable)
     states = _readable([e for e in standing if e.kind == kinds.STATE], state, unreadable)
     return Knowledge(
         known,
         frozenset(event.id for event in standing),
-        _newest(announcements),
+        announcements,
         _by_identifier(states),
         _children(known.values()),
         tuple(sorted(unreadable)),
@@ -158,9 +157,23 @@ def _readable(
     return good
 
 
-def _newest(announcements: list[Announcement]) -> dict[Coordinate, Announcement]:
-    ordered = sorted(announcements, key=lambda a: newest_first(a.event), reverse=True)
-    return {a.coordinate: a for a in ordered}
+def _announcements(
+    events: Iterable[Event], standing: set[str], unreadable: list[tuple[str, str]]
+) -> dict[Coordinate, Announcement]:
+    """The newest announcement of each coordinate. Where that one cannot be read, or is its author's
+    alone to send, there is none: following, or signing over, an older copy would undo it."""
+    newest: dict[str, Event] = {}
+    alive = [e for e in without_deleted(events) if e.kind == kinds.ANNOUNCEMENT]
+    for event in sorted(alive, key=newest_first, reverse=True):
+        newest[address_of(event)] = event
+    found = {}
+    for event in newest.values():
+        if event.id not in standing:
+            unreadable.append((event.id, "it is protected or expired, so only its author sends it"))
+            continue
+        for read in _readable([event], announcement, unreadable):
+            found[read.coordinate] = read
+    return found
 
 
 def _by_identifier(states: list[State]) -> dict[str, tuple[State, ...]]:

@@ -54,7 +54,7 @@ def recall(
             waiting = True
         else:
             kept.append(action)
-    if any(action.wave <= Wave.STATE for action in refused):
+    if any(action.wave in (Wave.ANNOUNCE, Wave.STATE) for action in refused):
         kept = []  # nothing can hang from an announcement or state that the server will not have
     holds = _holds(refused, sent, view, coordinate)
     return Recalled(tuple(kept), holds, waiting)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from reconciler.authority import invited
 from reconciler.errors import PeerFault
 from reconciler.knowledge import Knowledge, digest
-from reconciler.limits import REQ_TAG_VALUES
+from reconciler.limits import MAINTAINER_DEPTH, REQ_TAG_VALUES
 from reconciler.model.desired import Desired
 from reconciler.model.observed import (
     Absent,
@@ -109,7 +109,7 @@ class _Rounds:
         self._ask([Filter(kinds=(kinds.ANNOUNCEMENT, kinds.DELETION), authors=authors)])
         known = self._knowledge()
         coordinates = self.selection.of(self.desired, known)
-        self._ask(_authority_filters(coordinates, known))
+        self._ask_authority(coordinates)
         self._ask(_tag_filters("aAq", map(str, coordinates)))
         self._ask_replies(coordinates)
         self._list_refs(coordinates)
@@ -139,6 +139,16 @@ class _Rounds:
             seat.fault = failure.fault
             return
         seat.events |= {event.id: event for event in found}
+
+    def _ask_authority(self, coordinates: Sequence[Coordinate]) -> None:
+        """Invitations lead to people who invite others: until nobody new is named."""
+        asked: set[str] = set()
+        for _ in range(MAINTAINER_DEPTH + 1):
+            people = _people(coordinates, self._knowledge()) - asked
+            if not people:
+                return
+            self._ask(_authority_filters(coordinates, people))
+            asked |= people
 
     def _ask_replies(self, coordinates: Sequence[Coordinate]) -> None:
         """Events that name known events, deletions included, until nothing new turns up."""
@@ -192,13 +202,17 @@ def _tree(known: Knowledge, coordinates: Sequence[Coordinate]) -> set[str]:
     return names
 
 
-def _authority_filters(coordinates: Sequence[Coordinate], known: Knowledge) -> list[Filter]:
-    """States and announcements by everybody who may speak, or is invited to."""
-    people: set[str] = set()
-    for coordinate in coordinates:
-        people |= {coordinate.owner, *invited(coordinate, known.announcements)}
-        if found := known.announcements.get(coordinate):
-            people |= set(found.maintainers)
+def _people(coordinates: Sequence[Coordinate], known: Knowledge) -> set[str]:
+    """Everybody who may speak for one of the repositories, or is invited to."""
+    return {
+        person
+        for coordinate in coordinates
+        for person in (coordinate.owner, *invited(coordinate, known.announcements))
+    }
+
+
+def _authority_filters(coordinates: Sequence[Coordinate], people: set[str]) -> list[Filter]:
+    """States and announcements of these people."""
     wanted = (kinds.ANNOUNCEMENT, kinds.STATE)
     return [
         Filter(kinds=wanted, authors=tuple(sorted(people)), tags=(("d", batch),))

@@ -97,7 +97,7 @@ def _unreadable(known: Knowledge, selection: Selection) -> list[Hold]:
             coordinate = Coordinate(event.pubkey, (event.first("d") or "?")[:100])
             detail = f"event {event_id[:12]}: {why}"
             release = "its author publishes a correct one"
-            found.append(Hold(coordinate, None, HoldReason.NO_ANNOUNCEMENT, detail, release))
+            found.append(Hold(coordinate, None, HoldReason.UNREADABLE, detail, release))
     return found
 
 

@@ -139,5 +139,8 @@ def _pull_holds(coordinate: Coordinate, pulls: tuple[Pull, ...]) -> tuple[Hold, 
 
 
 def _events(desired: Desired, known: Knowledge, coordinate: Coordinate) -> tuple[Event, ...]:
-    kinds = desired.policies.event_kinds
-    return tuple(event for event in known.related(coordinate) if event.kind in kinds)
+    found = [e for e in known.related(coordinate) if e.kind in desired.policies.event_kinds]
+    if desired.policies.pulls:
+        return tuple(found)
+    # without its commit a pull request would wait in purgatory for ever
+    return tuple(event for event in found if pull_tip(event) is None)

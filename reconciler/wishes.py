@@ -54,6 +54,26 @@ def _announcing(
     return Publish(coordinate, view.url, event_id, kind, wave, why, before, signed=signed)
 
 
+def publish_members(
+    subject: Subject, view: ServerView, known: Knowledge, dialect: Dialect
+) -> tuple[Publish, ...]:
+    """Announcements of the other members: by them a server learns whose states count.
+
+    A server takes one that lists it. One that does not is accepted by some families as a
+    maintainer's, and is sent to them only where the state that is followed depends on it.
+    """
+    state = subject.state
+    needed = state is not None and state.event.pubkey != subject.coordinate.owner
+    found = []
+    for member in sorted(subject.authority - {subject.coordinate.owner}):
+        other = known.announcements[Coordinate(member, subject.coordinate.identifier)]
+        wanted = view.url in other.servers() or (needed and dialect.purgatory)
+        if wanted and other.event.id not in view.served:
+            before = _served_version(view, known, other.event)
+            found.append(_announcing(subject, view, other.event.id, Wave.MEMBERS, before))
+    return tuple(found)
+
+
 def publish_state(
     subject: Subject,
     view: ServerView,

@@ -333,7 +333,7 @@ def test_the_digest_is_pinned() -> None:
     assert digest(replace(PLAN, actions=(PUSH,))) == PINNED
 
 
-PINNED = "6917e6e7492ebda01bf31720b60537454892a46adc130e380f639ed0ca1eb143"
+PINNED = "b752b451c605ce1a302f2f7ea4376a356b29d4aa32f11f7ffa093405e88679fa"
 
 
 def test_a_contract_is_json_and_leaves_the_action_alone() -> None:

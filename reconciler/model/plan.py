@@ -21,13 +21,14 @@ class Wave(IntEnum):
 
     SIGN = 0
     ANNOUNCE = 1
-    STATE = 2
-    PUSH = 3
-    ROOTS = 4
-    PULLS = 5
-    REPLIES = 6
-    DELETIONS = 7
-    UPDATE = 8
+    MEMBERS = 2
+    STATE = 3
+    PUSH = 4
+    ROOTS = 5
+    PULLS = 6
+    REPLIES = 7
+    DELETIONS = 8
+    UPDATE = 9
 
 
 class Why(StrEnum):
@@ -128,7 +129,12 @@ class HoldReason(StrEnum):
     PRIVATE = "private"
     PULL_REF_DIFFERS = "pull-ref-differs"
     REFUSED = "refused-by-server"
-    NO_ANNOUNCEMENT = "no-announcement"
+    UNREADABLE = "event-unreadable"
+
+
+ADVISORY = frozenset({HoldReason.PULL_DATA_NOWHERE, HoldReason.PULL_REF_DIFFERS})
+"""Holds that any stranger can cause with one event or ref. They are said, and keep no cell and no
+run from being in sync."""
 
 
 @dataclass(frozen=True, slots=True)

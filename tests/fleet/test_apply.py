@@ -14,7 +14,7 @@ from reconciler.edge.fleet import Fleet
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
 from reconciler.model.outcome import Outcome, Result
-from reconciler.model.plan import Plan, Publish, Push, Sign
+from reconciler.model.plan import Plan, Publish, Push, Sign, Wave
 from reconciler.nostr.nip34 import announcement, with_servers
 from reconciler.observe import observe
 from reconciler.plan import plan
@@ -122,7 +122,9 @@ def test_what_the_guard_keeps_back_is_held_with_all_that_follows(case: Case) -> 
     case.repository("widget", on=["one"])
     with bench(case) as stages:
         seen, found = stages.look()
-        kept = frozenset(a.key for a in found.actions if isinstance(a, Publish) and a.wave == 2)
+        kept = frozenset(
+            a.key for a in found.actions if isinstance(a, Publish) and a.wave == Wave.STATE
+        )
         done = apply(found, seen, stages.world, None, stages.watcher, withheld=kept, forks=4)
     assert results(done, "push:") == [Result.SKIPPED]
     assert Result.HELD in results(done, "publish:")

@@ -162,7 +162,7 @@ def module() -> ModuleType:
 
 
 CELL = {"coordinate": "30617:aa:w", "server": "https://one"}
-PUSH = {"action": "push", "wave": 3, **CELL}
+PUSH = {"action": "push", "wave": 4, **CELL}
 NOTE = {"action": "publish", "event_id": "ee", "signed": False, **CELL}
 DRAFT = {"action": "publish", "event_id": "dd", "signed": True, **CELL}
 SIGN = {"action": "sign", "coordinate": "30617:aa:w", "adds": ["https://one"]}
