@@ -173,9 +173,9 @@ SIGN = {"action": "sign", "coordinate": "30617:aa:w", "adds": ["https://one"]}
     [
         ([], [], False, True, False),
         ([PUSH], [], False, False, True),
-        ([PUSH], ["push:https://one:30617:aa:w:3"], False, True, False),
-        ([PUSH], ["push:https://one:30617:aa:w:3"], True, True, True),
-        ([PUSH, NOTE], ["push:https://one:30617:aa:w:3"], False, True, False),
+        ([PUSH], ["push:https://one:30617:aa:w:4"], False, True, False),
+        ([PUSH], ["push:https://one:30617:aa:w:4"], True, True, True),
+        ([PUSH, NOTE], ["push:https://one:30617:aa:w:4"], False, True, False),
         ([NOTE, PUSH], ["publish:https://one:ee"], False, True, False),
         ([SIGN, DRAFT], ["publish:https://one:draft:30617:aa:w"], False, True, False),
         ([SIGN, DRAFT], [], False, True, True),
