@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from threading import Lock
@@ -19,8 +19,10 @@ from threading import Lock
 from reconciler.errors import ReconcileError
 from reconciler.model.observed import FaultKind, Observed
 from reconciler.model.outcome import Outcome, Result
-from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave
-from reconciler.nostr.event import Event
+from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Verdict, Wave
+from reconciler.nostr import kinds
+from reconciler.nostr.event import Event, newest_first
+from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.world import Failure, Signer, Stale, Watcher, World
@@ -59,7 +61,7 @@ def apply(
             run.end(action, Result.HELD, "the guard keeps it back")
     for sign in plan.actions:
         if isinstance(sign, Sign):
-            run.attempt(sign, partial(_sign, sign, signer, run.events))
+            run.attempt(sign, partial(run.sign, sign, signer))
     by_server = _by_server(plan.actions)
     with ThreadPoolExecutor(forks) as pool:
         list(pool.map(run.server, by_server.values()))
@@ -82,6 +84,25 @@ class _Run:
         """All waves of one server, in order."""
         for _, wave in groupby(actions, key=lambda action: action.wave):
             self._wave([action for action in wave if self._may(action)])
+
+    def sign(self, sign: Sign, signer: Signer | None) -> tuple[Result, str]:
+        """Sign, unless somebody announced anew since the plan was made (compare and swap)."""
+        if signer is None or signer.public_key(sign.signer) is None:
+            return Result.FAILED, f"no key named {sign.signer!r} was given (--keys)"
+        coordinate = sign.coordinate
+        newest = Filter(
+            kinds=(kinds.ANNOUNCEMENT,),
+            authors=(coordinate.owner,),
+            tags=(("d", (coordinate.identifier,)),),
+        )
+        before = self.events[sign.before]
+        for server in (s for s in self.plan.servers if s.fault is None):
+            for event in self.world.relay(server.url).query([newest]):
+                if newest_first(event) < newest_first(before):
+                    raise Stale(f"a newer announcement, {event.id[:12]}, is on {server.name}")
+        event = signer.sign(sign.signer, sign.draft)
+        self.events[event.id] = event
+        return Result.DONE, ""
 
     def end(self, action: Action, result: Result, detail: str = "", seconds: float = 0.0) -> None:
         """Write one outcome down; what fails breaks its cell for the waves that follow."""
@@ -171,32 +192,33 @@ def confirm(outcomes: Sequence[Outcome], plan: Plan, remaining: Plan | None) -> 
     if remaining is None:
         return tuple(outcomes)
     left = {action.key for action in remaining.actions}
-    unseen = {(c.coordinate, c.server) for c in remaining.cells if c.verdict == "unknown"}
+    silent = {server.url for server in remaining.servers if server.fault}
+    unseen = {(c.coordinate, c.server) for c in remaining.cells if c.verdict == Verdict.UNKNOWN}
     cells = {action.key: action for action in plan.actions}
-    return tuple(_confirmed(outcome, cells, left, unseen) for outcome in outcomes)
+    return tuple(_confirmed(outcome, cells, left, silent, unseen) for outcome in outcomes)
 
 
 def _confirmed(
     outcome: Outcome,
     actions: Mapping[str, Action],
     left: set[str],
+    silent: set[str],
     unseen: set[tuple[Coordinate, str]],
 ) -> Outcome:
     if outcome.result is not Result.PENDING:
         return outcome
     action = actions[outcome.key]
-    seen = (action.coordinate, outcome.server or "") not in unseen
-    if outcome.key in left or not seen:
+    server = outcome.server or ""
+    # an event is read back from the relay alone; refs are not
+    blind = isinstance(action, Push) and (action.coordinate, server) in unseen
+    if _key_now(action) in left or server in silent or blind:
         return outcome
     return Outcome(outcome.key, outcome.server, Result.DONE, "", outcome.seconds)
 
 
-def _sign(sign: Sign, signer: Signer | None, events: dict[str, Event]) -> tuple[Result, str]:
-    if signer is None or signer.public_key(sign.signer) is None:
-        return Result.FAILED, f"no key named {sign.signer!r} was given (--keys)"
-    event = signer.sign(sign.signer, sign.draft)
-    events[event.id] = event
-    return Result.DONE, ""
+def _key_now(action: Action) -> str:
+    """The key under which a later plan would want the same: what was signed is an event now."""
+    return replace(action, signed=False).key if isinstance(action, Publish) else action.key
 
 
 def _judge(answer: Ok) -> tuple[Result, str]:
@@ -215,7 +237,8 @@ def _result_of(failure: Failure) -> Result:
 
 def _is_leaf(action: Action) -> bool:
     """Does nothing else wait for it? A lost reply must not keep the other replies back."""
-    return isinstance(action, Publish) and action.wave >= Wave.ROOTS
+    leaf = action.wave == Wave.MEMBERS or action.wave >= Wave.ROOTS
+    return isinstance(action, Publish) and leaf
 
 
 def _by_server(actions: Sequence[Action]) -> dict[str, list[Publish | Push]]:

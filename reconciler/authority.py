@@ -26,7 +26,7 @@ def authority(
         announcements: the newest announcement of each coordinate that is known.
     """
     members = {coordinate.owner}
-    for _ in range(MAINTAINER_DEPTH):
+    for _ in range(MAINTAINER_DEPTH + 1):  # the last round must find nobody
         joined = _reciprocal(coordinate.identifier, members, announcements)
         if not joined:
             return frozenset(members)

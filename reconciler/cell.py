@@ -1,8 +1,7 @@
 """One cell: what one server needs for one repository. Pure.
 
 The order of the waves is the order that every family accepts: announcement, state, push, roots,
-pull refs, replies, deletions. A newly signed announcement goes first to the servers that it adds,
-and last to those that were listed before, which need not wait for a signature.
+pull refs, replies, deletions.
 """
 
 from __future__ import annotations
@@ -12,23 +11,30 @@ from dataclasses import dataclass
 from reconciler.dialects import Dialect
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.knowledge import Knowledge
+from reconciler.memory import IN_PURGATORY, recall
 from reconciler.model.observed import Absent, Fault, Listing, ServerView
 from reconciler.model.plan import (
+    ADVISORY,
     Action,
     CellVerdict,
     Hold,
     HoldReason,
-    Publish,
     Push,
     Verdict,
     Wave,
     Why,
 )
-from reconciler.nostr import kinds
-from reconciler.nostr.event import Event, newest_first
-from reconciler.nostr.nip34 import Coordinate, State
+from reconciler.nostr.nip34 import State
 from reconciler.pushes import Shape, differences, pull_shape, shape
 from reconciler.subject import Subject
+from reconciler.wishes import (
+    hosts,
+    newer_state,
+    publish_announcement,
+    publish_events,
+    publish_members,
+    publish_state,
+)
 
 _RELEASE = {
     HoldReason.NEEDS_NEW_STATE: "a maintainer signs a new state (any push does), or the server "
@@ -36,6 +42,7 @@ _RELEASE = {
     HoldReason.SERVER_MUST_FETCH: "the server fetches the objects by itself within minutes, or a "
     "maintainer signs a state that keeps the branches",
     HoldReason.REPOSITORY_GONE: "the server's operator restores it, or the owner announces anew",
+    HoldReason.FUTURE_STATE: "its time comes, or a maintainer signs a state with the right time",
     HoldReason.PULL_REF_DIFFERS: "the server drops the wrong ref",
 }
 
@@ -52,78 +59,55 @@ class CellPlan:
 def plan_cell(subject: Subject, view: ServerView, dialect: Dialect, known: Knowledge) -> CellPlan:
     """Compare one server with what its repository should be."""
     cell = view.cell(subject.coordinate)
-    if view.fault is None and not dialect.hosts(subject.coordinate.identifier):
+    if view.fault:
+        return _close(subject, view, Verdict.UNKNOWN, str(view.fault))
+    if not dialect.hosts(subject.coordinate.identifier):
         detail = f"{dialect.name} serves no such identifier"
         return _close(subject, view, Verdict.IMPOSSIBLE, detail)
-    if fault := view.fault or (cell if isinstance(cell, Fault) else None):
-        return _close(subject, view, Verdict.UNKNOWN, str(fault))
+    if isinstance(cell, Fault):
+        return _without_git(subject, view, cell)
     if view.url not in subject.listed:
         return _unlisted(subject, view)
+    if subject.announcement.private:
+        return _judge(subject, view, cell, (), ())
     refs = cell if isinstance(cell, Listing) else Absent()
     actions: list[Action] = []
     holds: list[Hold] = []
-    actions += _announcement(subject, view, dialect, known)
-    if subject.state and not subject.announcement.private:
-        found = _shape(subject, view, dialect, refs)
-        actions += _state(subject, view, known, _left_to_server(subject.state, refs, found))
+    # without a state, purgatory would swallow the announcement again and again
+    if hosts(subject, view, dialect):
+        actions += publish_announcement(subject, view, known)
+        actions += publish_members(subject, view, known, dialect)
+    if subject.state:
+        found = _shape(subject, view, dialect, refs, known)
+        actions += publish_state(subject, view, known, _left_to_server(subject.state, refs, found))
         actions += _push(subject, view, found)
         holds += _hold(subject, view, found)
-    if view.url in subject.listed and _hosts(subject, view, dialect):
+    if hosts(subject, view, dialect):
         pull_actions, pull_holds = _pulls(subject, view, refs)
-        actions += _events(subject, view) + pull_actions
+        actions += [*publish_events(subject, view), *pull_actions]
         holds += pull_holds
-    return _judge(subject, view, cell, tuple(actions), tuple(holds))
+    left = recall(tuple(actions), view, subject.coordinate, now=subject.at)
+    holds += left.holds
+    return _judge(subject, view, cell, left.actions, tuple(holds), waiting=left.waiting)
+
+
+def _without_git(subject: Subject, view: ServerView, fault: Fault) -> CellPlan:
+    """The relay answers and git does not: conversation goes on, refs and states wait."""
+    actions: tuple[Action, ...] = ()
+    served = subject.announcement.event.id in view.served
+    if served and view.url in subject.listed and not subject.announcement.private:
+        pulls = {pull.event.id for pull in subject.pulls}
+        talk = [a for a in publish_events(subject, view) if a.event_id not in pulls]
+        actions = recall(tuple(talk), view, subject.coordinate, now=subject.at).actions
+    return _close(subject, view, Verdict.UNKNOWN, str(fault), actions=actions)
 
 
 def plan_index(subject: Subject, view: ServerView, known: Knowledge) -> tuple[Action, ...]:
     """An index relay receives announcement and state; it has no cells."""
     if view.fault or subject.announcement.private:
         return ()
-    return (*_announce(subject, view, known), *_state(subject, view, known))
-
-
-def _announcement(
-    subject: Subject, view: ServerView, dialect: Dialect, known: Knowledge
-) -> tuple[Action, ...]:
-    # without a state, purgatory would swallow the announcement again and again
-    if subject.announcement.private or not _hosts(subject, view, dialect):
-        return ()
-    return _announce(subject, view, known)
-
-
-def _hosts(subject: Subject, view: ServerView, dialect: Dialect) -> bool:
-    """Does, or will, this server serve the announcement, so that events can hang from it?"""
-    served = subject.announcement.event.id in view.served
-    return served or subject.state is not None or not dialect.purgatory
-
-
-def _announce(subject: Subject, view: ServerView, known: Knowledge) -> tuple[Action, ...]:
-    """The announcement that stands, and the one that this run signs, where they are missing."""
-    current, sign = subject.announcement.event, subject.sign
-    before = _served_version(view, known, current)
-    found = []
-    listed = view.url in subject.announcement.servers()
-    if current.id not in view.served and (sign is None or listed):
-        found.append(_announcing(subject, view, current.id, Wave.ANNOUNCE, before))
-    if sign:
-        wave = Wave.UPDATE if listed or not view.grasp else Wave.ANNOUNCE
-        found.append(_announcing(subject, view, sign.draft.id, wave, before, signed=True))
-    return tuple(found)
-
-
-def _announcing(
-    subject: Subject,
-    view: ServerView,
-    event_id: str,
-    wave: Wave,
-    before: str | None,
-    *,
-    signed: bool = False,
-) -> Publish:
-    kind = kinds.ANNOUNCEMENT
-    why = Why.NEWER_ANNOUNCEMENT if before else Why.LISTS_SERVER
-    coordinate = subject.coordinate
-    return Publish(coordinate, view.url, event_id, kind, wave, why, before, signed=signed)
+    wanted = (*publish_announcement(subject, view, known), *publish_state(subject, view, known))
+    return recall(wanted, view, subject.coordinate, now=subject.at).actions
 
 
 def _left_to_server(state: State, refs: Listing | Absent, found: Shape) -> tuple[RefUpdate, ...]:
@@ -133,54 +117,28 @@ def _left_to_server(state: State, refs: Listing | Absent, found: Shape) -> tuple
     return tuple(u for u in differences(state, refs.refs) if u not in found.updates)
 
 
-def _state(
+def _shape(
     subject: Subject,
     view: ServerView,
+    dialect: Dialect,
+    refs: Listing | Absent,
     known: Knowledge,
-    aligns: tuple[RefUpdate, ...] = (),
-) -> tuple[Action, ...]:
-    state = subject.state
-    if state is None or state.event.id in view.served:
-        return ()
-    before = _served_version(view, known, state.event)
-    why = Why.STATE_OUTDATED if before else Why.STATE_MISSING
-    event = state.event
-    return (
-        Publish(
-            subject.coordinate,
-            view.url,
-            event.id,
-            event.kind,
-            Wave.STATE,
-            why,
-            before,
-            aligns=aligns,
-        ),
-    )
-
-
-def _served_version(view: ServerView, known: Knowledge, event: Event) -> str | None:
-    """The newest version of an announcement or state that the server serves now."""
-    address = Coordinate(event.pubkey, event.first("d") or "")
-    versions = [
-        known.known[i]
-        for i in known.children.get(str(address), ())
-        if i in view.served and known.known[i].kind == event.kind
-    ]
-    mine = [other for other in versions if other.pubkey == event.pubkey]
-    return min(mine, key=newest_first).id if mine else None
-
-
-def _shape(subject: Subject, view: ServerView, dialect: Dialect, refs: Listing | Absent) -> Shape:
+) -> Shape:
     state = subject.state
     if state is None:
         return Shape()
-    if dialect.owner_only and state.event.pubkey != subject.coordinate.owner:
-        detail = "it follows the owner's states only, and a maintainer signed the newest"
-        return Shape(reason=HoldReason.NEEDS_NEW_STATE, detail=detail)
+    if newer := newer_state(subject, view, known):
+        future = newer.id in subject.ruling.future
+        reason = HoldReason.FUTURE_STATE if future else HoldReason.NEEDS_NEW_STATE
+        detail = f"it serves a newer state, {newer.id[:12]}, that cannot be followed"
+        return Shape(reason=reason, detail=detail)
     stored = state.event.id in view.served
     announced = subject.announcement.event.id in view.served
-    return shape(state, refs, dialect, stored=stored, announced=announced)
+    found = shape(state, refs, dialect, stored=stored, announced=announced)
+    if found.updates and dialect.owner_only and state.event.pubkey != subject.coordinate.owner:
+        detail = "it follows the owner's states only, and a maintainer signed the newest"
+        return Shape(reason=HoldReason.NEEDS_NEW_STATE, detail=detail)
+    return found
 
 
 def _push(subject: Subject, view: ServerView, found: Shape) -> tuple[Action, ...]:
@@ -220,24 +178,6 @@ def _pulls(
     return [push], holds
 
 
-def _events(subject: Subject, view: ServerView) -> list[Action]:
-    if subject.announcement.private:
-        return []
-    # a pull request without its commit would only wait in purgatory, run after run
-    lost = {pull.event.id for pull in subject.pulls if not pull.available}
-    return [
-        Publish(subject.coordinate, view.url, event.id, event.kind, _wave(event), Why.EVENT_MISSING)
-        for event in subject.events
-        if event.id not in view.served and event.id not in lost
-    ]
-
-
-def _wave(event: Event) -> Wave:
-    if event.kind in kinds.ROOTS:
-        return Wave.ROOTS
-    return Wave.DELETIONS if event.kind == kinds.DELETION else Wave.REPLIES
-
-
 def _unlisted(subject: Subject, view: ServerView) -> CellPlan:
     if subject.announcement.private:
         return _close(subject, view, Verdict.HELD, "private")
@@ -256,9 +196,11 @@ def _judge(
     cell: object,
     actions: tuple[Action, ...],
     holds: tuple[Hold, ...],
+    *,
+    waiting: bool = False,
 ) -> CellPlan:
     """The verdict: what is wrong for the whole repository counts for each of its cells."""
-    reasons = [hold.reason for hold in (*subject.holds, *holds)]
+    reasons: list[str] = [hold.reason for hold in (*subject.holds, *holds)]
     refs = len(cell.refs) if isinstance(cell, Listing) else 0
     if HoldReason.TIE in reasons:
         verdict = Verdict.CONFLICT
@@ -266,8 +208,11 @@ def _judge(
         verdict = Verdict.IMPOSSIBLE
     elif actions:
         verdict = Verdict.DRIFTED
+    elif waiting:
+        verdict = Verdict.PENDING
+        reasons = reasons or [IN_PURGATORY]
     else:
-        verdict = Verdict.HELD if reasons else Verdict.IN_SYNC
+        verdict = Verdict.IN_SYNC if ADVISORY.issuperset(reasons) else Verdict.HELD
     detail = ", ".join(dict.fromkeys(map(str, reasons)))
     return _close(subject, view, verdict, detail, actions=actions, holds=holds, refs=refs)
 

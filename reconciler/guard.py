@@ -9,15 +9,17 @@ by an acceptance that names the guard and this plan's digest.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import is_branch_or_tag, is_ours
+from reconciler.limits import SIGNATURES
 from reconciler.model.desired import Desired, Safety
 from reconciler.model.observed import Listing, Observed
 from reconciler.model.outcome import Finding
 from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave
 from reconciler.nostr import kinds
+from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.nip34 import Coordinate, state
 from reconciler.pushes import differences
 
@@ -25,7 +27,8 @@ MASS_DELETE = "mass-delete"
 MASS_UPDATE = "mass-update"
 DELETE_ALL = "delete-all"
 DELETE_HEAD = "delete-head"
-GUARDS = (MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD)
+MASS_SIGN = "mass-sign"
+GUARDS = (MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD, MASS_SIGN)
 
 
 def contract(plan: Plan, desired: Desired) -> tuple[str, ...]:
@@ -57,16 +60,22 @@ def judge(
         accepted: names of guards that a person lifted for this very plan.
     """
     names = {repository.coordinate: repository.name for repository in plan.repositories}
+    events = {event.id: event for event in observed.events}
     findings: list[Finding] = []
     for (coordinate, server), actions in _by_cell(plan).items():
         cell = observed.view(server).cell(coordinate)
         if not isinstance(cell, Listing):
             continue
-        updates = _effect(actions, cell, observed)
+        updates = _effect(actions, cell, events)
         keys = tuple(action.key for action in actions)
         for guard, detail in _dangers(updates, cell, desired.policies.safety):
             lifted = guard in accepted
             findings.append(Finding(guard, names[coordinate], server, detail, keys, lifted))
+    signs = tuple(action.key for action in plan.actions if isinstance(action, Sign))
+    if len(signs) > SIGNATURES:
+        detail = f"signs {len(signs)} announcements (limit {SIGNATURES})"
+        lifted = MASS_SIGN in accepted
+        findings.append(Finding(MASS_SIGN, "all repositories", None, detail, signs, lifted))
     return tuple(findings)
 
 
@@ -89,9 +98,14 @@ def _breaches(action: Action, owners: dict[str, str | None]) -> list[str]:
             found.append(f"{action.key}: would sign something else than the owner's announcement")
         if owners.get(draft.pubkey) != action.signer:
             found.append(f"{action.key}: the signer is not the one of the desired state")
-        if ("d", action.coordinate.identifier) not in {tag[:2] for tag in draft.tags}:
+        if _identifier(draft) != action.coordinate.identifier:
             found.append(f"{action.key}: would sign for another repository")
     return found
+
+
+def _identifier(draft: Draft) -> str | None:
+    """NIP-01: the first `d` tag counts."""
+    return next((tag[1] for tag in draft.tags if len(tag) > 1 and tag[0] == "d"), None)
 
 
 def _foreign(push: Push) -> list[RefUpdate]:
@@ -100,16 +114,25 @@ def _foreign(push: Push) -> list[RefUpdate]:
 
 
 def _by_cell(plan: Plan) -> dict[tuple[Coordinate, str], list[Publish | Push]]:
-    """Actions that change heads and tags: the push, and the state by which a server aligns."""
+    """Actions that change heads and tags: the push, and the state by which a server aligns.
+
+    A state aligns every repository of its identifier that follows it, whoever owns that.
+    """
+    followers: defaultdict[str | None, list[Coordinate]] = defaultdict(list)
+    for repository in plan.repositories:
+        followers[repository.state].append(repository.coordinate)
     cells: defaultdict[tuple[Coordinate, str], list[Publish | Push]] = defaultdict(list)
     for action in plan.actions:
-        if not isinstance(action, Sign) and action.wave in (Wave.STATE, Wave.PUSH):
+        if isinstance(action, Publish) and action.wave == Wave.STATE:
+            for coordinate in followers[action.event_id]:
+                cells[coordinate, action.server].append(action)
+        elif isinstance(action, Push) and action.wave == Wave.PUSH:
             cells[action.coordinate, action.server].append(action)
     return cells
 
 
 def _effect(
-    actions: Iterable[Publish | Push], cell: Listing, observed: Observed
+    actions: Iterable[Publish | Push], cell: Listing, events: Mapping[str, Event]
 ) -> tuple[RefUpdate, ...]:
     """What the refs of a cell will go through; a state alone makes servers delete, too."""
     updates: dict[str, RefUpdate] = {}
@@ -117,8 +140,7 @@ def _effect(
         if isinstance(action, Push):
             found = action.updates
         else:
-            event = next(e for e in observed.events if e.id == action.event_id)
-            found = differences(state(event), cell.refs)
+            found = differences(state(events[action.event_id]), cell.refs)
         updates |= {update.name: update for update in found}
     return tuple(updates.values())
 

@@ -58,7 +58,8 @@ class Knowledge:
             # through dead events too: the deletion that killed one hangs from it
             frontier = [name for event in fresh for name in (event.id, address_of(event))]
         skip = (kinds.ANNOUNCEMENT, kinds.STATE)
-        return tuple(e for e in found.values() if e.kind not in skip and e.id in self.live)
+        live = [e for e in found.values() if e.kind not in skip and e.id in self.live]
+        return _parents_first(live)
 
 
 def digest(events: Iterable[Event], *, now: int) -> Knowledge:
@@ -70,13 +71,12 @@ def digest(events: Iterable[Event], *, now: int) -> Knowledge:
         if not _is_expired(event, now) and not _is_protected(event)
     ]
     unreadable: list[tuple[str, str]] = []
-    found = [e for e in standing if e.kind == kinds.ANNOUNCEMENT]
-    announcements = _readable(found, announcement, unreadable)
+    announcements = _announcements(known.values(), {e.id for e in standing}, unreadable)
     states = _readable([e for e in standing if e.kind == kinds.STATE], state, unreadable)
     return Knowledge(
         known,
         frozenset(event.id for event in standing),
-        _newest(announcements),
+        announcements,
         _by_identifier(states),
         _children(known.values()),
         tuple(sorted(unreadable)),
@@ -113,10 +113,31 @@ def address_of(event: Event) -> str:
     return f"{event.kind}:{event.pubkey}:{event.first('d') or ''}"
 
 
+def _parents_first(events: Iterable[Event]) -> tuple[Event, ...]:
+    """In the order given, but none before those that it names: clocks of authors differ.
+
+    Ids are hashes of what they name, so that names never form a circle.
+    """
+    by_id = {event.id: event for event in events}
+    placed: dict[str, Event] = {}
+    for event in by_id.values():
+        waiting = [event]
+        while waiting:
+            top = waiting[-1]
+            named = {target for name in _EVENT_TAGS for target in top.values(name)}
+            first = [by_id[i] for i in sorted(named & by_id.keys() - placed.keys())]
+            if first:
+                waiting += first
+            else:
+                placed[waiting.pop().id] = top
+    return tuple(placed.values())
+
+
 def _is_expired(event: Event, now: int) -> bool:
     """NIP-40."""
     value = event.first("expiration")
-    return value is not None and value.isdigit() and int(value[:16]) <= now
+    # isdigit alone takes "²", which is no number
+    return value is not None and value.isascii() and value.isdigit() and int(value[:16]) <= now
 
 
 def _is_protected(event: Event) -> bool:
@@ -136,9 +157,23 @@ def _readable(
     return good
 
 
-def _newest(announcements: list[Announcement]) -> dict[Coordinate, Announcement]:
-    ordered = sorted(announcements, key=lambda a: newest_first(a.event), reverse=True)
-    return {a.coordinate: a for a in ordered}
+def _announcements(
+    events: Iterable[Event], standing: set[str], unreadable: list[tuple[str, str]]
+) -> dict[Coordinate, Announcement]:
+    """The newest announcement of each coordinate. Where that one cannot be read, or is its author's
+    alone to send, there is none: following, or signing over, an older copy would undo it."""
+    newest: dict[str, Event] = {}
+    alive = [e for e in without_deleted(events) if e.kind == kinds.ANNOUNCEMENT]
+    for event in sorted(alive, key=newest_first, reverse=True):
+        newest[address_of(event)] = event
+    found = {}
+    for event in newest.values():
+        if event.id not in standing:
+            unreadable.append((event.id, "it is protected or expired, so only its author sends it"))
+            continue
+        for read in _readable([event], announcement, unreadable):
+            found[read.coordinate] = read
+    return found
 
 
 def _by_identifier(states: list[State]) -> dict[str, tuple[State, ...]]:

@@ -68,12 +68,23 @@ CHILD_WALL_SECONDS: Final = 900
 CHILD_OUTPUT_BYTES: Final = 32 * 2**20
 """Captured bytes of a child's stdout or stderr."""
 
+# --- memory of submissions ---------------------------------------------------------------------
+PURGATORY_SECONDS: Final = 30 * 60
+"""How long servers keep an event that waits for its git data (GRASP-01)."""
+REFUSED_FIRST_SECONDS: Final = 10 * 60
+REFUSED_LAST_SECONDS: Final = 24 * 60 * 60
+"""A refused event is offered again after 10 minutes, then at doubled intervals, daily at last."""
+MEMORY_BYTES: Final = 16 * 2**20
+"""Bytes of the submissions file; a larger one counts as lost."""
+
 # --- HTTP and time ---------------------------------------------------------------------------
 NIP11_BYTES: Final = 64 * 2**10
 HTTP_ERROR_BYTES: Final = 4 * 2**10
 """Bytes of an error page that are read to find the reason."""
 CONNECT_SECONDS: Final = 5.0
 """TCP and TLS set-up. A server that accepts and then hangs is caught by READ_SECONDS."""
+RELAY_IDLE_SECONDS: Final = 25.0
+"""A relay connection that was silent for longer is opened anew: servers drop it after 30 to 60."""
 READ_SECONDS: Final = 10.0
 """Silence within an answer to a read."""
 PUSH_READ_SECONDS: Final = 120.0
@@ -95,6 +106,9 @@ YAML_DEPTH: Final = 16
 YAML_NODES: Final = 50_000
 SAVED_PLAN_BYTES: Final = 64 * 2**20
 KEY_FILE_BYTES: Final = 4 * 2**10
+
+SIGNATURES: Final = 50
+"""Signatures of one run; more of them need a person, whatever the reason."""
 
 # --- authority -------------------------------------------------------------------------------
 MAINTAINERS: Final = 100

@@ -20,9 +20,18 @@ from dataclasses import dataclass, field
 from reconciler.authority import invited
 from reconciler.errors import PeerFault
 from reconciler.knowledge import Knowledge, digest
-from reconciler.limits import REQ_TAG_VALUES
+from reconciler.limits import MAINTAINER_DEPTH, REQ_TAG_VALUES
 from reconciler.model.desired import Desired
-from reconciler.model.observed import Absent, Cell, Fault, FaultKind, Listing, Observed, ServerView
+from reconciler.model.observed import (
+    Absent,
+    Cell,
+    Fault,
+    FaultKind,
+    Listing,
+    Observed,
+    ServerView,
+    Submission,
+)
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
@@ -45,10 +54,16 @@ class _Seat:
     events: dict[str, Event] = field(default_factory=dict)
     cells: dict[Coordinate, Cell] = field(default_factory=dict)
 
-    def view(self) -> ServerView:
-        cells = tuple(sorted(self.cells.items()))
-        served = frozenset(self.events)
-        return ServerView(self.url, self.grasp, self.info, self.fault, served, cells)
+    def view(self, submitted: Sequence[Submission]) -> ServerView:
+        return ServerView(
+            self.url,
+            self.grasp,
+            self.info,
+            self.fault,
+            frozenset(self.events),
+            tuple(sorted(self.cells.items())),
+            tuple(s for s in submitted if s.server == self.url and s.event_id not in self.events),
+        )
 
 
 def observe(
@@ -68,10 +83,11 @@ def observe(
     with ThreadPoolExecutor(forks) as pool:
         _Rounds(desired, world, watcher, selection, seats, pool).run()
     union = _union(seats)
+    submitted = world.submitted()
     return Observed(
         at=world.now(),
         events=tuple(sorted(union.values(), key=lambda e: e.id)),
-        views=tuple(seat.view() for seat in seats),
+        views=tuple(seat.view(submitted) for seat in seats),
         archived=_archived(world, selection, digest(union.values(), now=world.now())),
     )
 
@@ -93,7 +109,7 @@ class _Rounds:
         self._ask([Filter(kinds=(kinds.ANNOUNCEMENT, kinds.DELETION), authors=authors)])
         known = self._knowledge()
         coordinates = self.selection.of(self.desired, known)
-        self._ask(_authority_filters(coordinates, known))
+        self._ask_authority(coordinates)
         self._ask(_tag_filters("aAq", map(str, coordinates)))
         self._ask_replies(coordinates)
         self._list_refs(coordinates)
@@ -123,6 +139,16 @@ class _Rounds:
             seat.fault = failure.fault
             return
         seat.events |= {event.id: event for event in found}
+
+    def _ask_authority(self, coordinates: Sequence[Coordinate]) -> None:
+        """Invitations lead to people who invite others: until nobody new is named."""
+        asked: set[str] = set()
+        for _ in range(MAINTAINER_DEPTH + 1):
+            people = _people(coordinates, self._knowledge()) - asked
+            if not people:
+                return
+            self._ask(_authority_filters(coordinates, people))
+            asked |= people
 
     def _ask_replies(self, coordinates: Sequence[Coordinate]) -> None:
         """Events that name known events, deletions included, until nothing new turns up."""
@@ -176,13 +202,17 @@ def _tree(known: Knowledge, coordinates: Sequence[Coordinate]) -> set[str]:
     return names
 
 
-def _authority_filters(coordinates: Sequence[Coordinate], known: Knowledge) -> list[Filter]:
-    """States and announcements by everybody who may speak, or is invited to."""
-    people: set[str] = set()
-    for coordinate in coordinates:
-        people |= {coordinate.owner, *invited(coordinate, known.announcements)}
-        if found := known.announcements.get(coordinate):
-            people |= set(found.maintainers)
+def _people(coordinates: Sequence[Coordinate], known: Knowledge) -> set[str]:
+    """Everybody who may speak for one of the repositories, or is invited to."""
+    return {
+        person
+        for coordinate in coordinates
+        for person in (coordinate.owner, *invited(coordinate, known.announcements))
+    }
+
+
+def _authority_filters(coordinates: Sequence[Coordinate], people: set[str]) -> list[Filter]:
+    """States and announcements of these people."""
     wanted = (kinds.ANNOUNCEMENT, kinds.STATE)
     return [
         Filter(kinds=wanted, authors=tuple(sorted(people)), tags=(("d", batch),))

@@ -20,6 +20,7 @@ from reconciler.desired import parse
 from reconciler.errors import OurFault
 from reconciler.guard import contract, judge, withheld
 from reconciler.limits import SETTLE_SECONDS
+from reconciler.memory import remembered
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
@@ -100,7 +101,10 @@ def run(
             proposed, observed, world, signer, watcher, withheld=kept, forks=options.forks
         )
         remaining = _read_back(desired, selection, world, watcher, proposed, outcomes, options)
-        return Run(proposed, findings, (), confirm(outcomes, proposed, remaining), remaining)
+        outcomes = confirm(outcomes, proposed, remaining)
+        old = [s for view in observed.views for s in view.submitted]
+        world.remember(remembered(old, proposed.actions, outcomes, now=world.now()))
+        return Run(proposed, findings, (), outcomes, remaining)
 
 
 def _guard(

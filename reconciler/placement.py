@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.model.desired import Desired, Npub
-from reconciler.model.observed import Listing, Observed
+from reconciler.model.observed import Listing, Observed, lookup
 from reconciler.model.plan import Sign
 from reconciler.nostr.nip34 import Announcement, Coordinate, with_servers
 from reconciler.selection import ranked
@@ -12,20 +12,17 @@ from reconciler.selection import ranked
 def wanted(desired: Desired, observed: Observed, announcement: Announcement) -> tuple[str, ...]:
     """URLs of the servers on which this repository should be, in the order of the desired state.
 
-    With a number of replicas, servers that the announcement lists come first, then others by
-    rendezvous hash, until that many healthy ones are found; listed servers that do not answer stay
-    wanted, because dropping a server for a bad hour would sign it away.
+    Servers that the announcement lists are always wanted. A number of replicas bounds what is
+    added: others join by rendezvous hash until that many healthy ones are found.
     """
     allowed = tuple(server.url for server in desired.allowed(announcement.coordinate))
     replicas = desired.policies.replicas
     if replicas is None:
         return allowed
     listed = announcement.servers()
-    order = ranked(str(announcement.coordinate), allowed)
-    chosen: set[str] = set()
-    for url in sorted(order, key=lambda url: url not in listed):
-        healthy = sum(observed.view(u).fault is None for u in chosen)
-        if healthy < replicas or (url in listed and observed.view(url).fault):
+    chosen = {url for url in allowed if url in listed}
+    for url in ranked(str(announcement.coordinate), allowed):
+        if sum(observed.view(u).fault is None for u in chosen) < replicas:
             chosen.add(url)
     return tuple(url for url in allowed if url in chosen)
 
@@ -61,7 +58,7 @@ def sources(
 
     Objects in the archive need no source.
     """
-    missing = oids - dict(observed.archived).get(coordinate, frozenset())
+    missing = oids - (lookup(observed.archived, coordinate) or frozenset())
     offers = {
         view.url: {oid for _, oid in cell.refs} & missing
         for view in observed.views

@@ -7,6 +7,7 @@ puts the actions into one stable order, so that two plans of the same world are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from reconciler.cell import CellPlan, plan_cell, plan_index
 from reconciler.dialects import detect
@@ -18,6 +19,7 @@ from reconciler.model.plan import (
     Hold,
     HoldReason,
     Plan,
+    Publish,
     Push,
     RepositorySummary,
     ServerSummary,
@@ -50,10 +52,11 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
         created_at=observed.at,
         repositories=tuple(_summary(subject) for subject in subjects),
         servers=tuple(_server(view) for view in observed.views),
-        actions=_ordered(actions),
+        actions=_ordered(_once(actions)),
         holds=tuple(sorted(holds, key=lambda h: (h.coordinate, h.server or "", h.reason))),
         cells=tuple(cell.verdict for cell in cells),
         discovered=_discovered(desired, subjects),
+        silent=_silent(desired, known),
     )
 
 
@@ -61,6 +64,17 @@ def _cells(subject: Subject, observed: Observed, known: Knowledge) -> Iterable[C
     for url in subject.places:
         view = observed.view(url)
         yield plan_cell(subject, view, detect(view.info), known)
+
+
+def _once(actions: Sequence[Action]) -> list[Action]:
+    """One event that concerns several repositories goes to each server once, with all it does."""
+    found: dict[str, Action] = {}
+    for action in actions:
+        twin = found.setdefault(action.key, action)
+        if twin is not action and isinstance(twin, Publish) and isinstance(action, Publish):
+            aligns = tuple(dict.fromkeys((*twin.aligns, *action.aligns)))
+            found[action.key] = replace(twin, aligns=aligns)
+    return list(found.values())
 
 
 def _ordered(actions: Sequence[Action]) -> tuple[Action, ...]:
@@ -83,7 +97,7 @@ def _unreadable(known: Knowledge, selection: Selection) -> list[Hold]:
             coordinate = Coordinate(event.pubkey, (event.first("d") or "?")[:100])
             detail = f"event {event_id[:12]}: {why}"
             release = "its author publishes a correct one"
-            found.append(Hold(coordinate, None, HoldReason.NO_ANNOUNCEMENT, detail, release))
+            found.append(Hold(coordinate, None, HoldReason.UNREADABLE, detail, release))
     return found
 
 
@@ -94,6 +108,12 @@ def _discovered(desired: Desired, subjects: Sequence[Subject]) -> tuple[str, ...
     known = {server.url for server in desired.servers}
     listed = {url for subject in subjects for url in subject.announcement.servers()}
     return tuple(sorted(listed - known))
+
+
+def _silent(desired: Desired, known: Knowledge) -> tuple[str, ...]:
+    """Npubs that announced nothing which anybody serves: a wrong npub looks like that."""
+    heard = {coordinate.owner for coordinate in known.announcements}
+    return tuple(npub.name for npub in desired.npubs if npub.pubkey not in heard)
 
 
 def _summary(subject: Subject) -> RepositorySummary:

@@ -61,7 +61,7 @@ def shape(
     holds_all = {oid for _, oid in state.refs} <= {oid for _, oid in refs}
     if holds_all and not stored and dialect.purgatory:
         return Shape()  # it aligns by itself when the state arrives
-    return _within_dialect(updates, dialect)
+    return _within_dialect(updates, dialect, stored=stored)
 
 
 def pull_shape(event_id: str, tip: str, cell: Listing | Absent) -> Shape:
@@ -76,7 +76,7 @@ def pull_shape(event_id: str, tip: str, cell: Listing | Absent) -> Shape:
     return Shape((RefUpdate(name, ZERO, tip),))
 
 
-def _within_dialect(updates: tuple[RefUpdate, ...], dialect: Dialect) -> Shape:
+def _within_dialect(updates: tuple[RefUpdate, ...], dialect: Dialect, *, stored: bool) -> Shape:
     """Leave out, or give up, what the dialect refuses."""
     branches = [u for u in updates if u.deletes and u.name.startswith(HEADS)]
     if not branches or dialect.deletes_branches:
@@ -84,4 +84,8 @@ def _within_dialect(updates: tuple[RefUpdate, ...], dialect: Dialect) -> Shape:
     if dialect.exact:
         detail = f"{len(branches)} branches must go and new objects must come, which no push can do"
         return Shape(reason=HoldReason.SERVER_MUST_FETCH, detail=detail)
-    return Shape(tuple(u for u in updates if not u.deletes))
+    writes = tuple(u for u in updates if not u.deletes)
+    if stored and not writes:
+        detail = f"{len(updates)} refs must go, which only the server itself can do"
+        return Shape(reason=HoldReason.NEEDS_NEW_STATE, detail=detail)
+    return Shape(writes)

@@ -30,7 +30,7 @@ class Subject:
     """What planning knows of one repository before it looks at single servers.
 
     `state` is None when none may be followed; `holds` then say why. `listed` are the servers of
-    the newest announcement, with those that `sign` adds.
+    the newest announcement, with those that `sign` adds. `at` is the time of the observation.
     """
 
     coordinate: Coordinate
@@ -47,6 +47,7 @@ class Subject:
     sign: Sign | None
     signer: bool
     holds: tuple[Hold, ...]
+    at: int
 
 
 def study(
@@ -81,6 +82,7 @@ def study(
         sign,
         bool(npub and npub.signer),
         (*holds, *_pull_holds(coordinate, pulls)),
+        observed.at,
     )
 
 
@@ -137,5 +139,8 @@ def _pull_holds(coordinate: Coordinate, pulls: tuple[Pull, ...]) -> tuple[Hold, 
 
 
 def _events(desired: Desired, known: Knowledge, coordinate: Coordinate) -> tuple[Event, ...]:
-    kinds = desired.policies.event_kinds
-    return tuple(event for event in known.related(coordinate) if event.kind in kinds)
+    found = [e for e in known.related(coordinate) if e.kind in desired.policies.event_kinds]
+    if desired.policies.pulls:
+        return tuple(found)
+    # without its commit a pull request would wait in purgatory for ever
+    return tuple(event for event in found if pull_tip(event) is None)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from reconciler.errors import NetworkFault
 from reconciler.git.receive_pack import RefUpdate, Report
-from reconciler.model.observed import Absent, Fault, Listing
+from reconciler.model.observed import Absent, Fault, Listing, Submission
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
@@ -72,6 +72,12 @@ class World(Protocol):
             Failure: it could not be sent, or was refused as a whole.
             Stale: a ref is neither at `old` nor at `new`; nothing was sent.
         """
+
+    def submitted(self) -> tuple[Submission, ...]:
+        """What earlier runs sent and did not see (local memory)."""
+
+    def remember(self, submissions: Sequence[Submission]) -> None:
+        """Replace that memory."""
 
     def settle(self, seconds: float) -> None:
         """Wait for servers that work after they have answered."""

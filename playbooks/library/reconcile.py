@@ -231,12 +231,14 @@ def _find(folder: Path, plan: Json) -> tuple[Path, Json]:
 def would_write(plan: Json, report: Json, *, keys: bool) -> bool:
     """Would applying this plan send anything?
 
-    The program does not begin what the guard keeps back, nor anything else in such a cell; without
-    keys the same goes for cells that wait for a signature.
+    The program does not begin what the guard keeps back, nor anything else in such a cell; the same
+    goes for what waits for a signature that is kept back, or has no key.
     """
     withheld = {key for f in report["findings"] if not f["accepted"] for key in f["keys"]}
-    unsigned = [a for a in plan["actions"] if a["action"] == "sign" and not keys]
-    blocked = {(a["coordinate"], server) for a in unsigned for server in a["adds"]}
+    signs = [a for a in plan["actions"] if a["action"] == "sign"]
+    missing = [a for a in signs if not keys or f"sign:{a['coordinate']}" in withheld]
+    blocked = {(a["coordinate"], server) for a in missing for server in a["adds"]}
+    unsigned = {a["coordinate"] for a in missing}
     sent = []
     for action in plan["actions"]:
         if action["action"] == "sign":
@@ -244,7 +246,7 @@ def would_write(plan: Json, report: Json, *, keys: bool) -> bool:
         key = _key(action)
         if key in withheld:
             blocked.add((action["coordinate"], action["server"]))
-        elif keys or not action.get("signed"):
+        elif not (action.get("signed") and action["coordinate"] in unsigned):
             sent.append((action["coordinate"], action["server"]))
     return any(cell not in blocked for cell in sent)
 
@@ -290,7 +292,7 @@ def _complaint(failed: list[str], report: Json) -> str:
     digest = report["plan_digest"][:16]
     for finding in report["findings"]:
         if not finding["accepted"]:
-            where = f"{finding['repository']} on {finding['server']}"
+            where = " on ".join(filter(None, (finding["repository"], finding["server"])))
             way = f"after reading the plan: accept {finding['guard']}@{digest}"
             lines.append(_printable(f"{finding['guard']}: {where}: {finding['detail']}; {way}"))
     return "\n".join(lines + remarks(report))

@@ -55,7 +55,9 @@ class Shard(click.ParamType[tuple[int, int]]):
         if isinstance(value, tuple):
             return value
         number, _, count = str(value).partition("/")
-        if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count) <= 1000):
+        if not (
+            number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count) <= 1000
+        ):
             self.fail(f"{value!r} is not i/n with 1 <= i <= n <= 1000", param, ctx)
         return int(number), int(count)
 
@@ -99,6 +101,6 @@ class Codes(click.ParamType[tuple[int, ...]]):
             return value
         allowed = {Exit.PARTIAL, Exit.GUARD, Exit.STALE_PLAN, Exit.UNKNOWN, Exit.BUSY}
         words = str(value).split(",")
-        if not all(word.isdigit() and int(word) in allowed for word in words):
+        if not all(word.isdecimal() and int(word) in allowed for word in words):
             self.fail(f"only {', '.join(str(int(c)) for c in sorted(allowed))} can be", param, ctx)
         return tuple(map(int, words))

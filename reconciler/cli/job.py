@@ -28,14 +28,14 @@ from reconciler.report.build import Header, build
 from reconciler.report.exits import Exit
 from reconciler.report.progress import Bar
 from reconciler.report.safe import safe
-from reconciler.report.view import view
+from reconciler.report.view import plural, view
 from reconciler.sign.keyfile import KeyFileSigner, read_keys
 
 
 def check(session: Session, file: Path) -> int:
     """`reconcile validate`."""
     found = parse(read(file, limit=YAML_BYTES, what="desired state"), place=str(file))
-    counts = f"{len(found.servers)} servers, {len(found.npubs)} npubs"
+    counts = f"{plural(len(found.servers), 'server')}, {plural(len(found.npubs), 'npub')}"
     session.stdout.print(f"{file}: valid ({counts})", markup=False, soft_wrap=True)
     return Exit.DONE
 
@@ -59,6 +59,8 @@ def reconcile(session: Session) -> int:
             bar,
             lambda plan, findings: _show_plan(session, plan, findings),
         )
+    if options.limit and not done.plan.repositories:
+        session.say("note: --limit matches no repository that was found")
     report = _report(_header(session, started), done, caught)
     _finish(session, done, report)
     return report.exit_code

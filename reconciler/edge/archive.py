@@ -10,6 +10,8 @@ archive is a cache: delete it, and the next run is only slower.
 from __future__ import annotations
 
 import hashlib
+import os
+import shlex
 import shutil
 import tempfile
 from collections import defaultdict
@@ -26,6 +28,11 @@ from reconciler.nostr.nip34 import Coordinate
 from reconciler.pacing.hunt import Hunt
 from reconciler.world import Failure
 
+_RECEIVE = (
+    f"-c receive.fsckObjects=true -c receive.autogc=false -c core.hooksPath={os.devnull} "
+    "receive-pack"
+)
+"""git hands no settings of its environment on to the other side of a push, so these are named."""
 Locate = Callable[[str, Coordinate], tuple[str, dict[str, str], str]]
 """Server and coordinate to: clone URL, git settings that pin its address, allowed protocols."""
 ListRefs = Callable[[str, Coordinate], Listing | Absent]
@@ -46,13 +53,9 @@ class Archive:
 
     def holds(self, coordinate: Coordinate, oids: frozenset[str]) -> frozenset[str]:
         """Those of the objects that are here, with everything that they need."""
-        path = self._path(coordinate)
-        if not oids or not (path / "HEAD").exists():
+        repository = _opened(self._path(coordinate)) if oids else None
+        if repository is None:
             return frozenset()
-        try:
-            repository = pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.BARE)
-        except pygit2.GitError:
-            return frozenset()  # damaged: fetched anew
         return frozenset(oid for oid in oids if oid in repository)
 
     def gather(
@@ -126,13 +129,15 @@ class Archive:
         if not offered:
             return
         archive = self._path(coordinate)
-        if not (archive / "HEAD").exists():
+        if _opened(archive) is None:
+            shutil.rmtree(archive, ignore_errors=True)  # damaged: fetched anew
             _check(self._git.run("init", "--bare", "--quiet", "--template=", str(archive)))
         staging = self._staging()
         try:
             self._fetch(coordinate, staging, offered, source)
             specs = "refs/stage/*:refs/archive/*"
-            push = ("push", "--quiet", "--no-verify", str(archive), specs)
+            receive = f"--receive-pack={shlex.quote(self._git.program)} {_RECEIVE}"
+            push = ("push", "--quiet", "--no-verify", receive, str(archive), specs)
             _check(self._git.run(f"--git-dir={staging}", *push, protocols="file"))
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -160,7 +165,8 @@ class Archive:
         _check(done)
 
     def _build(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
-        self._work = self._work or self._staging()
+        with self._guard:
+            self._work = self._work or self._staging()
         lines = [*sorted(wants), *(f"^{oid}" for oid in sorted(haves))]
         path = self._work / f"{len(self._packs)}-{abs(hash((coordinate, wants, haves)))}.pack"
         with path.open("wb") as out:
@@ -179,6 +185,17 @@ class Archive:
         if path.stat().st_size > PACK_BYTES:
             raise Failure(Fault(FaultKind.PROTOCOL, "the pack is larger than the limit"))
         return path
+
+
+def _opened(path: Path) -> pygit2.Repository | None:
+    """The repository; None where there is none, or a damaged one."""
+    try:
+        # git refuses a HEAD that a power cut left empty; libgit2 does not
+        if not (path / "HEAD").read_bytes().startswith(b"ref: "):
+            return None
+        return pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.BARE)
+    except (pygit2.GitError, OSError):
+        return None
 
 
 def _check(done: Done) -> None:

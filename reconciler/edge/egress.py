@@ -17,8 +17,11 @@ from reconciler.model.observed import Fault, FaultKind
 from reconciler.world import Failure
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_TUNNELS = tuple(ipaddress.ip_network(n) for n in ("64:ff9b::/96", "2002::/16", "2001::/32"))
-"""NAT64, 6to4 and Teredo carry any IPv4 address inside, and Python calls them global."""
+_TUNNELS = tuple(ipaddress.ip_network(n) for n in ("2002::/16", "2001::/32", "192.88.99.0/24"))
+"""6to4 and Teredo carry any IPv4 address inside, and Python calls them global."""
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All global unicast of IPv6. Python calls NAT64, `::127.0.0.1` and site-local addresses global,
+which are outside."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,11 @@ class Egress:
 
     def permits(self, address: str) -> bool:
         """May this address be dialled?"""
+        if "%" in address:  # a zone id chooses an interface, which no policy names
+            return False
         try:
             parsed = ipaddress.ip_address(address)
-        except ValueError:  # a zone id, for example
+        except ValueError:
             return False
         return _is_public(parsed) or self._is_listed(parsed)
 
@@ -62,9 +67,13 @@ class Egress:
         last: OSError | None = None
         for address in self.addresses(host, port):
             try:
-                return socket.create_connection((address, port), timeout=CONNECT_SECONDS)
+                connection = socket.create_connection((address, port), timeout=CONNECT_SECONDS)
             except OSError as error:
                 last = error
+                continue
+            # small messages one after the other (CLOSE, REQ) would each wait 40 ms for an ACK
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
         raise Failure(fault_of(last or OSError("no address")))
 
     def allows_plain(self, url: str) -> bool:
@@ -92,5 +101,7 @@ def fault_of(error: OSError) -> Fault:
 
 def _is_public(address: _Address) -> bool:
     if any(address in net for net in _TUNNELS if net.version == address.version):
+        return False
+    if address.version == 6 and address not in _UNICAST:
         return False
     return address.is_global and not address.is_multicast

@@ -25,7 +25,9 @@ def read(path: Path, *, limit: int, what: str) -> bytes:
     try:
         if not path.is_file():
             problem = "is not a file" if path.exists() else "does not exist"
-            raise UserFault(Mistake(str(path), f"the {what} {problem}", "name an existing file"))
+            raise UserFault(
+                Mistake(str(path), f"the {what} {problem}", "name an existing one, or write it")
+            )
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except OSError as error:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from threading import Lock
+from threading import Lock, local
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -21,12 +21,15 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress
-from reconciler.limits import CONNECT_SECONDS, HTTP_ERROR_BYTES, PEER_TEXT_CHARS
+from reconciler.limits import CONNECT_SECONDS, HTTP_ERROR_BYTES, PEER_TEXT_CHARS, SERVER_SECONDS
 from reconciler.model.observed import Fault, FaultKind
 from reconciler.world import Failure
 
 _STRIKES = 2
+_WHOLE = 6
+"""A whole answer may take so many times the silence that is allowed within it."""
 _AGENT = "grasp-reconciler/0.1"
 
 
@@ -59,14 +62,15 @@ class Http:
             url: canonical.
             accept: the Accept header.
             limit: bytes of the body that are allowed.
-            seconds: silence that is allowed.
+            seconds: silence that is allowed; the whole answer may take six times as long.
 
         Raises:
             Failure: no answer, a status other than 200, or a larger body. Status 404 has the
                 detail "404", which callers may read as "no such thing".
         """
         headers = {"Accept": accept}
-        return self._exchange("GET", url, headers, None, limit=limit, seconds=seconds)
+        deadline = Deadline(_WHOLE * seconds)
+        return self._exchange("GET", url, headers, None, deadline, limit=limit, seconds=seconds)
 
     def post(self, url: str, body: Body, *, kind: str, limit: int, seconds: float) -> bytes:
         """POST a git request (`kind` is the service); the answer's body. Raises Failure."""
@@ -74,7 +78,8 @@ class Http:
             "Content-Type": f"application/x-{kind}-request",
             "Accept": f"application/x-{kind}-result",
         }
-        return self._exchange("POST", url, headers, body, limit=limit, seconds=seconds)[1]
+        deadline = Deadline(SERVER_SECONDS)
+        return self._exchange("POST", url, headers, body, deadline, limit=limit, seconds=seconds)[1]
 
     def close(self) -> None:
         """End all connections."""
@@ -86,13 +91,14 @@ class Http:
         url: str,
         headers: dict[str, str],
         body: Any,
+        deadline: Deadline,
         *,
         limit: int,
         seconds: float,
     ) -> tuple[str, bytes]:
         if url.startswith("http://") and not self._egress.allows_plain(url):
             raise Failure(Fault(FaultKind.EGRESS, "http:// is spoken to listed networks only"))
-        with self._counting(urlsplit(url).netloc), _translated():
+        with self._counting(urlsplit(url).netloc), _kept(deadline), _translated():
             answer = self._session.request(
                 method,
                 url,
@@ -177,6 +183,24 @@ def _short(error: Exception) -> str:
     return str(reason or inner)[:200]
 
 
+_under_way = local()
+"""The deadline of the request that this thread makes: connections are made deep in urllib3."""
+
+
+@contextmanager
+def _kept(deadline: Deadline) -> Iterator[None]:
+    """Run one exchange under a deadline, whatever form its end takes inside the libraries."""
+    _under_way.deadline = deadline
+    try:
+        with deadline:
+            yield
+    except Failure:
+        if not deadline.passed:
+            raise
+    if deadline.passed:
+        raise Failure(Fault(FaultKind.TIMEOUT, f"no whole answer within {deadline.seconds:.0f} s"))
+
+
 class _Adapter(HTTPAdapter):
     """Makes pools whose connections come from the egress policy."""
 
@@ -198,9 +222,15 @@ def _pools(egress: Egress) -> dict[str, type[HTTPConnectionPool]]:
         def _new_conn(self) -> socket.socket:
             return egress.connect(self.host, self.port or 80)
 
+        def send(self, data: Any) -> None:
+            _send(self, super().send, data)
+
     class Secure(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             return egress.connect(self.host, self.port or 443)
+
+        def send(self, data: Any) -> None:
+            _send(self, super().send, data)
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -209,3 +239,10 @@ def _pools(egress: Egress) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = Secure
 
     return {"http": PlainPool, "https": SecurePool}
+
+
+def _send(connection: HTTPConnection, send: Callable[[Any], None], data: Any) -> None:
+    """Send, with the connection's socket under the deadline; the first send may make it."""
+    _under_way.deadline.watch(connection.sock)
+    send(data)
+    _under_way.deadline.watch(connection.sock)

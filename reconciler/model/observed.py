@@ -6,12 +6,16 @@ a cell    Listing (perhaps empty) | Absent (the server says: no such repository)
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
+
+_T = TypeVar("_T")
 
 
 class FaultKind(StrEnum):
@@ -59,11 +63,27 @@ Cell = Listing | Absent | Fault
 
 
 @dataclass(frozen=True, slots=True)
+class Submission:
+    """One event that was sent to a server and does not show there (local memory, not the world).
+
+    `at` is in seconds since 1970; `tries` counts refusals in a row; `message` is the server's.
+    """
+
+    server: str
+    event_id: str
+    at: int
+    accepted: bool
+    tries: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServerView:
     """One server (or index relay) as it answered in this run.
 
     `served` are the ids of the events that its relay serves, among those we asked for; `cells`
-    pairs repositories with their refs, and is empty for an index relay.
+    pairs repositories with their refs, sorted by repository, and is empty for an index relay;
+    `submitted` is what was sent there before and may wait, unseen.
     """
 
     url: str
@@ -72,10 +92,11 @@ class ServerView:
     fault: Fault | None
     served: frozenset[str] = frozenset()
     cells: tuple[tuple[Coordinate, Cell], ...] = ()
+    submitted: tuple[Submission, ...] = ()
 
     def cell(self, coordinate: Coordinate) -> Cell:
         """The refs of one repository here; a fault when nobody asked."""
-        found = dict(self.cells).get(coordinate)
+        found = lookup(self.cells, coordinate)
         return found or self.fault or Fault(FaultKind.SKIPPED, "")
 
 
@@ -84,7 +105,7 @@ class Observed:
     """One observation of the whole fleet, at `at` seconds since 1970.
 
     `events` are all verified events that any server served; `archived` the object ids, among those
-    that matter, which our own archive already holds.
+    that matter, which our own archive already holds, sorted by repository.
     """
 
     at: int
@@ -96,3 +117,10 @@ class Observed:
     def view(self, url: str) -> ServerView:
         """The view of a server by its canonical URL."""
         return next(view for view in self.views if view.url == url)
+
+
+def lookup(pairs: tuple[tuple[Coordinate, _T], ...], coordinate: Coordinate) -> _T | None:
+    """The value of a repository in pairs that are sorted by repository."""
+    place = bisect_left(pairs, coordinate, key=lambda pair: pair[0])
+    found = place < len(pairs) and pairs[place][0] == coordinate
+    return pairs[place][1] if found else None

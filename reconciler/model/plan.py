@@ -21,13 +21,14 @@ class Wave(IntEnum):
 
     SIGN = 0
     ANNOUNCE = 1
-    STATE = 2
-    PUSH = 3
-    ROOTS = 4
-    PULLS = 5
-    REPLIES = 6
-    DELETIONS = 7
-    UPDATE = 8
+    MEMBERS = 2
+    STATE = 3
+    PUSH = 4
+    ROOTS = 5
+    PULLS = 6
+    REPLIES = 7
+    DELETIONS = 8
+    UPDATE = 9
 
 
 class Why(StrEnum):
@@ -127,8 +128,13 @@ class HoldReason(StrEnum):
     REPOSITORY_GONE = "repository-gone"
     PRIVATE = "private"
     PULL_REF_DIFFERS = "pull-ref-differs"
-    GUARD = "guard"
-    NO_ANNOUNCEMENT = "no-announcement"
+    REFUSED = "refused-by-server"
+    UNREADABLE = "event-unreadable"
+
+
+ADVISORY = frozenset({HoldReason.PULL_DATA_NOWHERE, HoldReason.PULL_REF_DIFFERS})
+"""Holds that any stranger can cause with one event or ref. They are said, and keep no cell and no
+run from being in sync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +200,9 @@ class ServerSummary:
 class Plan:
     """Everything that one run wants to write, and everything that it may not.
 
+    `discovered` are GRASP servers that announcements list and the desired state does not know;
+    `silent` are npubs (by name) of whom no repository was found.
+
     `complete` is false when some part of the world could not be observed: the actions are right,
     yet there may be more to do.
     """
@@ -206,6 +215,7 @@ class Plan:
     holds: tuple[Hold, ...]
     cells: tuple[CellVerdict, ...]
     discovered: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from reconciler.errors import PeerFault
 from reconciler.git.refname import is_branch_or_tag
@@ -53,18 +54,17 @@ class Announcement:
 
     def servers(self) -> frozenset[str]:
         """Canonical URLs of the GRASP servers listed: in `clone` and in `relays` (GRASP-01)."""
-        owner, identifier = self.coordinate.owner, self.coordinate.identifier
-        cloned = {urls.server_of_clone(url, owner, identifier) for url in self.clone}
-        return frozenset(server for server in cloned if server and server in self._relays())
+        return _listed_servers(self.coordinate, self.clone, self.relays)
 
-    def _relays(self) -> frozenset[str]:
-        found = set()
-        for url in self.relays:
-            try:
-                found.add(urls.canonical(url))
-            except PeerFault:
-                continue  # an unreadable relay is nobody's relay; the event stands all the same
-        return frozenset(found)
+
+@lru_cache(maxsize=4096)
+def _listed_servers(
+    coordinate: Coordinate, clone: tuple[str, ...], relays: tuple[str, ...]
+) -> frozenset[str]:
+    """Worked out once an announcement: every cell of its repository asks."""
+    cloned = {urls.server_of_clone(u, coordinate.owner, coordinate.identifier) for u in clone}
+    # an unreadable relay is nobody's relay; the event stands all the same
+    return frozenset(server for server in cloned if server) & {_normal(url) for url in relays}
 
 
 def announcement(event: Event) -> Announcement:

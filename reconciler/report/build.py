@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from reconciler.codec import digest
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
 from reconciler.model.plan import Action, Plan, ServerSummary, Verdict
+from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.exits import Exit, of_apply, of_plan, worst
 
-_FAILED = frozenset({Result.FAILED, Result.STALE})
+_FAILED = frozenset({Result.FAILED, Result.STALE, Result.UNREACHABLE})
+_HELD = frozenset({Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,12 @@ def build(
         notes: remarks for people.
     """
     last = remaining or plan
-    if header.mode == "apply" and Exit.STALE_PLAN not in extra:
+    others = set(extra)
+    if header.mode == "apply" and Exit.STALE_PLAN not in others:
         codes = of_apply(last, findings, outcomes)
     else:
         codes = of_plan(plan, findings)
-    exits = worst(codes | set(extra))
+    exits = worst(codes | others)
     actions = {action.key: action for action in plan.actions}
     return Report(
         run_id=header.run_id,
@@ -87,15 +90,19 @@ def _recap(
 ) -> Recap:
     verdicts = Counter(cell.verdict for cell in plan.cells if cell.server == server.url)
     here = [o for o in outcomes if o.server == server.url]
-    held = (Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE)
+
+    def cells(results: Iterable[Result]) -> set[Coordinate]:
+        return {actions[o.key].coordinate for o in here if o.result in results}
+
+    waits = {c.coordinate for c in plan.cells if c.server == server.url and c.verdict in _HELD}
     unknown = verdicts[Verdict.UNKNOWN]
     return Recap(
         server=server.name,
         ok=verdicts[Verdict.IN_SYNC],
-        changed=len({actions[o.key].coordinate for o in here if o.result in WRITTEN}),
+        changed=len(cells(WRITTEN)),
         unreachable=unknown if server.grasp else int(server.fault is not None),
-        failed=sum(o.result in _FAILED or o.result is Result.UNREACHABLE for o in here),
-        held=sum(verdicts[v] for v in held) + sum(o.result is Result.HELD for o in here),
+        failed=len(cells(_FAILED)),
+        held=len(waits | cells({Result.HELD})),
         drifted=verdicts[Verdict.DRIFTED],
         detail=server.fault or "",
     )

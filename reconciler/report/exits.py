@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from reconciler.model.outcome import Finding, Outcome, Result
-from reconciler.model.plan import Plan, Verdict
+from reconciler.model.plan import ADVISORY, Plan, Verdict
 
 
 class Exit(IntEnum):
@@ -64,7 +64,8 @@ def of_apply(
     codes = of_plan(remaining, findings) - {Exit.CHANGES}
     unfinished = any(cell.verdict in _UNFINISHED for cell in remaining.cells)
     failed = any(outcome.result not in _GOOD for outcome in outcomes)
-    if unfinished or failed or remaining.holds or remaining.actions:
+    held = any(hold.reason not in ADVISORY for hold in remaining.holds)
+    if unfinished or failed or held or remaining.actions:
         codes.add(Exit.PARTIAL)
     return codes
 

@@ -14,6 +14,9 @@ from reconciler.report.safe import safe
 from reconciler.report.view import Line, PlanView
 
 _STYLES = {"+": "green", "~": "yellow", "-": "bold red", "s": "magenta", "!": "cyan", "?": "red"}
+_COUNTS = ("ok", "changed", "drifted", "unreachable", "failed", "held")
+_TABLE_WIDTH = 72
+"""Columns below which the recap is lines of words: a table would cut the servers' names off."""
 _LOUD = frozenset({Result.FAILED, Result.STALE, Result.UNREACHABLE, Result.PENDING, Result.SKIPPED})
 
 
@@ -21,20 +24,20 @@ def show_plan(
     console: Console, plan: PlanView, findings: Sequence[Finding], *, verbose: bool
 ) -> None:
     """The whole plan: destructive changes first, counts and digest at the end."""
-    console.print(Text(f"Plan for {plan.headline}", style="bold"))
+    _wrap(console, f"Plan for {plan.headline}", "", style="bold")
     _block(console, "Destructive", plan.destructive, details=True)
     for section in plan.sections:
         _block(console, section.title, section.lines, details=verbose)
     _block(console, "Held back, and what would release it", plan.holds, details=True)
-    _block(console, "Could not be learnt", plan.unknown, details=True)
+    _block(console, "Unknown: could not be learnt", plan.unknown, details=True)
     show_findings(console, findings, plan.digest)
     for note in plan.notes:
         _wrap(console, note, "note: ", style="dim")
     console.print()
     if not plan.sections:
         console.print(Text("Nothing to do where the world is known.", style="green"))
-    console.print(Text(plan.totals, style="bold"))
-    console.print(Text(f"digest: {plan.digest}"))
+    _wrap(console, plan.totals, "", style="bold")
+    _wrap(console, f"digest: {plan.digest}", "")
 
 
 def show_findings(console: Console, findings: Sequence[Finding], digest: str) -> None:
@@ -42,10 +45,10 @@ def show_findings(console: Console, findings: Sequence[Finding], digest: str) ->
     for finding in findings:
         where = safe(finding.repository)
         verdict = "accepted" if finding.accepted else "REFUSED"
-        text = f"\nguard {finding.guard} {verdict}: {where}: {finding.detail}"
+        text = f"\nguard {finding.guard} {verdict}: {where}: {safe(finding.detail, 500)}"
         _wrap(console, text, "", style="bold red")
         if not finding.accepted:
-            console.print(Text(f"  after reading the plan: --accept {finding.guard}@{digest[:16]}"))
+            _wrap(console, f"after reading the plan: --accept {finding.guard}@{digest[:16]}", "  ")
 
 
 def show_outcomes(console: Console, outcomes: Iterable[Outcome], *, verbose: bool) -> None:
@@ -59,18 +62,32 @@ def show_outcomes(console: Console, outcomes: Iterable[Outcome], *, verbose: boo
 
 def show_recap(console: Console, report: Report) -> None:
     """One line a server, in Ansible's words."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("server", overflow="fold", ratio=1)
-    for name in ("ok", "changed", "drifted", "unreachable", "failed", "held"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in report.recap:
-        counts = (row.ok, row.changed, row.drifted, row.unreachable, row.failed, row.held)
-        table.add_row(Text(row.server), *(Text(str(count)) for count in counts), style=_tone(row))
     console.print(Text("\nRecap, cells of each server", style="bold"))
-    console.print(table)
+    if console.width >= _TABLE_WIDTH:
+        console.print(_table(report.recap))
+    else:
+        for row in report.recap:
+            words = " ".join(f"{name}={count}" for name, count in _counts(row).items())
+            _wrap(console, f"{row.server}: {words}", "", style=_tone(row))
     for row in report.recap:
         if row.detail:
-            console.print(Text(f"{row.server}: {safe(row.detail)}", style="red"))
+            _wrap(console, f"{row.server}: {safe(row.detail)}", "", style="red")
+
+
+def _table(rows: Sequence[Recap]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("server", overflow="fold", ratio=1)
+    for name in _COUNTS:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        counts = (Text(str(count)) for count in _counts(row).values())
+        table.add_row(Text(row.server), *counts, style=_tone(row))
+    return table
+
+
+def _counts(row: Recap) -> dict[str, int]:
+    counts = (row.ok, row.changed, row.drifted, row.unreachable, row.failed, row.held)
+    return dict(zip(_COUNTS, counts, strict=True))
 
 
 def _tone(row: Recap) -> str:

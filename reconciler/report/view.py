@@ -87,9 +87,12 @@ def view(plan: Plan, digest: str) -> PlanView:
         tuple(_merged(sections)),
         tuple(_holds(plan.holds, names)),
         tuple(Line("?", f"{s.name}: {safe(s.fault)}") for s in plan.servers if s.fault),
-        tuple(
-            f"announcements also list {urls.host(url)}, which the desired state does not know"
-            for url in plan.discovered
+        (
+            *(f"{safe(name)}: no repository found on any server" for name in plan.silent),
+            *(
+                f"announcements also list {host}, which the desired state does not know"
+                for host in map(safe, map(urls.host, plan.discovered))
+            ),
         ),
         totals(plan),
     )
@@ -208,7 +211,7 @@ def _pushes(actions: Sequence[Action], places: int) -> Iterable[Line]:
         if isinstance(action, Push):
             groups[action.updates, action.wave].append(urls.host(action.server))
     for (updates, wave), hosts in groups.items():
-        what = _plural(len(updates), "pull ref" if wave == Wave.PULLS else "ref")
+        what = plural(len(updates), "pull ref" if wave == Wave.PULLS else "ref")
         same = f", the same on {len(hosts)} of {places} servers:" if len(hosts) > 1 else ""
         where = _on(hosts).removeprefix("on ") if same else _on(hosts)
         symbol = "+" if all(u.creates for u in updates) else "~"
@@ -231,10 +234,11 @@ def _holds(holds: Iterable[Hold], names: dict[Coordinate, str]) -> Iterable[Line
 
 def _counted(found: Iterable[int]) -> str:
     counts = Counter(_NAMES.get(kind, f"kind {kind}") for kind in found)
-    return ", ".join(_plural(count, name) for name, count in sorted(counts.items()))
+    return ", ".join(plural(count, name) for name, count in sorted(counts.items()))
 
 
-def _plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
+    """A count with its noun."""
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun}es" if noun.endswith(("s", "ch")) else f"{count} {noun}s"

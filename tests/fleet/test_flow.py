@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.nostr import kinds
+from reconciler.nostr import kinds, urls
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import announcement
 from reconciler.sandbox.scene import history
@@ -189,3 +189,26 @@ def _wait_for(condition: Any, seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.02)
+
+
+class TestMemory:
+    def test_a_server_that_refuses_is_not_asked_again_at_once(self, case: Case) -> None:
+        """ngit-grasp refuses announcements with two clone tags; a server by the letter does not."""
+        case.start("one", dialect="spec")
+        case.start("two", dialect="ngit-grasp")
+        case.repository("widget", on=[])
+        places = [server.url for server in case.servers.values()]
+        owner = case.owner
+        tags = [("d", "widget"), ("relays", *map(urls.relay, places))]
+        tags += [("clone", urls.clone(url, owner.pubkey, "widget")) for url in places]
+        announced = owner.sign(kinds.ANNOUNCEMENT, tuple(tags), at=case.now - DAY)
+        case.host("widget", announced, ["one"], at=case.now - DAY)
+        case.desired()
+        first = case.reconcile("--apply")
+        assert (first.code, first.recap(places[1])["failed"]) == (3, 1)
+        assert "multiple clone tags" in first.out
+        before = written(case)
+        second = case.reconcile("--apply")
+        assert written(case) == before
+        assert [hold["reason"] for hold in second.report["holds"]] == ["refused-by-server"]
+        assert second.verdicts(places[1]) == {"held"}

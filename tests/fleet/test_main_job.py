@@ -15,8 +15,6 @@ from reconciler.sandbox.server import RunningServer
 
 from .kit import ls_remote, newest, reconcile
 
-pytestmark = pytest.mark.xdist_group("scene")
-
 HEALTHY = ("alpha", "beta", "gamma", "delta")
 
 

@@ -1,0 +1,41 @@
+"""The memory of submissions as a file. Losing it costs a few events sent twice: damage is loss."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from reconciler.edge import files
+from reconciler.limits import MEMORY_BYTES
+from reconciler.model.observed import Submission
+
+
+def load(path: Path) -> tuple[Submission, ...]:
+    """What was saved; empty when there is no file, or none that can be read."""
+    try:
+        with path.open("rb") as file:
+            rows = json.loads(file.read(MEMORY_BYTES))
+        return tuple(_row(row) for row in rows)
+    except (OSError, ValueError, TypeError, KeyError):
+        return ()
+
+
+def save(path: Path, submissions: Sequence[Submission]) -> None:
+    """Replace the file at once."""
+    files.write(path, json.dumps([asdict(s) for s in submissions], indent=1) + "\n")
+
+
+def _row(row: dict[str, object]) -> Submission:
+    match row:
+        case {
+            "server": str(server),
+            "event_id": str(event_id),
+            "at": int(at),
+            "accepted": bool(accepted),
+            "tries": int(tries),
+            "message": str(message),
+        }:
+            return Submission(server, event_id, at, accepted, tries, message)
+    raise TypeError("a row of the memory has the wrong shape")

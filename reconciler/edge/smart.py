@@ -1,0 +1,172 @@
+"""Smart HTTP with the git side of GRASP servers: listings and conditional pushes.
+
+gitprotocol-http, protocol v0; fetching is left to the `git` program (`edge.archive`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+
+from reconciler.edge.archive import Archive
+from reconciler.edge.http import Http
+from reconciler.errors import PeerFault
+from reconciler.git import advertisement, receive_pack
+from reconciler.git.advertisement import RECEIVE, UPLOAD, Advertisement
+from reconciler.git.receive_pack import RefUpdate, Report
+from reconciler.limits import (
+    ADVERT_BYTES,
+    PUSH_READ_SECONDS,
+    READ_SECONDS,
+    REPORT_BYTES,
+    SETTLE_SECONDS,
+)
+from reconciler.model.observed import Absent, Fault, FaultKind, Listing
+from reconciler.nostr import urls
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.world import Failure, Stale
+
+
+class SmartHttp:
+    """The git side of every server; packs come from the archive."""
+
+    def __init__(self, http: Http, archive: Archive) -> None:
+        self._http = http
+        self._archive = archive
+
+    def refs(self, server: str, coordinate: Coordinate) -> Listing | Absent:
+        """One GET of info/refs. Raises Failure."""
+        found = self._advertised(server, coordinate, UPLOAD)
+        return Listing(found.refs, found.head) if found else Absent()
+
+    def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Report:
+        """One conditional push (`world.World.push`). Raises Failure, Stale."""
+        advert = self._wait_for_repository(server, coordinate)
+        left = _still_needed(updates, dict(advert.refs))
+        if not left:
+            return Report("unchanged", frozenset(), ())
+        return self._send(server, coordinate, left, self._request(coordinate, left, advert))
+
+    def _send(
+        self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...], body: _Body
+    ) -> Report:
+        """One receive-pack request. A bad answer proves as little as a good one: a proxy's 504, a
+        lost race for a lock and khatru's text behind the report may all come after the work is
+        done, so the server is listed again before the push counts as failed. Raises Failure.
+        """
+        url = urls.clone(server, coordinate.owner, coordinate.identifier) + f"/{RECEIVE}"
+        try:
+            answer = self._http.post(
+                url, body, kind=RECEIVE, limit=REPORT_BYTES, seconds=PUSH_READ_SECONDS
+            )
+            report = receive_pack.parse_report(answer)
+        except Failure:
+            if self._arrived(server, coordinate, updates):
+                return Report("ok", frozenset(), (), "done, although the answer was a failure")
+            raise
+        except PeerFault as error:
+            if self._arrived(server, coordinate, updates):
+                return Report("ok", frozenset(), (), str(error))
+            raise Failure(Fault(FaultKind.PROTOCOL, str(error))) from None
+        if report.refused and self._arrived(server, coordinate, updates):
+            return Report("ok", frozenset(), (), report.refused[0][1])
+        return report
+
+    def _arrived(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> bool:
+        """Does the server show every update?"""
+        try:
+            now = dict(self._receiving(server, coordinate).refs)
+        except Failure:
+            return False
+        return all(now.get(update.name, advertisement.ZERO) == update.new for update in updates)
+
+    def _advertised(
+        self, server: str, coordinate: Coordinate, service: str
+    ) -> Advertisement | None:
+        """A parsed advertisement; None when the server answers 404."""
+        url = urls.clone(server, coordinate.owner, coordinate.identifier)
+        try:
+            kind, body = self._http.get(
+                f"{url}/info/refs?service={service}",
+                accept="*/*",
+                limit=ADVERT_BYTES,
+                seconds=READ_SECONDS,
+            )
+        except Failure as failure:
+            if failure.fault == Fault(FaultKind.HTTP, "404"):
+                return None
+            raise
+        if kind.partition(";")[0].strip() != f"application/x-{service}-advertisement":
+            detail = "info/refs is no smart-HTTP advertisement"
+            raise Failure(Fault(FaultKind.PROTOCOL, detail))
+        try:
+            return advertisement.parse(body, service)
+        except PeerFault as error:
+            raise Failure(Fault(FaultKind.PROTOCOL, str(error))) from None
+
+    def _wait_for_repository(self, server: str, coordinate: Coordinate) -> Advertisement:
+        """Some servers make the repository a moment after they accept its announcement (NR)."""
+        retrying = Retrying(
+            retry=retry_if_exception(_is_absent),
+            stop=stop_after_delay(SETTLE_SECONDS),
+            wait=wait_exponential_jitter(multiplier=0.1, max=1, jitter=0.1),
+            reraise=True,
+        )
+        return retrying(self._receiving, server, coordinate)
+
+    def _receiving(self, server: str, coordinate: Coordinate) -> Advertisement:
+        advert = self._advertised(server, coordinate, RECEIVE)
+        if advert is None:
+            raise Failure(Fault(FaultKind.HTTP, "404"))
+        return advert
+
+    def _request(
+        self, coordinate: Coordinate, updates: tuple[RefUpdate, ...], advert: Advertisement
+    ) -> _Body:
+        head = receive_pack.request_head(updates, advert.capabilities)
+        wants = frozenset(update.new for update in updates if not update.deletes)
+        if not wants:
+            return _Body(head, None)
+        haves = frozenset(oid for _, oid in advert.refs)
+        return _Body(head, self._archive.pack(coordinate, wants, haves))
+
+
+class _Body:
+    """Commands, then a pack from a file; its length is known, so proxies need no chunking."""
+
+    def __init__(self, head: bytes, pack: Path | None) -> None:
+        self._head = head
+        self._pack = pack
+
+    def __len__(self) -> int:
+        return len(self._head) + (self._pack.stat().st_size if self._pack else 0)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._head
+        if self._pack:
+            with self._pack.open("rb") as file:
+                while chunk := file.read(256 * 1024):
+                    yield chunk
+
+
+def _still_needed(updates: tuple[RefUpdate, ...], refs: dict[str, str]) -> tuple[RefUpdate, ...]:
+    """Compare and swap: each ref must be at `old`; one that is at `new` already is left out.
+
+    Raises:
+        Stale: a ref is at neither; the message names it, with what was expected and found.
+    """
+    left = []
+    for update in updates:
+        now = refs.get(update.name, advertisement.ZERO)
+        if now == update.new:
+            continue
+        if now != update.old:
+            raise Stale(f"{update.name}: expected {update.old[:12]}, found {now[:12]}")
+        left.append(update)
+    return tuple(left)
+
+
+def _is_absent(error: BaseException) -> bool:
+    return isinstance(error, Failure) and error.fault == Fault(FaultKind.HTTP, "404")

@@ -1,0 +1,122 @@
+"""What was sent before and does not show: waiting in purgatory, or refused. Pure.
+
+Purgatory is invisible, so an event that waits there looks missing; only memory keeps a run from
+sending it again and again. Memory saves work and is never needed for safety: without it, the next
+run sends once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reconciler.limits import PURGATORY_SECONDS, REFUSED_FIRST_SECONDS, REFUSED_LAST_SECONDS
+from reconciler.model.observed import ServerView, Submission
+from reconciler.model.outcome import Outcome, Result
+from reconciler.model.plan import Action, Hold, HoldReason, Publish, Push, Wave
+from reconciler.nostr.nip34 import Coordinate
+
+IN_PURGATORY = "in-purgatory"
+_NOT_A_REFUSAL = ("rate-limited", "auth-required")
+_RELEASE = (
+    "the server accepts it: it is offered again at growing intervals, or at once when the state "
+    "directory's submissions.json is removed"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """Actions that are left, holds for what was refused, and whether something only waits."""
+
+    actions: tuple[Action, ...]
+    holds: tuple[Hold, ...] = ()
+    waiting: bool = False
+
+
+def recall(
+    actions: tuple[Action, ...], view: ServerView, coordinate: Coordinate, *, now: int
+) -> Recalled:
+    """Leave out what the server has been sent already and cannot show, or has refused lately.
+
+    What waits for a push of this very plan is sent again: an accepted event may have been lost in
+    the meantime, and the push would fail without it.
+    """
+    sent = {submission.event_id: submission for submission in view.submitted}
+    pushes = any(isinstance(action, Push) for action in actions)
+    kept: list[Action] = []
+    refused: list[Publish] = []
+    waiting = False
+    for action in actions:
+        before = sent.get(action.event_id) if isinstance(action, Publish) else None
+        if before and not before.accepted and now < again_at(before):
+            refused += [action] if isinstance(action, Publish) else []
+        elif before and before.accepted and not pushes and now < before.at + PURGATORY_SECONDS:
+            waiting = True
+        else:
+            kept.append(action)
+    if any(action.wave in (Wave.ANNOUNCE, Wave.STATE) for action in refused):
+        kept = []  # nothing can hang from an announcement or state that the server will not have
+    holds = _holds(refused, sent, view, coordinate)
+    return Recalled(tuple(kept), holds, waiting)
+
+
+def again_at(refusal: Submission) -> int:
+    """When a refused event is offered again, in seconds since 1970: 10 minutes after the first
+    refusal, then twice as long each time, a day at most."""
+    wait = REFUSED_FIRST_SECONDS << min(refusal.tries - 1, 20)
+    return refusal.at + min(wait, REFUSED_LAST_SECONDS)
+
+
+def remembered(
+    old: Iterable[Submission],
+    actions: Iterable[Action],
+    outcomes: Iterable[Outcome],
+    *,
+    now: int,
+) -> tuple[Submission, ...]:
+    """The memory after a run: what is accepted but unseen, and what was refused.
+
+    Args:
+        old: the memory before it.
+        actions: those of the applied plan.
+        outcomes: confirmed ones.
+        now: seconds since 1970.
+    """
+    memory = {(s.server, s.event_id): s for s in old if now < s.at + REFUSED_LAST_SECONDS}
+    publishes = {action.key: action for action in actions if isinstance(action, Publish)}
+    for outcome in outcomes:
+        action = publishes.get(outcome.key)
+        if action is None:
+            continue
+        key = (action.server, action.event_id)
+        before = memory.pop(key, None) if outcome.result in _TELLING else memory.get(key)
+        if outcome.result is Result.PENDING:
+            memory[key] = Submission(*key, now, True, 1, outcome.detail)
+        elif outcome.result is Result.FAILED and not outcome.detail.startswith(_NOT_A_REFUSAL):
+            tries = 1 if before is None or before.accepted else before.tries + 1
+            memory[key] = Submission(*key, now, False, tries, outcome.detail)
+    return tuple(memory[key] for key in sorted(memory))
+
+
+_TELLING = frozenset({Result.DONE, Result.UNCHANGED, Result.PENDING, Result.FAILED})
+
+
+def _holds(
+    refused: list[Publish],
+    sent: dict[str, Submission],
+    view: ServerView,
+    coordinate: Coordinate,
+) -> tuple[Hold, ...]:
+    """One hold for each thing that the server said."""
+    words = dict.fromkeys(sent[action.event_id].message for action in refused)
+    return tuple(
+        Hold(
+            coordinate,
+            view.url,
+            HoldReason.REFUSED,
+            f"the server refused {sum(sent[a.event_id].message == said for a in refused)} "
+            f"events: {said}",
+            _RELEASE,
+        )
+        for said in words
+    )

@@ -1,0 +1,5 @@
+"""The fleet of the fleet tests."""
+
+from tests.fleet.conftest import case
+
+__all__ = ["case"]

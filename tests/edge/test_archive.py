@@ -1,0 +1,381 @@
+"""The archive, fed by real git repositories: honest, split, hostile, and damaged."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from reconciler.edge.archive import Archive
+from reconciler.edge.child import Git, find_git
+from reconciler.git.refname import HEADS
+from reconciler.limits import PACK_BYTES
+from reconciler.model.observed import Absent, Listing
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox.scene import history
+from reconciler.world import Failure
+
+WIDGET = Coordinate("a" * 64, "../../widget")
+OTHER = Coordinate("b" * 64, "widget")
+
+IDENTITY = "A <a@example.org> 1700000000 +0000"
+BAD_COMMITS = {
+    "a date of nothing": "tree {tree}\nauthor A <a@example.org> x +0000\ncommitter " + IDENTITY,
+    "no committer": "tree {tree}\nauthor " + IDENTITY,
+    "no name before the address": "tree {tree}\nauthor A a@example.org> 1 +0000\ncommitter "
+    + IDENTITY,
+    "no address": "tree {tree}\nauthor A 1700000000 +0000\ncommitter " + IDENTITY,
+}
+BAD_NAMES = [b".git", b"..", b".", b"a/b", b".GIT", b"git~1"]
+
+
+@dataclass
+class Yard:
+    """An archive, and the repositories on disk that its servers serve."""
+
+    folder: Path
+    program: str = field(default_factory=find_git)
+    asked: list[str] = field(default_factory=list)
+
+    def archive(self) -> Archive:
+        """A new one on the same folder, as in the next run."""
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        return Archive(self.folder / "archive", Git(home, self.program), self._locate, self._list)
+
+    def server(self, name: str) -> Path:
+        """An empty repository that serves any object (as GRASP servers do)."""
+        path = self.folder / "servers" / name
+        history.git(None, "init", "--bare", "--quiet", "--initial-branch=main", str(path))
+        history.git(path, "config", "uploadpack.allowAnySHA1InWant", "true")
+        return path
+
+    def repository(self) -> Path:
+        """Where the archive keeps its only repository."""
+        (path,) = (self.folder / "archive" / "repositories").iterdir()
+        return path
+
+    def staged(self) -> list[Path]:
+        return list((self.folder / "archive" / "staging").glob("*"))
+
+    def _locate(self, server: str, _: Coordinate) -> tuple[str, dict[str, str], str]:
+        self.asked.append(server)
+        return f"file://{self.folder / 'servers' / server}", {}, "file"
+
+    def _list(self, server: str, _: Coordinate) -> Listing | Absent:
+        path = self.folder / "servers" / server
+        if not path.exists():
+            return Absent()
+        out = history.git(path, "for-each-ref", "--format=%(refname) %(objectname)")
+        lines = [line.rpartition(" ") for line in out.decode().splitlines()]
+        return Listing(tuple((name, oid) for name, _, oid in lines))
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Yard:
+    return Yard(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A repository with history: main is an ancestor of nothing, `search` one of main."""
+    yield history.create(tmp_path_factory.mktemp("origin") / "o.git", 1)
+
+
+def offer(yard: Yard, origin: Path, name: str, *refs: str) -> Path:
+    """A server with these refs of the origin."""
+    path = yard.server(name)
+    history.git(origin, "push", "--quiet", f"file://{path}", *(f"{ref}:{ref}" for ref in refs))
+    return path
+
+
+def tips(origin: Path) -> dict[str, str]:
+    return history.refs(origin)
+
+
+def test_what_was_gathered_is_held_and_whole(yard: Yard, origin: Path) -> None:
+    wanted = frozenset(tips(origin).values())
+    offer(yard, origin, "one", *tips(origin))
+    archive = yard.archive()
+    assert archive.holds(WIDGET, wanted) == frozenset()
+    archive.gather(WIDGET, wanted, ("one",))
+    assert archive.holds(WIDGET, wanted | {"0" * 40}) == wanted
+    assert archive.holds(OTHER, wanted) == frozenset()
+    history.git(yard.repository(), "fsck", "--full", "--strict", "--connectivity-only")
+    assert yard.staged() == []
+    assert not (yard.repository() / "hooks").exists()
+    assert yard.repository().parent == yard.folder / "archive" / "repositories"
+
+
+def test_nothing_is_fetched_twice(yard: Yard, origin: Path) -> None:
+    wanted = frozenset(tips(origin).values())
+    offer(yard, origin, "one", *tips(origin))
+    yard.archive().gather(WIDGET, wanted, ("one",))
+    yard.archive().gather(WIDGET, wanted, ("one",))
+    assert yard.asked == ["one"]
+
+
+def test_objects_split_over_two_servers_are_gathered(yard: Yard, origin: Path) -> None:
+    names = sorted(name for name in tips(origin) if name.startswith(HEADS))
+    offer(yard, origin, "one", names[0])
+    offer(yard, origin, "two", *names[1:])
+    wanted = frozenset(tips(origin)[name] for name in names)
+    archive = yard.archive()
+    archive.gather(WIDGET, wanted, ("gone", "one", "two"))
+    assert archive.holds(WIDGET, wanted) == wanted
+    assert yard.asked == ["one", "two"]
+
+
+def test_what_nobody_has_is_a_failure_and_the_rest_is_kept(yard: Yard, origin: Path) -> None:
+    main = tips(origin)["refs/heads/main"]
+    offer(yard, origin, "one", "refs/heads/main")
+    archive = yard.archive()
+    with pytest.raises(Failure, match="1 objects could not be fetched"):
+        archive.gather(WIDGET, frozenset({main, "1" * 40}), ("one",))
+    assert archive.holds(WIDGET, frozenset({main})) == {main}
+
+
+def test_a_server_that_lacks_objects_behind_its_refs(yard: Yard, origin: Path) -> None:
+    main = tips(origin)["refs/heads/main"]
+    bad = offer(yard, origin, "bad", "refs/heads/main")
+    offer(yard, origin, "good", "refs/heads/main")
+    history.git(bad, "unpack-objects", stdin=_whole_pack(bad))
+    for pack in (bad / "objects" / "pack").glob("*"):
+        pack.unlink()
+    tree = history.git(origin, "rev-parse", f"{main}~3^{{tree}}").decode().strip()
+    loose = bad / "objects" / tree[:2] / tree[2:]
+    if not loose.exists():
+        history.git(bad, "unpack-objects", stdin=_whole_pack(origin))
+    loose.unlink()
+    with pytest.raises(Failure, match="could not be fetched"):
+        yard.archive().gather(WIDGET, frozenset({main}), ("bad",))
+    assert yard.staged() == []
+    yard.archive().gather(WIDGET, frozenset({main}), ("bad", "good"))
+    assert yard.archive().holds(WIDGET, frozenset({main})) == {main}
+
+
+def _whole_pack(path: Path) -> bytes:
+    return history.git(path, "pack-objects", "--all", "--revs", "--stdout", "--quiet", stdin=b"")
+
+
+# --- hostile objects -------------------------------------------------------------------------
+
+
+def make(path: Path, kind: str, data: bytes) -> str:
+    """Write an object that git itself would not."""
+    flags = ("-t", kind, "-w", "--stdin", "--literally")
+    return history.git(path, "hash-object", *flags, stdin=data).decode().strip()
+
+
+def bad_commit(path: Path, text: str) -> str:
+    tree = make(path, "tree", b"")
+    oid = make(path, "commit", f"{text.format(tree=tree)}\n\nhello\n".encode())
+    history.git(path, "update-ref", "refs/heads/main", oid)
+    return oid
+
+
+def bad_tree(path: Path, name: bytes) -> str:
+    blob = make(path, "blob", b"x")
+    tree = make(path, "tree", b"100644 " + name + b"\0" + bytes.fromhex(blob))
+    return bad_commit(path, f"tree {tree}\nauthor {IDENTITY}\ncommitter {IDENTITY}")
+
+
+def assert_refused(yard: Yard, oid: str) -> None:
+    """The source is asked, nothing of it arrives, and nothing stays behind."""
+    archive = yard.archive()
+    with pytest.raises(Failure, match="could not be fetched"):
+        archive.gather(WIDGET, frozenset({oid}), ("bad",))
+    assert yard.asked == ["bad"]
+    assert archive.holds(WIDGET, frozenset({oid})) == frozenset()
+    assert yard.staged() == []
+    left = [p for p in (yard.repository() / "objects").rglob("*") if p.is_file()]
+    assert left == []
+
+
+@pytest.mark.parametrize("text", BAD_COMMITS.values(), ids=BAD_COMMITS.keys())
+def test_malformed_commits_are_refused(yard: Yard, text: str) -> None:
+    assert_refused(yard, bad_commit(yard.server("bad"), text))
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_malformed_trees_are_refused(yard: Yard, name: bytes) -> None:
+    assert_refused(yard, bad_tree(yard.server("bad"), name))
+
+
+def test_a_submodule_that_climbs_is_refused(yard: Yard) -> None:
+    path = yard.server("bad")
+    text = b'[submodule "../../x"]\n\tpath = x\n\turl = https://example.org/x\n'
+    blob = make(path, "blob", text)
+    tree = make(path, "tree", b"100644 .gitmodules\0" + bytes.fromhex(blob))
+    assert_refused(yard, bad_commit(path, f"tree {tree}\nauthor {IDENTITY}\ncommitter {IDENTITY}"))
+
+
+def test_the_archive_itself_checks_a_second_time(yard: Yard) -> None:
+    """A fetch that checks nothing, as if the first look had a hole: the second one still sees."""
+    careless = yard.folder / "careless-git"
+    careless.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in\n'
+        f'*" fetch "*) exec {find_git()} -c fetch.fsckObjects=false '
+        f'-c transfer.fsckObjects=false "$@";;\n'
+        f'*) exec {find_git()} "$@";;\n'
+        "esac\n"
+    )
+    careless.chmod(stat.S_IRWXU)
+    yard.program = str(careless)
+    oid = bad_tree(yard.server("bad"), b".git")
+    archive = yard.archive()
+    with pytest.raises(Failure, match="could not be fetched") as found:
+        archive.gather(WIDGET, frozenset({oid}), ("bad",))
+    assert "remote unpack failed" in str(found.value) or "failed to push" in str(found.value)
+    assert_refused(Yard(yard.folder, yard.program), oid)
+
+
+def test_foreign_refs_are_never_imported(yard: Yard, origin: Path) -> None:
+    """refs/replace would change what later ancestry checks see."""
+    bad = offer(yard, origin, "bad", *tips(origin))
+    main, older = (
+        history.git(bad, "rev-parse", name).decode().strip()
+        for name in ("refs/heads/main", "refs/heads/main~2")
+    )
+    history.git(bad, "update-ref", f"refs/replace/{older}", main)
+    for name in ("refs/notes/commits", "refs/pull/1/head", "refs/stash", "refs/remotes/o/main"):
+        history.git(bad, "update-ref", name, older)
+    yard.archive().gather(WIDGET, frozenset({main}), ("bad",))
+    names = history.git(yard.repository(), "for-each-ref", "--format=%(refname)").decode().split()
+    assert names == [f"refs/archive/{main}"]
+
+
+# --- packs -----------------------------------------------------------------------------------
+
+
+def test_a_thin_pack_applies_on_the_receiver(yard: Yard, origin: Path, tmp_path: Path) -> None:
+    main = tips(origin)["refs/heads/main"]
+    older = history.git(origin, "rev-parse", f"{main}~2").decode().strip()
+    offer(yard, origin, "one", "refs/heads/main")
+    archive = yard.archive()
+    archive.gather(WIDGET, frozenset({main}), ("one",))
+    whole = archive.pack(WIDGET, frozenset({main}), frozenset())
+    thin = archive.pack(WIDGET, frozenset({main}), frozenset({older, "1" * 40}))
+    assert thin.stat().st_size < whole.stat().st_size < PACK_BYTES
+
+    receiver = tmp_path / "receiver.git"
+    history.git(None, "init", "--bare", "--quiet", str(receiver))
+    history.git(origin, "push", "--quiet", f"file://{receiver}", f"{older}:refs/heads/main")
+    history.git(
+        receiver, "index-pack", "--stdin", "--fix-thin", "--strict", stdin=thin.read_bytes()
+    )
+    history.git(receiver, "update-ref", "refs/heads/main", main, older)
+    history.git(receiver, "fsck", "--full", "--strict")
+    archive.close()
+
+
+def test_equal_questions_share_one_pack(yard: Yard, origin: Path) -> None:
+    main = tips(origin)["refs/heads/main"]
+    offer(yard, origin, "one", "refs/heads/main")
+    archive = yard.archive()
+    archive.gather(WIDGET, frozenset({main}), ("one",))
+    first = archive.pack(WIDGET, frozenset({main}), frozenset())
+    made = first.stat().st_mtime_ns
+    # a server that has other objects asks the same question: what we do not hold makes no pack thin
+    again = archive.pack(WIDGET, frozenset({main}), frozenset({"1" * 40, "2" * 40}))
+    assert (again, again.stat().st_mtime_ns) == (first, made)
+    assert len(list(first.parent.iterdir())) == 1
+    archive.close()
+    assert not first.exists()
+    assert yard.staged() == []
+
+
+def test_what_is_not_here_cannot_be_packed(yard: Yard, origin: Path) -> None:
+    main = tips(origin)["refs/heads/main"]
+    offer(yard, origin, "one", "refs/heads/main")
+    archive = yard.archive()
+    archive.gather(WIDGET, frozenset({main}), ("one",))
+    with pytest.raises(Failure):
+        archive.pack(WIDGET, frozenset({"1" * 40}), frozenset())
+    archive.close()
+
+
+# --- after a kill ----------------------------------------------------------------------------
+
+
+def test_a_killed_run_s_leftovers_are_repaired(yard: Yard, origin: Path) -> None:
+    """Locks of a dead git block writes for ever: first that they do, then that repair helps."""
+    main, tag = (tips(origin)[name] for name in ("refs/heads/main", "refs/tags/v1.0.0"))
+    offer(yard, origin, "one", *tips(origin))
+    yard.archive().gather(WIDGET, frozenset({main}), ("one",))
+    repository = yard.repository()
+    (repository / "refs" / "archive" / f"{tag}.lock").touch()
+    (repository / "packed-refs.lock").touch()
+    (repository / "HEAD.lock").touch()
+    quarantine = repository / "objects" / "tmp_objdir-incoming-dead"
+    quarantine.mkdir()
+    (quarantine / "half.pack").write_bytes(b"PACK")
+    (yard.folder / "archive" / "staging" / "dead").mkdir()
+
+    for name in (f"refs/archive/{tag}", "HEAD"):
+        with pytest.raises(RuntimeError, match="File exists"):
+            history.git(repository, "update-ref", "--no-deref", name, main)
+    archive = yard.archive()
+    archive.repair()
+    archive.gather(WIDGET, frozenset({tag}), ("one",))
+    assert archive.holds(WIDGET, frozenset({main, tag})) == {main, tag}
+    assert (repository / "refs" / "archive" / tag).exists()
+    assert not list(repository.rglob("*.lock"))
+    assert not quarantine.exists()
+    assert yard.staged() == []
+
+
+def test_a_deleted_archive_only_slows(yard: Yard, origin: Path) -> None:
+    main = tips(origin)["refs/heads/main"]
+    offer(yard, origin, "one", "refs/heads/main")
+    yard.archive().gather(WIDGET, frozenset({main}), ("one",))
+    shutil.rmtree(yard.folder / "archive")
+    archive = yard.archive()
+    archive.repair()
+    assert archive.holds(WIDGET, frozenset({main})) == frozenset()
+    archive.gather(WIDGET, frozenset({main}), ("one",))
+    assert archive.holds(WIDGET, frozenset({main})) == {main}
+
+
+@pytest.mark.parametrize("damage", ["HEAD", "config", "objects", "refs"])
+def test_a_damaged_archive_is_fetched_anew(yard: Yard, origin: Path, damage: str) -> None:
+    """A power cut leaves empty files and missing folders."""
+    main = tips(origin)["refs/heads/main"]
+    offer(yard, origin, "one", "refs/heads/main")
+    yard.archive().gather(WIDGET, frozenset({main}), ("one",))
+    target = yard.repository() / damage
+    if target.is_dir():
+        shutil.rmtree(target)
+    else:
+        os.truncate(target, 0)
+    archive = yard.archive()
+    archive.repair()
+    archive.gather(WIDGET, frozenset({main}), ("one",))
+    pack = archive.pack(WIDGET, frozenset({main}), frozenset())
+    assert pack.stat().st_size > 100
+    archive.close()
+
+
+def test_one_store_a_coordinate(yard: Yard, origin: Path) -> None:
+    """A server that knows an id of another repository cannot get the object out of it."""
+    main = tips(origin)["refs/heads/main"]
+    offer(yard, origin, "one", "refs/heads/main")
+    archive = yard.archive()
+    archive.gather(WIDGET, frozenset({main}), ("one",))
+    with pytest.raises(Failure):
+        archive.pack(OTHER, frozenset({main}), frozenset())
+    archive.close()
+
+
+def test_git_is_new_enough() -> None:
+    """http.curloptResolve, which pins addresses, came with git 2.37."""
+    text = subprocess.run([find_git(), "version"], capture_output=True, check=True, text=True)
+    major, minor = text.stdout.split()[2].split(".")[:2]
+    assert (int(major), int(minor)) >= (2, 37)

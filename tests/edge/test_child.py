@@ -1,0 +1,177 @@
+"""The git program as a child: what it is given, and what it cannot take."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import signal
+import struct
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+
+from reconciler.edge.child import Git, find_git
+from reconciler.limits import CHILD_MEMORY_BYTES, CHILD_OUTPUT_BYTES
+from reconciler.model.observed import FaultKind
+from reconciler.world import Failure
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    path = tmp_path / "home"
+    path.mkdir()
+    return path
+
+
+def test_nothing_is_inherited(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARY", "canary-value")
+    monkeypatch.setenv("GIT_DIR", "/canary-value")
+    monkeypatch.setenv("HTTPS_PROXY", "http://canary-value")
+    done = Git(home, "/usr/bin/env").run()
+    given = dict(line.split("=", 1) for line in done.out.decode().splitlines())
+    assert "canary-value" not in done.out.decode()
+    given = {name: value for name, value in given.items() if name not in ("PWD", "_")}
+    assert all(name.startswith("GIT_") or name in _PLAIN for name in given)
+    assert given["HOME"] == str(home)
+    assert given["GIT_ALLOW_PROTOCOL"] == "https"
+    assert given["GIT_NO_REPLACE_OBJECTS"] == "1"
+    assert not list(home.iterdir())
+
+
+_PLAIN = {"PATH", "HOME", "LC_ALL", "SSH_ASKPASS"}
+
+
+def test_no_descriptor_is_inherited(home: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("canary")
+    with secret.open() as file:
+        os.set_inheritable(file.fileno(), True)
+        done = Git(home, "/bin/sh").run("-c", "ls /proc/self/fd")
+    # the last one is the folder that ls itself reads
+    assert done.out.split() in ([b"0", b"1", b"2", b"3"], [b"0", b"1", b"2"])
+
+
+def test_git_s_settings_are_ours(home: Path) -> None:
+    (home / ".gitconfig").write_text("[http]\n\tfollowRedirects = true\n")
+    git = Git(home, find_git())
+    for name, value in (("http.followRedirects", "false"), ("transfer.fsckObjects", "true")):
+        assert git.run("config", "--get", name).out.decode().strip() == value
+    pinned = {"http.curloptResolve": "example.org:443:192.0.2.1"}
+    done = git.run("config", "--get", "http.curloptResolve", config=pinned)
+    assert done.out.decode().strip() == "example.org:443:192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/x.git",
+        "git://127.0.0.1:1/x.git",
+        "ssh://-oProxyCommand=touch${IFS}canary/x",
+        "file:///etc",
+        "/etc",
+        "ext::sh -c 'touch canary'",
+        "fd::3",
+        "--upload-pack=touch canary",
+    ],
+)
+def test_other_protocols_are_refused(home: Path, url: str) -> None:
+    done = Git(home, find_git()).run("ls-remote", "--", url)
+    assert done.code == 128
+    assert "not allowed" in done.text() or "strange pathname" in done.err.decode()
+    assert not list(home.iterdir())
+
+
+def test_a_child_that_hangs_dies_with_its_children(home: Path, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    script = f"sleep 60 & echo $! $$ > {pids}; wait"
+    start = time.monotonic()
+    with pytest.raises(Failure) as found:
+        Git(home, "/bin/sh").run("-c", script, seconds=0.5)
+    assert found.value.fault.kind is FaultKind.TIMEOUT
+    assert time.monotonic() - start < 5
+    for pid in pids.read_text().split():
+        assert _ends(int(pid))
+
+
+def _ends(pid: int) -> bool:
+    """Is it gone, or about to be reaped by whoever inherited it?"""
+    for _ in range(100):
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except FileNotFoundError:
+            return True
+        if stat.rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_output_is_cut(home: Path) -> None:
+    count = CHILD_OUTPUT_BYTES + 1000
+    script = f"head -c {count} /dev/zero; head -c {count} /dev/zero >&2"
+    done = Git(home, "/bin/sh").run("-c", script)
+    assert (len(done.out), len(done.err)) == (CHILD_OUTPUT_BYTES, CHILD_OUTPUT_BYTES)
+    assert len(done.text()) <= 500
+
+
+def test_limits_are_set(home: Path) -> None:
+    done = Git(home, "/bin/sh").run("-c", "ulimit -v; ulimit -c; ulimit -t")
+    assert done.out.split() == [str(CHILD_MEMORY_BYTES // 1024).encode(), b"0", b"300"]
+
+
+def test_a_delta_bomb_is_defused(home: Path, tmp_path: Path) -> None:
+    """About 200 bytes that ask for 4 GB: a delta which copies a 64 KiB base 65,535 times."""
+    bomb = delta_bomb(65_535)
+    assert len(bomb) < 250
+    repository = tmp_path / "r.git"
+    git = Git(home, find_git())
+    assert git.run("init", "--bare", "--quiet", str(repository)).code == 0
+    where = f"--git-dir={repository}"
+    assert git.run(where, "index-pack", "--stdin", "--strict", stdin=delta_bomb(2)).code == 0
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    start = time.monotonic()
+    done = git.run(where, "index-pack", "--stdin", "--strict", stdin=bomb)
+    assert done.code == 128, done.err
+    assert "memory" in done.err.decode()
+    assert time.monotonic() - start < 30
+    after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert after <= max(before, CHILD_MEMORY_BYTES // 1024)
+
+
+def delta_bomb(copies: int) -> bytes:
+    """A pack of two objects (git: gitformat-pack): a blob, and `copies` copies of it."""
+    size = 65_536
+    base = _entry(3, size) + zlib.compress(b"\0" * size, 9)
+    # 0x80 alone: copy from offset 0, and size 0 means 65,536
+    delta = _varint(size) + _varint(size * copies) + b"\x80" * copies
+    # the base stands directly before: its length is the (negative) offset
+    assert len(base) < 16512
+    distance = len(base)
+    offset = bytes([distance]) if distance < 128 else bytes([0x80 | (distance >> 7) - 1])
+    offset += b"" if distance < 128 else bytes([distance & 0x7F])
+    entry = _entry(6, len(delta)) + offset + zlib.compress(delta, 9)
+    pack = b"PACK" + struct.pack(">II", 2, 2) + base + entry
+    return pack + hashlib.sha1(pack, usedforsecurity=False).digest()
+
+
+def _entry(kind: int, size: int) -> bytes:
+    first = kind << 4 | size & 15
+    rest = size >> 4
+    return bytes([first | 0x80]) + _varint(rest) if rest else bytes([first])
+
+
+def _varint(number: int) -> bytes:
+    out = b""
+    while number >= 128:
+        out += bytes([number & 127 | 128])
+        number >>= 7
+    return out + bytes([number])
+
+
+def test_a_child_killed_by_a_limit_is_an_ordinary_failure(home: Path) -> None:
+    done = Git(home, "/bin/sh").run("-c", "kill -XCPU $$")
+    assert done.code == -signal.SIGXCPU

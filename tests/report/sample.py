@@ -1,0 +1,128 @@
+"""Plans for tests of the views: one small and whole, one hostile, one huge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.codec import digest
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.guard import judge
+from reconciler.model.desired import Desired, Npub
+from reconciler.model.observed import Absent, Observed
+from reconciler.model.outcome import Finding
+from reconciler.model.plan import (
+    CellVerdict,
+    Hold,
+    HoldReason,
+    Plan,
+    Push,
+    RepositorySummary,
+    ServerSummary,
+    Verdict,
+    Wave,
+    Why,
+)
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.report.view import PlanView, view
+
+from .. import build
+from ..build import ALICE, BOB, WIDGET, ZERO, oid, refs, url
+
+SERVERS = ("alpha", "beta", "gamma", "delta", "epsilon")
+OWNERS = (Npub(ALICE.pubkey, "alice", signer="alice-key"), Npub(BOB.pubkey, "bob"))
+
+
+def small() -> tuple[Desired, Observed]:
+    """A branch to go, a stale pair, a server to sign in, one that is down, one empty repository."""
+    wish = build.desired(*SERVERS, owners=OWNERS)
+    listed = ["alpha", "beta", "gamma", "epsilon", "foreign"]
+    ann = ALICE.announce("widget", listed)
+    old = ALICE.state("widget", {"refs/heads/main": oid(1)}, at=5)
+    new = ALICE.state("widget", {"refs/heads/main": oid(2), "refs/tags/v1": oid(3)}, at=10)
+    pull = BOB.sign(1618, ("a", str(WIDGET)), ("c", oid(4)), at=20)
+    empty = BOB.announce("blank", SERVERS)
+    full = {"refs/heads/main": oid(2), "refs/tags/v1": oid(3), f"refs/nostr/{pull.id}": oid(4)}
+    stale = {"refs/heads/main": oid(1), "refs/heads/gone": oid(5)}
+    blank = BOB.coordinate("blank")
+    views = (
+        build.view("alpha", [ann, new, pull, empty], {WIDGET: refs(full), blank: refs({})}),
+        build.view("beta", [ann, old], {WIDGET: refs(stale, "refs/heads/gone"), blank: Absent()}),
+        build.view("gamma", [ann, old], {WIDGET: refs(stale), blank: Absent()}),
+        build.view("delta", [], {WIDGET: Absent(), blank: Absent()}),
+        build.view("epsilon", down=True),
+    )
+    return wish, build.observed([ann, old, new, pull, empty], *views)
+
+
+def small_plan() -> tuple[Plan, tuple[Finding, ...]]:
+    wish, seen = small()
+    plan = build.planned(wish, seen)
+    return plan, judge(plan, wish, seen)
+
+
+EVIL = (
+    "\x1b[2J\u202e\n\r::error::`|``@team <img src=x onerror=alert(1)> [bold]x[/bold] [a](http://e)"
+)
+
+
+def hostile() -> tuple[Plan, tuple[Finding, ...]]:
+    """Every text that a stranger chooses is the worst that we can think of."""
+    plan, _ = small_plan()
+    coordinate = Coordinate("a" * 64, EVIL)
+    ref = "refs/heads/" + EVIL
+    push = Push(
+        coordinate,
+        url("alpha"),
+        (
+            RefUpdate(ref, oid(1), ZERO),
+            RefUpdate(ref, ZERO, oid(1)),
+            RefUpdate(ref, oid(1), oid(2)),
+        ),
+        (),
+        Wave.PUSH,
+        Why.REFS_DIFFER,
+    )
+    evil = replace(
+        plan,
+        repositories=(RepositorySummary(coordinate, EVIL, "a" * 64, None, (), 1, 1),),
+        servers=(ServerSummary(url("alpha"), "alpha.example", True, "spec", EVIL, EVIL),),
+        actions=(push,),
+        holds=(Hold(coordinate, None, HoldReason.TIE, EVIL, "release"),),
+        cells=(CellVerdict(coordinate, url("alpha"), Verdict.DRIFTED, EVIL, 1),),
+        discovered=(f"https://x.example/::error::`|@team[bold]{EVIL}",),
+        silent=(EVIL,),
+    )
+    finding = Finding("delete-head", EVIL, url("alpha"), f"deletes {EVIL}", ())
+    return evil, (finding,)
+
+
+def huge(count: int) -> Plan:
+    """Many repositories, each with a branch that goes and a hold of its own."""
+    coordinates = [Coordinate("a" * 64, f"repository-{number}") for number in range(count)]
+    servers = tuple(ServerSummary(url(s), f"{s}.example", True, "spec", "", None) for s in SERVERS)
+    return Plan(
+        desired_digest="d" * 64,
+        created_at=0,
+        repositories=tuple(
+            RepositorySummary(c, f"alice/{c.identifier}", "a" * 64, None, (), 1, 1)
+            for c in coordinates
+        ),
+        servers=servers,
+        actions=tuple(
+            Push(
+                c,
+                url("alpha"),
+                (RefUpdate(f"refs/heads/{c.identifier}", oid(1), ZERO),),
+                (),
+                Wave.PUSH,
+                Why.REFS_DIFFER,
+            )
+            for c in coordinates
+        ),
+        holds=tuple(Hold(c, None, HoldReason.TIE, c.identifier, "x") for c in coordinates),
+        cells=tuple(CellVerdict(c, url("alpha"), Verdict.DRIFTED) for c in coordinates),
+    )
+
+
+def viewed(plan: Plan) -> PlanView:
+    return view(plan, digest(plan))

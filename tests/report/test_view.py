@@ -1,0 +1,178 @@
+"""A plan as a person reads it: equal changes together, what destroys first, nothing left out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.plan import Hold, HoldReason, Plan, Publish, Push, Wave, Why
+from reconciler.nostr import kinds
+from reconciler.report.view import Line, PlanView, describe, plural, totals
+
+from ..build import WIDGET, ZERO, oid, url
+from .sample import hostile, huge, small_plan, viewed
+
+PLAN, _ = small_plan()
+SHOWN = viewed(PLAN)
+
+
+def texts(lines: tuple[Line, ...]) -> list[str]:
+    return [f"{line.symbol} {line.text}" for line in lines]
+
+
+def with_actions(*actions: Publish | Push) -> PlanView:
+    return viewed(replace(PLAN, actions=actions, holds=()))
+
+
+def event(server: str, kind: int, number: int = 0) -> Publish:
+    wave = Wave.ROOTS if kind in kinds.ROOTS else Wave.REPLIES
+    return Publish(WIDGET, url(server), f"{number:064x}", kind, wave, Why.EVENT_MISSING)
+
+
+def push(server: str, *updates: RefUpdate) -> Push:
+    return Push(WIDGET, url(server), updates, (), Wave.PUSH, Why.REFS_DIFFER)
+
+
+CREATE = RefUpdate("refs/heads/new", ZERO, oid(1))
+CHANGE = RefUpdate("refs/heads/main", oid(1), oid(2))
+DELETE = RefUpdate("refs/heads/gone", oid(3), ZERO)
+
+
+def test_counts() -> None:
+    assert SHOWN.headline == "2 repositories on 5 servers, 10 cells"
+    assert SHOWN.totals == totals(PLAN)
+    assert SHOWN.totals.splitlines() == [
+        "1 to sign, 10 events to send, 6 pushes of 11 refs, 2 refs deleted",
+        "cells: 4 drifted, 4 held, 2 unknown",
+    ]
+
+
+def test_the_same_push_on_several_servers_is_one_line() -> None:
+    found = with_actions(push("alpha", CHANGE), push("beta", CHANGE), push("gamma", CREATE, CHANGE))
+    assert texts(found.sections[0].lines) == [
+        "~ push 1 ref, the same on 2 of 5 servers: alpha.example, beta.example",
+        "~ push 2 refs on gamma.example",
+    ]
+
+
+def test_a_push_that_only_creates_is_a_plus() -> None:
+    assert texts(with_actions(push("alpha", CREATE)).sections[0].lines) == [
+        "+ push 1 ref on alpha.example"
+    ]
+
+
+def test_every_ref_is_described() -> None:
+    assert describe(CREATE) == "+ refs/heads/new  1111111111"
+    assert describe(CHANGE) == "~ refs/heads/main  1111111111 → 2222222222"
+    assert describe(DELETE) == "- refs/heads/gone  was 3333333333"
+
+
+def test_what_is_deleted_stands_first_by_our_push_or_by_the_server_itself() -> None:
+    state = Publish(
+        WIDGET, url("beta"), "a" * 64, kinds.STATE, Wave.STATE, Why.STATE_OUTDATED, aligns=(DELETE,)
+    )
+    found = with_actions(push("alpha", CHANGE, DELETE), push("gamma", DELETE), state)
+    gone = "- alice/widget: delete refs/heads/gone (was 3333333333) on"
+    assert texts(found.destructive) == [
+        f"{gone} alpha.example, gamma.example",
+        f"{gone} beta.example, which deletes it by itself",
+    ]
+    assert "3 refs deleted" in found.totals
+
+
+def test_events_are_counted_by_kind_and_listed_as_details() -> None:
+    found = with_actions(
+        event("alpha", kinds.ISSUE, 1),
+        event("alpha", kinds.ISSUE, 2),
+        event("alpha", kinds.PATCH, 3),
+        event("beta", kinds.STATUS_OPEN, 4),
+        event("beta", kinds.STATUS_DRAFT, 5),
+        event("gamma", 1234, 6),
+    )
+    assert texts(found.sections[0].lines) == [
+        "+ 2 issues, 1 patch on alpha.example",
+        "+ 2 statuses on beta.example",
+        "+ 1 kind 1234 on gamma.example",
+    ]
+    assert found.sections[0].lines[0].details[0] == f"issue {1:064x}"
+
+
+def test_servers_that_miss_the_same_events_stand_together() -> None:
+    found = with_actions(*(event(s, kinds.ISSUE, n) for s in ("alpha", "beta") for n in (1, 2)))
+    assert texts(found.sections[0].lines) == ["+ 2 issues on alpha.example, beta.example"]
+
+
+def alike() -> Plan:
+    """Two repositories that need the very same, under different names of events."""
+    other = replace(PLAN.repositories[0], name="alice/gadget")
+    coordinate = replace(other.coordinate, identifier="gadget")
+    summaries = (
+        replace(PLAN.repositories[0], coordinate=WIDGET, name="alice/widget"),
+        replace(other, coordinate=coordinate),
+    )
+    actions = (push("alpha", CHANGE), replace(push("alpha", CHANGE), coordinate=coordinate))
+    return replace(PLAN, repositories=summaries, actions=actions, cells=())
+
+
+def test_repositories_that_need_the_same_share_a_section_and_keep_their_details() -> None:
+    (section,) = viewed(alike()).sections
+    assert section.title == "alice/widget, alice/gadget  (2 alike, each:)"
+    (line,) = section.lines
+    assert line.details == (
+        "alice/widget: ~ refs/heads/main  1111111111 → 2222222222",
+        "alice/gadget: ~ refs/heads/main  1111111111 → 2222222222",
+    )
+
+
+def test_repositories_that_differ_stand_apart() -> None:
+    plan = alike()
+    other = replace(push("alpha", CREATE), coordinate=plan.actions[1].coordinate)
+    plan = replace(plan, actions=(plan.actions[0], other))
+    assert [section.title for section in viewed(plan).sections] == ["alice/widget", "alice/gadget"]
+
+
+def test_equal_holds_share_a_line_and_say_what_would_release_them() -> None:
+    gadget = replace(WIDGET, identifier="gadget")
+    holds = (
+        Hold(WIDGET, url("beta"), HoldReason.NOT_LISTED, "why", "it is listed"),
+        Hold(gadget, url("beta"), HoldReason.NOT_LISTED, "why", "it is listed"),
+        Hold(WIDGET, None, HoldReason.TIE, "why", "a newer one"),
+    )
+    found = viewed(replace(PLAN, holds=holds)).holds
+    assert texts(found) == [
+        "! server-not-listed on beta.example: alice/widget, gadget",
+        "! states-tie: alice/widget",
+    ]
+    assert found[0].details == ("why", "released when it is listed")
+
+
+def test_what_could_not_be_learnt_and_what_else_is_worth_saying() -> None:
+    assert texts(SHOWN.unknown) == ["? epsilon.example: connection-refused"]
+    found = viewed(replace(PLAN, silent=("carol",))).notes
+    assert found == (
+        "carol: no repository found on any server",
+        "announcements also list foreign.example, which the desired state does not know",
+    )
+
+
+def test_nothing_of_a_stranger_s_text_is_left_raw() -> None:
+    found = viewed(hostile()[0])
+    lines = [*found.destructive, *found.holds, *found.unknown]
+    lines += [line for section in found.sections for line in section.lines]
+    said = [text for line in lines for text in (line.text, *line.details)]
+    said += [*found.notes, *(section.title for section in found.sections)]
+    for text in said:
+        assert not set("\x1b\r\n\u202e").intersection(text)
+        assert "::" not in text
+
+
+def test_no_destructive_line_is_lost_in_a_huge_plan() -> None:
+    found = viewed(huge(1000))
+    assert len(found.destructive) == 1000
+    assert "1000 refs deleted" in found.totals
+
+
+def test_plurals() -> None:
+    assert [plural(n, "patch") for n in (1, 2)] == ["1 patch", "2 patches"]
+    assert [plural(n, "status") for n in (1, 0)] == ["1 status", "0 statuses"]
+    assert [plural(n, "ref") for n in (1, 2)] == ["1 ref", "2 refs"]

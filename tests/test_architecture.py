@@ -1,0 +1,357 @@
+"""The map of the house, kept by reading the code: who may import whom, and who may touch the world.
+
+The rules are tables below; the checker is tried on a small bad tree, so that it is known to bite.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "reconciler"
+
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("errors", "limits"),
+    ("git", "nostr", "schemas", "pacing"),
+    ("model",),
+    ("authority", "dialects", "knowledge", "selection", "placement", "pushes", "memory"),
+    ("subject", "wishes", "cell"),
+    ("codec", "world", "desired"),
+    ("observe", "plan", "guard", "apply"),
+    ("pipeline", "report"),
+    ("edge", "sign", "sandbox"),
+    ("cli",),
+    ("__main__",),
+)
+"""Rooms from the ground up; a room may import its own floor and those below it, never above."""
+
+ONLY: Mapping[str, frozenset[str]] = {
+    "git": frozenset({"errors", "limits"}),
+    "nostr": frozenset({"errors", "limits", "git"}),
+    "model": frozenset({"git", "nostr"}),
+    "observe": frozenset(
+        {"authority", "errors", "knowledge", "limits", "model", "nostr", "selection", "world"}
+    ),
+    "apply": frozenset({"errors", "limits", "model", "nostr", "world"}),
+    "report": frozenset({"codec", "git", "model", "nostr"}),
+    "pacing": frozenset({"errors", "limits"}),
+    "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "world"}),
+    "sign": frozenset({"errors", "limits", "nostr"}),
+    "sandbox": frozenset({"errors", "limits", "nostr", "git", "pacing"}),
+}
+"""Rooms whose imports from the house are listed one by one; `reconciler` itself is open to all."""
+
+ONLY_CLI_WIRES = frozenset({"edge", "sign", "sandbox", "cli"})
+STAGES = frozenset({"observe", "plan", "guard", "apply"})
+
+_NAMES = """
+aiohttp asyncio concurrent ctypes datetime fcntl http io multiprocessing os pathlib
+prometheus_client pygit2 random requests secrets select shutil signal socket sqlite3 ssl
+subprocess sys tempfile tenacity threading time urllib3 uuid websocket
+"""
+WORLDLY = frozenset(_NAMES.split())
+"""Clock, chance, files, threads, processes and the network."""
+OUTER = frozenset({"edge", "sandbox", "cli", "sign"})
+"""Rooms that may touch the world."""
+ALLOWED: Mapping[str, frozenset[str]] = {
+    "observe": frozenset({"concurrent"}),  # one worker pool: questions side by side
+    "apply": frozenset({"concurrent", "threading"}),  # the pool, and the lock on its tables
+    "report.progress": frozenset({"threading"}),  # the event by which signals ask to stop
+}
+"""The exceptions, module by module."""
+
+WAIVERS = {"reconciler": 9, "tests": 3}
+"""How many `noqa` and `type: ignore` there are; adding one is a decision."""
+WAIVER = re.compile(r"#\s*(noqa\b|type:\s*ignore)")
+MODULE_LINES = 400
+
+
+@dataclass(frozen=True)
+class Import:
+    """`source` (a dotted module) imports `target`, perhaps inside a function."""
+
+    source: str
+    target: str
+    inside: bool
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A package as text: module names without the package's own, and their code."""
+
+    modules: Mapping[str, str]
+
+    def parsed(self) -> Iterator[tuple[str, ast.Module]]:
+        for name, text in self.modules.items():
+            yield name, ast.parse(text)
+
+    @cached_property
+    def imports(self) -> tuple[Import, ...]:
+        found: list[Import] = []
+        for name, tree in self.parsed():
+            inner = {id(n) for f in ast.walk(tree) if _is_function(f) for n in ast.walk(f)}
+            for node in ast.walk(tree):
+                found += [Import(name, t, id(node) in inner) for t in self._targets(node)]
+        return tuple(found)
+
+    def _targets(self, node: ast.AST) -> list[str]:
+        if isinstance(node, ast.Import):
+            return [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            return [self._deepest(node.module, alias.name) for alias in node.names]
+        return ["?relative"] if isinstance(node, ast.ImportFrom) else []
+
+    def _deepest(self, module: str, name: str) -> str:
+        """`from a import b` means the module a.b where there is one."""
+        deeper = f"{module}.{name}"
+        return deeper if deeper.removeprefix(PACKAGE + ".") in self.modules else module
+
+
+def _is_function(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+
+
+def read(root: Path) -> Tree:
+    files = sorted(root.rglob("*.py"))
+    names = [".".join(f.relative_to(root).with_suffix("").parts) for f in files]
+    return Tree(
+        {
+            name.removesuffix(".__init__"): file.read_text("utf-8")
+            for name, file in zip(names, files, strict=True)
+        }
+    )
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def ours(target: str) -> str | None:
+    """The module within the package; None for foreign ones and for the root."""
+    return target.removeprefix(PACKAGE + ".") if target.startswith(PACKAGE + ".") else None
+
+
+# --- the rules: each lists its breaches ---------------------------------------------------------
+
+
+def upward(tree: Tree) -> list[str]:
+    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+    found = [f"{name}: on no floor" for name in {room(m) for m in tree.modules} - floor.keys()]
+    for i in tree.imports:
+        target = ours(i.target)
+        if target and floor.get(room(i.source), 0) < floor.get(room(target), 99):
+            found.append(f"{i.source} imports {target}, which is above it")
+    return [line for line in found if line != "__init__: on no floor"]
+
+
+def unlisted(tree: Tree) -> list[str]:
+    found = []
+    for i in tree.imports:
+        target, source = ours(i.target), room(i.source)
+        if target and source in ONLY and room(target) not in ONLY[source] | {source}:
+            found.append(f"{i.source} imports {target}")
+    return found
+
+
+def wired_elsewhere(tree: Tree) -> list[str]:
+    """Edge, sign and sandbox are imported by themselves and by cli alone."""
+    found = []
+    for i in tree.imports:
+        target = room(ours(i.target) or "")
+        if target in ONLY_CLI_WIRES and room(i.source) not in (target, "cli", "__main__"):
+            found.append(f"{i.source} imports {i.target}")
+    return found
+
+
+def stage_to_stage(tree: Tree) -> list[str]:
+    return [
+        f"{i.source} imports {i.target}"
+        for i in tree.imports
+        if room(i.source) in STAGES and (ours(i.target) or "") in STAGES - {i.source}
+    ]
+
+
+def cycles(tree: Tree) -> list[str]:
+    """Modules that need themselves. Importing a.b.c runs the packages a and a.b, too."""
+    graph: dict[str, set[str]] = {name: set() for name in tree.modules}
+    for i in tree.imports:
+        target = ours(i.target) or ""
+        parts = target.split(".")
+        wanted = {".".join(parts[:n]) for n in range(1, len(parts) + 1)}
+        own = {i.source, i.source.rpartition(".")[0]}  # being imported right now
+        graph[i.source] |= (wanted & graph.keys()) - own - {""}
+    return [name for name in graph if name in _reached(graph, name)]
+
+
+def _reached(graph: Mapping[str, set[str]], start: str) -> set[str]:
+    seen: set[str] = set()
+    waiting = list(graph[start])
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += graph[name]
+    return seen
+
+
+def inside_functions(tree: Tree) -> list[str]:
+    return [f"{i.source} imports {i.target}" for i in tree.imports if i.inside]
+
+
+def relative(tree: Tree) -> list[str]:
+    return [i.source for i in tree.imports if i.target == "?relative"]
+
+
+def worldly(tree: Tree) -> list[str]:
+    found = []
+    for i in tree.imports:
+        name = i.target.partition(".")[0]
+        allowed = room(i.source) in OUTER or name in ALLOWED.get(i.source, frozenset())
+        if name in WORLDLY and not allowed:
+            found.append(f"{i.source} imports {i.target}")
+    return found
+
+
+def builtin_doors(tree: Tree) -> list[str]:
+    """`print` nowhere; `open`, `input`, `eval` and their kin not in the pure rooms."""
+    pure = {"open", "input", "eval", "exec", "compile", "__import__", "breakpoint"}
+    found = []
+    for name, parsed in tree.parsed():
+        banned = {"print"} | (set() if room(name) in OUTER else pure)
+        for node in ast.walk(parsed):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                found += [f"{name} calls {node.func.id}"] if node.func.id in banned else []
+    return found
+
+
+def silent(tree: Tree) -> list[str]:
+    """Modules without a docstring; an empty package file needs none."""
+    return [name for name, parsed in tree.parsed() if parsed.body and not ast.get_docstring(parsed)]
+
+
+def long(tree: Tree) -> list[str]:
+    return [n for n, text in tree.modules.items() if len(text.splitlines()) > MODULE_LINES]
+
+
+def waivers(texts: Iterable[str]) -> int:
+    return sum(len(WAIVER.findall(text)) for text in texts)
+
+
+RULES = (
+    upward,
+    unlisted,
+    wired_elsewhere,
+    stage_to_stage,
+    cycles,
+    inside_functions,
+    relative,
+    worldly,
+    builtin_doors,
+    silent,
+    long,
+)
+HOUSE = read(ROOT / PACKAGE)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.__name__))
+def test_the_house_keeps(rule: object) -> None:
+    assert callable(rule)
+    assert rule(HOUSE) == []
+
+
+@pytest.mark.parametrize("folder", WAIVERS)
+def test_waivers_are_counted(folder: str) -> None:
+    files = [f for f in (ROOT / folder).rglob("*.py") if f != Path(__file__)]
+    assert waivers(f.read_text("utf-8") for f in files) == WAIVERS[folder]
+
+
+def test_no_exception_is_left_over() -> None:
+    used = {(i.source, i.target.partition(".")[0]) for i in HOUSE.imports}
+    assert {(m, name) for m, names in ALLOWED.items() for name in names} <= used
+
+
+def test_every_room_stands_in_the_house() -> None:
+    rooms = {room(module) for module in HOUSE.modules}
+    assert {name for names in FLOORS for name in names} <= rooms
+
+
+# --- and the rules bite -------------------------------------------------------------------------
+
+GOOD = {
+    "errors": '"""Doc."""\n',
+    "model": '"""Doc."""\n',
+    "model.plan": '"""Doc."""\nfrom reconciler.nostr.event import Event\n',
+    "nostr": "",
+    "nostr.event": '"""Doc."""\nimport hashlib\nfrom reconciler.errors import PeerFault\n',
+    "guard": '"""Doc."""\nfrom reconciler.model import plan\n',
+    "edge": "",
+    "edge.http": '"""Doc."""\nimport socket\nfrom reconciler.errors import PeerFault\n',
+    "cli": '"""Doc."""\nfrom reconciler.edge import http\n',
+}
+BAD: dict[str, tuple[object, dict[str, str]]] = {
+    "a lower room imports an upper one": (
+        upward,
+        {"nostr.event": "from reconciler.model import x"},
+    ),
+    "a room that nobody knows": (upward, {"attic": '"""Doc."""'}),
+    "the root imports a room": (unlisted, {"git": "from reconciler.model.plan import Plan"}),
+    "the sandbox looks at a stage": (unlisted, {"sandbox.x": "import reconciler.model.plan"}),
+    "a stage opens the edge": (wired_elsewhere, {"guard": "from reconciler.edge import http"}),
+    "the edge wires a signer": (wired_elsewhere, {"edge.http": "import reconciler.sign.keyfile"}),
+    "a stage calls a stage": (stage_to_stage, {"guard": "from reconciler.plan import plan"}),
+    "a circle of two": (
+        cycles,
+        {"a": "from reconciler.b import x", "b": "import reconciler.a"},
+    ),
+    "a circle through a package": (
+        cycles,
+        {"p": "from reconciler.q import x", "q": "from reconciler.p.y import z", "p.y": ""},
+    ),
+    "an import inside a function": (inside_functions, {"guard": "def f():\n    import json"}),
+    "an import inside a method": (
+        inside_functions,
+        {"guard": "class C:\n    async def f(self):\n        from json import loads"},
+    ),
+    "a relative import": (relative, {"guard": "from . import plan"}),
+    "a clock": (worldly, {"guard": "import time"}),
+    "a clock by another way": (worldly, {"guard": "from datetime import datetime"}),
+    "a socket below": (worldly, {"nostr.event": "import os.path"}),
+    "chance": (worldly, {"model.plan": "from secrets import token_hex"}),
+    "threads where no exception is": (worldly, {"observe": "import threading"}),
+    "print": (builtin_doors, {"cli": "print(1)"}),
+    "open": (builtin_doors, {"guard": "open('x')"}),
+    "no docstring": (silent, {"guard": "x = 1"}),
+    "too long": (long, {"guard": "x = 1\n" * (MODULE_LINES + 1)}),
+}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.__name__))
+def test_a_good_tree_passes(rule: object) -> None:
+    assert callable(rule)
+    assert rule(Tree(GOOD)) == []
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_tree_fails(name: str) -> None:
+    rule, changed = BAD[name]
+    assert callable(rule)
+    assert rule(Tree(GOOD | changed)) != []
+
+
+def test_waivers_are_seen_in_every_spelling() -> None:
+    spelled = [
+        "x  # noqa",
+        "x  # noqa: E501",
+        "x  #noqa",
+        "x  # type: ignore[a]",
+        "x  #type:ignore",
+    ]
+    assert waivers(spelled) == 5
+    assert waivers(["# a quiet remark", "noqa"]) == 0

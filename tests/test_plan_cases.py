@@ -1,0 +1,54 @@
+"""The planner, judged by cases that stand as data in `cases/`: a world in, a plan in words out.
+
+Every plan made on the way must also keep its contract, survive a round trip as a saved plan, and
+not depend on the order in which events arrived.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.codec import digest, plan_from_json, plan_to_json, pretty
+from reconciler.guard import contract
+from reconciler.model.observed import Observed
+
+from .build import planned
+from .cases.loader import Case, Words, cases
+
+CASES = cases()
+DECIDED = {4, 5, 7, 8, 10, 12, 13, 14, 15, 17, 18, 20, 21, 22, 26, 31, 32, 33, 34, 36, 39, 40, 41}
+DECIDED |= {45, 46, 47, 48, 51, 56, 57, 58, 59, 62}
+"""Interoperability scenarios that the planner alone decides."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case(name: str) -> None:
+    case = CASES[name]
+    world, words = opened(case)
+    made = planned(case.desired(), world)
+    assert words.of(made) == case.expected()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_plan_is_sound(name: str) -> None:
+    case = CASES[name]
+    wish, (world, _) = case.desired(), opened(case)
+    made = planned(wish, world)
+    assert contract(made, wish) == ()
+    assert plan_from_json(pretty(plan_to_json(made)).encode(), place="x") == made
+    turned = replace(world, events=world.events[::-1])
+    assert planned(wish, turned) == made
+    assert digest(planned(wish, replace(world, at=world.at + 1))) == digest(made)
+
+
+def opened(case: Case) -> tuple[Observed, Words]:
+    events = case.signed()
+    return case.observed(events), Words(events, len(case.repositories()) > 1)
+
+
+def test_the_cases_cover_what_the_planner_decides() -> None:
+    covered = {number for case in CASES.values() for number in case.scenarios}
+    assert covered >= DECIDED
+    assert len(CASES) >= 35
