@@ -1,4 +1,6 @@
 # Two commands for everybody: `make demo` and `make test`. Each does its own set-up.
+# tests call the program many times, each time anew: without its cache they compile it each time
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin

@@ -152,13 +152,16 @@ class TestProcesses:
         assert report["exit_code"] == code
         assert "stopped by a signal" in report["notes"]
 
-    def test_after_ten_kills_at_random_moments_the_next_run_converges(self, case: Case) -> None:
+    @pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.long)])
+    def test_after_kills_at_random_moments_the_next_run_converges(
+        self, case: Case, kills: int
+    ) -> None:
         case.start("one", "two", "three")
         for name in ("widget", "gadget", "gizmo"):
             case.repository(name, on=["one"])
         case.desired(signer=True)
-        chance = random.Random(20261121)
-        for _ in range(10):
+        chance = random.Random(20261121 + kills)
+        for _ in range(kills):
             run = _spawn(case, "--apply", "--keys", str(case.folder / "keys"))
             time.sleep(chance.uniform(0.3, 2.5))
             os.killpg(run.pid, signal.SIGKILL)
