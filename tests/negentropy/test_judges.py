@@ -167,17 +167,15 @@ def test_their_client_finds_the_difference_to_our_server(
 def test_their_client_and_our_server_end_equal(
     server: RunningServer, notes: list[Event], tmp_path: Path
 ) -> None:
-    """A real sync, both ways, of one small slice of time, with their database."""
-    part = notes[600:1_200]
-    since, until = part[0].created_at, part[-1].created_at
+    """A real sync, both ways, with their database; they hold one in five."""
+    since, until = notes[0].created_at, notes[-1].created_at
     question = nostr_sdk.Filter().kind(nostr_sdk.Kind(1))
     question = question.since(nostr_sdk.Timestamp.from_secs(since))
     question = question.until(nostr_sdk.Timestamp.from_secs(until))
 
     async def sync() -> set[str]:
-        uniffi_set_event_loop(asyncio.get_running_loop())
         database = await nostr_sdk.NostrLmdb.open(str(tmp_path))
-        for event in part[::5]:
+        for event in notes[::5]:
             await database.save_event(nostr_sdk.Event.from_json(dumps(event.to_json())))
         async with their_client(server, database) as client:
             both = nostr_sdk.SyncOptions().direction(nostr_sdk.SyncDirection.BOTH)
@@ -186,6 +184,12 @@ def test_their_client_and_our_server_end_equal(
 
     in_time = Filter(kinds=(1,), since=since, until=until)
     before = ids(server.events(in_time))
-    expected = before | ids(part[::5])
+    expected = before | ids(notes[::5])
     assert expected > before
-    assert asyncio.run(sync()) == expected == ids(server.events(in_time))
+    with asyncio.Runner() as runner:
+        uniffi_set_event_loop(runner.get_loop())  # their callbacks into Python come from any thread
+        try:
+            found = runner.run(sync())
+        finally:
+            uniffi_set_event_loop(None)
+    assert found == expected == ids(server.events(in_time))
