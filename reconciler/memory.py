@@ -15,7 +15,9 @@ from reconciler.model.observed import ServerView, Submission
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import Action, Hold, HoldReason, Publish, Push, Wave
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.pacing.backoff import Backoff
 
+_REFUSED = Backoff(first=REFUSED_FIRST_SECONDS, most=REFUSED_LAST_SECONDS)
 IN_PURGATORY = "in-purgatory"
 _NOT_A_REFUSAL = ("rate-limited", "auth-required")
 _RELEASE = (
@@ -63,8 +65,7 @@ def recall(
 def again_at(refusal: Submission) -> int:
     """When a refused event is offered again, in seconds since 1970: 10 minutes after the first
     refusal, then twice as long each time, a day at most."""
-    wait = REFUSED_FIRST_SECONDS << min(refusal.tries - 1, 20)
-    return refusal.at + min(wait, REFUSED_LAST_SECONDS)
+    return refusal.at + int(_REFUSED.delay(refusal.tries))
 
 
 def remembered(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,19 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 """Rooms from the ground up; a room may import its own floor and those below it, never above."""
+
+SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
+    ("counts", "family", "faults"),
+    ("storage",),
+    ("policy",),
+    ("service",),
+    ("flow",),
+    ("runtime",),
+    ("sync", "wire"),
+    ("server",),
+    ("scene",),
+)
+"""The same inside the sandbox."""
 
 ONLY: Mapping[str, frozenset[str]] = {
     "git": frozenset({"errors", "limits"}),
@@ -142,13 +156,27 @@ def ours(target: str) -> str | None:
 
 
 def upward(tree: Tree) -> list[str]:
-    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
-    found = [f"{name}: on no floor" for name in {room(m) for m in tree.modules} - floor.keys()]
+    return _upward(tree, FLOORS, "")
+
+
+def upward_in_the_sandbox(tree: Tree) -> list[str]:
+    return _upward(tree, SANDBOX_FLOORS, "sandbox.")
+
+
+def _upward(tree: Tree, floors: tuple[tuple[str, ...], ...], within: str) -> list[str]:
+    """Breaches of the order of floors in the package `within` ("" or "name.")."""
+    floor = {name: number for number, names in enumerate(floors) for name in names}
+
+    def inner(module: str) -> str | None:
+        return room(module.removeprefix(within)) if module.startswith(within) else None
+
+    rooms = {inner(m) for m in tree.modules} - {"__init__", None}
+    found = [f"{within}{name}: on no floor" for name in rooms - floor.keys()]
     for i in tree.imports:
-        target = ours(i.target)
-        if target and floor.get(room(i.source), 0) < floor.get(room(target), 99):
-            found.append(f"{i.source} imports {target}, which is above it")
-    return [line for line in found if line != "__init__: on no floor"]
+        source, target = inner(i.source), inner(ours(i.target) or "")
+        if source and target and floor.get(source, 0) < floor.get(target, 99):
+            found.append(f"{i.source} imports {ours(i.target)}, which is above it")
+    return found
 
 
 def unlisted(tree: Tree) -> list[str]:
@@ -246,6 +274,7 @@ def waivers(texts: Iterable[str]) -> int:
 
 RULES = (
     upward,
+    upward_in_the_sandbox,
     unlisted,
     wired_elsewhere,
     stage_to_stage,
@@ -280,6 +309,17 @@ def test_no_exception_is_left_over() -> None:
 def test_every_room_stands_in_the_house() -> None:
     rooms = {room(module) for module in HOUSE.modules}
     assert {name for names in FLOORS for name in names} <= rooms
+    within = {room(m.partition(".")[2]) for m in HOUSE.modules if m.startswith("sandbox.")}
+    assert {name for names in SANDBOX_FLOORS for name in names} <= within
+
+
+def test_every_package_is_installed() -> None:
+    """`pip install .` takes what pyproject.toml lists, and nothing else."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {file.parent.relative_to(ROOT) for file in (ROOT / PACKAGE).rglob("*.py")}
+    assert {".".join(folder.parts) for folder in folders} == {
+        name for name in listed if room(name) == PACKAGE
+    }
 
 
 # --- and the rules bite -------------------------------------------------------------------------
@@ -301,6 +341,11 @@ BAD: dict[str, tuple[object, dict[str, str]]] = {
         {"nostr.event": "from reconciler.model import x"},
     ),
     "a room that nobody knows": (upward, {"attic": '"""Doc."""'}),
+    "a policy opens a wire": (
+        upward_in_the_sandbox,
+        {"sandbox.policy.x": "from reconciler.sandbox.wire import relay"},
+    ),
+    "a sandbox room that nobody knows": (upward_in_the_sandbox, {"sandbox.attic.x": ""}),
     "the root imports a room": (unlisted, {"git": "from reconciler.model.plan import Plan"}),
     "the sandbox looks at a stage": (unlisted, {"sandbox.x": "import reconciler.model.plan"}),
     "a stage opens the edge": (wired_elsewhere, {"guard": "from reconciler.edge import http"}),

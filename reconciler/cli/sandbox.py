@@ -1,4 +1,4 @@
-"""`reconcile sandbox up|demo|fault`: the embedded fleet, for people to look at and to break."""
+"""`reconcile sandbox up|serve|fault|demo`: embedded servers, for people to look at and to break."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ from rich.text import Text
 
 from reconciler.cli.arguments import PATH
 from reconciler.cli.session import Session
+from reconciler.errors import NetworkFault
 from reconciler.report.exits import Exit
+from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
 from reconciler.sandbox.scene.scene import DIALECTS, Scene, raise_curtain
+from reconciler.sandbox.server import ServerSpec, start
 
 _CONTROL_SECONDS = 5.0
 
@@ -46,9 +49,7 @@ def command() -> None:
 @click.pass_obj
 def up(session: Session, folder: Path | None) -> None:
     """Start the fleet and keep it running until Ctrl-C."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _until_stopped()
     with _scene(folder) as scene:
         _legend(session.stdout, scene)
         some = next(iter(scene.sources))
@@ -65,6 +66,37 @@ def up(session: Session, folder: Path | None) -> None:
         ):
             session.stdout.print(line, markup=False, soft_wrap=True)
         stop.wait()
+
+
+@command.command()
+@click.argument("dialect", metavar="DIALECT", type=click.Choice(list(PRESETS)))
+@click.option("--dir", "folder", type=PATH, help="Keep the server's files; default: temporary.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: any free one.")
+@click.option("--sync", is_flag=True, help="Proactive sync with the relays of announcements.")
+@click.option("--follow", default="", metavar="WS_URL", help="Sync with this relay, too.")
+@click.pass_obj
+def serve(
+    session: Session, *, dialect: str, folder: Path | None, port: int, sync: bool, follow: str
+) -> None:
+    """Start one server of a family, empty at first, until Ctrl-C.
+
+    DIALECT is one of spec (GRASP-01 to the letter), ngit-grasp, ngit-relay, khatru and gitea.
+    """
+    stop = _until_stopped()
+    with tempfile.TemporaryDirectory(prefix="grasp-sandbox-") as temporary:
+        where = folder.absolute() if folder else Path(temporary)
+        spec = ServerSpec(
+            dialect, where, dialect, port=port, sync=sync or bool(follow), bootstrap=follow
+        )
+        try:
+            server = start(spec)
+        except NetworkFault as error:
+            raise click.UsageError(f"{error}; take another --port") from None
+        try:
+            session.stdout.print(server.url, server.relay_url, markup=False, soft_wrap=True)
+            stop.wait()
+        finally:
+            server.stop()
 
 
 @command.command()
@@ -118,6 +150,14 @@ def fault(
     if answer.status_code != HTTPStatus.NO_CONTENT:
         raise click.ClickException(answer.text or f"HTTP {answer.status_code}")
     session.stdout.print("healthy" if clear else f"{name} is armed", markup=False)
+
+
+def _until_stopped() -> threading.Event:
+    """Set by Ctrl-C and SIGTERM."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from contextlib import AsyncExitStack
 from typing import Final, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
+from reconciler.sandbox.flow.tidy import tidy
 from reconciler.sandbox.service import Service
-from reconciler.sandbox.tidy import tidy
 
 P = ParamSpec("P")
 T = TypeVar("T")

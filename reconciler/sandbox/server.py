@@ -23,21 +23,24 @@ from reconciler.nostr import urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox import front, losses, persistence, presets
-from reconciler.sandbox.agenda import Agenda
-from reconciler.sandbox.counters import Counters
-from reconciler.sandbox.door import Door, bind
+from reconciler.sandbox.counts.counters import Counters
+from reconciler.sandbox.counts.figures import Figures
+from reconciler.sandbox.counts.metrics import Metrics, Sizes
+from reconciler.sandbox.family import presets
+from reconciler.sandbox.family.rates import Buckets
 from reconciler.sandbox.faults import Effect, Fault, Faults
-from reconciler.sandbox.metrics import Metrics, Sizes
-from reconciler.sandbox.purgatory import Purgatory
-from reconciler.sandbox.rates import Buckets
-from reconciler.sandbox.relay import Hub
-from reconciler.sandbox.repos import Repos
+from reconciler.sandbox.flow import losses
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import ServerSpec, Service
-from reconciler.sandbox.store import Store
+from reconciler.sandbox.storage import persistence
+from reconciler.sandbox.storage.agenda import Agenda
+from reconciler.sandbox.storage.purgatory import Purgatory
+from reconciler.sandbox.storage.repos import Repos
+from reconciler.sandbox.storage.store import Store
 from reconciler.sandbox.sync.engine import Sync
-from reconciler.sandbox.sync.figures import Figures
+from reconciler.sandbox.wire import front
+from reconciler.sandbox.wire.door import Door, bind
+from reconciler.sandbox.wire.relay import Hub
 
 HOST: Final = "127.0.0.1"
 _TIDY_SECONDS: Final = 1.0

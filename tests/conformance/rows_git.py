@@ -10,7 +10,7 @@ from reconciler.git import receive_pack
 from reconciler.git.advertisement import RECEIVE, UPLOAD
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import nip19
-from reconciler.sandbox.archive import Archive
+from reconciler.sandbox.policy.archive import Archive
 from tests.sandbox.kit import NOW, Person, git
 
 from .stage import DEV, MAIN, TAG, ZERO, Stage

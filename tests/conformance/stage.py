@@ -21,7 +21,7 @@ from reconciler.git.advertisement import RECEIVE, UPLOAD, Advertisement
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
-from reconciler.sandbox.archive import Archive
+from reconciler.sandbox.policy.archive import Archive
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 from tests.sandbox.kit import NOW, Clock, Person, Relay, Work, git
 

@@ -15,10 +15,10 @@ from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import NegOpen, neg_err
 from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Initiator
-from reconciler.sandbox import negentropy_sessions
-from reconciler.sandbox.negentropy_sessions import Conversations
 from reconciler.sandbox.server import RunningServer
-from reconciler.sandbox.store import Added, Store
+from reconciler.sandbox.storage.store import Added, Store
+from reconciler.sandbox.wire import negentropy_sessions
+from reconciler.sandbox.wire.negentropy_sessions import Conversations
 
 from ..sandbox.kit import ALICE, BOB, NOW, PARKED, Clock, Relay, publish
 from .conftest import Starter

@@ -11,7 +11,7 @@ from reconciler.errors import OurFault
 from reconciler.nostr import kinds, nip19
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.archive import Archive, selection
+from reconciler.sandbox.policy.archive import Archive, selection
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
 from .kit import ALICE, BOB, MALLORY, PARKED, Clock, Person, Work, publish, remote_refs

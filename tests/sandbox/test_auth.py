@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pytest
 
 from reconciler.nostr.event import Tag
-from reconciler.sandbox import auth
+from reconciler.sandbox.policy import auth
 
 from .kit import ALICE, NOW
 

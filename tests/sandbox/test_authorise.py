@@ -9,9 +9,9 @@ import pytest
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import nip34
 from reconciler.nostr.nip34 import State
-from reconciler.sandbox.authorise import Push, newest, refusal
-from reconciler.sandbox.dialect import Dialect, Tie
-from reconciler.sandbox.presets import NGIT_GRASP, SPEC
+from reconciler.sandbox.family.dialect import Dialect, Tie
+from reconciler.sandbox.family.presets import NGIT_GRASP, SPEC
+from reconciler.sandbox.policy.authorise import Push, newest, refusal
 
 from .kit import ALICE, BOB, NOW, ZERO
 

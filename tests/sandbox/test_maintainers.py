@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.nostr import kinds, nip34
 from reconciler.nostr.nip34 import Announcement
-from reconciler.sandbox.maintainers import Announced, announced
+from reconciler.sandbox.policy.maintainers import Announced, announced
 
 from .kit import ALICE, BOB, CAROL, MALLORY, NOW, Person
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.nostr import kinds
-from reconciler.sandbox.presets import PRESETS
+from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.server import RunningServer
 
 from .conftest import Starter

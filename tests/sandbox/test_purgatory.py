@@ -11,8 +11,8 @@ from reconciler.git import receive_pack
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import nip34, urls
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.purgatory import Purgatory
 from reconciler.sandbox.server import RunningServer
+from reconciler.sandbox.storage.purgatory import Purgatory
 
 from .conftest import Starter
 from .kit import ALICE, BOB, NOW, PARKED, ZERO, Clock, Work, hosted, publish, remote_refs, served

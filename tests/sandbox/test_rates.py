@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.sandbox.rates import Bucket, Buckets, Per, Rate
+from reconciler.sandbox.family.rates import Bucket, Buckets, Per, Rate
 
 PLAIN = Rate(Per.CONNECTION, 3, 2, 10.0, "no")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
+from reconciler.sandbox.counts.figures import Figures
 from reconciler.sandbox.server import RunningServer
-from reconciler.sandbox.sync.figures import Figures
 
 from ..sandbox.kit import ALICE, BOB, CAROL, NOW, Work, remote_refs
 from .kit import Fleet, announce, eventually, has, never, put

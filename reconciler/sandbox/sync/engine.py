@@ -16,8 +16,8 @@ import aiohttp
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
+from reconciler.sandbox.counts.figures import Figures, Source, Tally
 from reconciler.sandbox.runtime import Runtime
-from reconciler.sandbox.sync.figures import Figures, Source, Tally
 from reconciler.sandbox.sync.hunter import Hunter
 from reconciler.sandbox.sync.intake import HUNT_DELAY, Intake
 from reconciler.sandbox.sync.peer import Peer, Surroundings

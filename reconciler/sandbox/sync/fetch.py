@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from reconciler.errors import NetworkFault
 from reconciler.limits import CHILD_MEMORY_BYTES, CHILD_WALL_SECONDS, PACK_BYTES
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox import gitdata
+from reconciler.sandbox.flow import gitdata
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.sync.reach import Endpoint

@@ -15,7 +15,7 @@ from reconciler.errors import PeerFault
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.pacing.hunt import Hunt
 from reconciler.pacing.queue import Entry, Queue
-from reconciler.sandbox import gitdata
+from reconciler.sandbox.flow import gitdata
 from reconciler.sandbox.sync import supply
 from reconciler.sandbox.sync.visit import Gear, Visit
 from reconciler.sandbox.sync.waiting import TICK

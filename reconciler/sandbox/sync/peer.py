@@ -17,8 +17,8 @@ from reconciler.errors import NetworkFault, PeerFault
 from reconciler.limits import REQ_PAGE
 from reconciler.nostr.filters import Filter
 from reconciler.pacing.backoff import Health
+from reconciler.sandbox.counts.figures import Source
 from reconciler.sandbox.runtime import Runtime
-from reconciler.sandbox.sync.figures import Source
 from reconciler.sandbox.sync.history import history, readable
 from reconciler.sandbox.sync.intake import Intake
 from reconciler.sandbox.sync.link import Link, RateLimited, connect

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox import gitdata
+from reconciler.sandbox.flow import gitdata
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.sync.reach import Reach, Unreachable
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from reconciler.errors import NetworkFault, PeerFault
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox.counts.figures import Tally
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.sync import fetch, supply
-from reconciler.sandbox.sync.figures import Tally
 from reconciler.sandbox.sync.reach import Endpoint, Reach, Unreachable
 from reconciler.sandbox.sync.supply import Missing
 from reconciler.sandbox.sync.turns import Turns

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag, is_ours
 from reconciler.nostr.nip34 import State
-from reconciler.sandbox.dialect import Deletes, Dialect, NostrPush, PushRule, Tie
-from reconciler.sandbox.reading import symbolic
+from reconciler.sandbox.family.dialect import Deletes, Dialect, NostrPush, PushRule, Tie
+from reconciler.sandbox.policy.reading import symbolic
 
 _PR_BRANCHES = f"{HEADS}pr/"
 

@@ -22,11 +22,12 @@ from reconciler.git.advertisement import RECEIVE, UPLOAD
 from reconciler.limits import ADVERT_BYTES, CHILD_WALL_SECONDS
 from reconciler.nostr import nip19
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox import broken, push, refused
-from reconciler.sandbox.dialect import GitRules, Query
+from reconciler.sandbox.family.dialect import GitRules, Query
 from reconciler.sandbox.faults import Effect
-from reconciler.sandbox.repos import GitFailed
+from reconciler.sandbox.flow import push
 from reconciler.sandbox.runtime import Runtime
+from reconciler.sandbox.storage.repos import GitFailed
+from reconciler.sandbox.wire import broken, refused
 
 _PATH = re.compile(r"/(npub1[^/]*)/([^/]+)/(info/refs|git-upload-pack|git-receive-pack)")
 _SUFFIX = ".git"

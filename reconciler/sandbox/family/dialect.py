@@ -11,8 +11,8 @@ from enum import Enum
 
 from reconciler.limits import PACK_BYTES, REQ_PAGE, WS_MESSAGE_BYTES
 from reconciler.nostr import kinds
-from reconciler.sandbox.rates import Rate
-from reconciler.sandbox.words import EventWords, PushWords
+from reconciler.sandbox.family.rates import Rate
+from reconciler.sandbox.family.words import EventWords, PushWords
 
 
 class Listing(Enum):

@@ -10,11 +10,11 @@ from reconciler.errors import PeerFault
 from reconciler.nostr import kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Announcement, Coordinate
-from reconciler.sandbox import acceptance
-from reconciler.sandbox.agenda import Task
-from reconciler.sandbox.dialect import Creation
+from reconciler.sandbox.family.dialect import Creation
+from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.service import Service
-from reconciler.sandbox.store import Added
+from reconciler.sandbox.storage.agenda import Task
+from reconciler.sandbox.storage.store import Added
 
 
 @dataclass(frozen=True, slots=True)

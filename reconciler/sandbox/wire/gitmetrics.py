@@ -8,9 +8,9 @@ from typing import Final
 from aiohttp import web
 
 from reconciler.git.advertisement import RECEIVE, UPLOAD
-from reconciler.sandbox import githttp
-from reconciler.sandbox.githttp import Target
 from reconciler.sandbox.runtime import Runtime
+from reconciler.sandbox.wire import githttp
+from reconciler.sandbox.wire.githttp import Target
 
 _OPERATIONS: Final = {"info/refs": "info_refs", UPLOAD: "fetch", RECEIVE: "push"}
 

@@ -17,7 +17,7 @@ from reconciler.nostr import messages
 from reconciler.nostr.messages import NegClose, NegMsg, NegOpen
 from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Responder
-from reconciler.sandbox.store import Store
+from reconciler.sandbox.storage.store import Store
 
 SESSIONS: Final = 16
 """Open conversations of one connection; a snapshot of 100,000 events takes about 16 MB."""

@@ -16,10 +16,11 @@ from typing import Final
 from aiohttp import web
 
 from reconciler.errors import PeerFault
-from reconciler.sandbox import broken, control, githttp, gitmetrics, metrics, nip11
+from reconciler.sandbox.counts import metrics
 from reconciler.sandbox.faults import Effect, Fault, Stage
-from reconciler.sandbox.relay import Hub
 from reconciler.sandbox.runtime import Runtime
+from reconciler.sandbox.wire import broken, control, githttp, gitmetrics, nip11
+from reconciler.sandbox.wire.relay import Hub
 
 _NOSTR_JSON: Final = "application/nostr+json"
 

@@ -11,9 +11,9 @@ from typing import Final
 
 from aiohttp import web
 
-from reconciler.sandbox import broken
+from reconciler.sandbox.counts.metrics import Metrics
 from reconciler.sandbox.faults import Effect, Fault
-from reconciler.sandbox.metrics import Metrics
+from reconciler.sandbox.wire import broken
 
 LIVE_EVENTS: Final = 1024
 """Live messages that may wait for a slow client; later ones are lost to it, as on real relays."""

@@ -18,7 +18,7 @@ from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, Tag, is_hex32, verify_text
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
-from reconciler.sandbox.query import Query, expires_at, select
+from reconciler.sandbox.storage.query import Query, expires_at, select
 
 _SCHEMA = """
 PRAGMA journal_mode = WAL;

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from reconciler.git.refname import HEADS, NOSTR
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox import gitdata
-from reconciler.sandbox.agenda import Task
+from reconciler.sandbox.flow import gitdata
 from reconciler.sandbox.service import Service
+from reconciler.sandbox.storage.agenda import Task
 
 
 def tidy(service: Service, identifier: str) -> None:

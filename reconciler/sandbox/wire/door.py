@@ -12,8 +12,8 @@ import socket
 from aiohttp import web
 
 from reconciler.errors import NetworkFault
-from reconciler.sandbox import broken
 from reconciler.sandbox.faults import Effect, Faults, Stage
+from reconciler.sandbox.wire import broken
 
 
 def bind(host: str, port: int) -> socket.socket:

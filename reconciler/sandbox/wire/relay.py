@@ -27,13 +27,15 @@ from reconciler.nostr.messages import (
     Req,
 )
 from reconciler.nostr.strictjson import Json, dumps
-from reconciler.sandbox import acceptance, admission, auth, questions
-from reconciler.sandbox.channel import LIVE_EVENTS, Channel, Ended
+from reconciler.sandbox.counts.metrics import kind_label
+from reconciler.sandbox.family.rates import Buckets, Per
 from reconciler.sandbox.faults import Effect, Fault, Stage
-from reconciler.sandbox.metrics import kind_label
-from reconciler.sandbox.negentropy_sessions import Conversations
-from reconciler.sandbox.rates import Buckets, Per
+from reconciler.sandbox.flow import admission
+from reconciler.sandbox.policy import acceptance, auth
 from reconciler.sandbox.runtime import Runtime
+from reconciler.sandbox.wire import questions
+from reconciler.sandbox.wire.channel import LIVE_EVENTS, Channel, Ended
+from reconciler.sandbox.wire.negentropy_sessions import Conversations
 
 _INLINE_BYTES: Final = 64 * 2**10
 """Messages up to this size are read in the event loop; larger ones in a thread."""

@@ -12,7 +12,7 @@ from typing import Final
 from reconciler.errors import OurFault
 from reconciler.limits import WS_MESSAGE_BYTES
 from reconciler.nostr import kinds
-from reconciler.sandbox.dialect import (
+from reconciler.sandbox.family.dialect import (
     Alignment,
     AnnouncementRules,
     Creation,
@@ -34,8 +34,8 @@ from reconciler.sandbox.dialect import (
     StateRules,
     Tie,
 )
-from reconciler.sandbox.rates import Per, Rate
-from reconciler.sandbox.words import EventWords, PushWords
+from reconciler.sandbox.family.rates import Per, Rate
+from reconciler.sandbox.family.words import EventWords, PushWords
 
 _KHATRU_BYTES: Final = 512_000
 """One WebSocket message: khatru's default; more closes the socket."""

@@ -12,13 +12,13 @@ from reconciler.errors import PeerFault
 from reconciler.nostr import nip34
 from reconciler.nostr.event import verify
 from reconciler.nostr.strictjson import Json, dumps, loads
-from reconciler.sandbox.purgatory import (
+from reconciler.sandbox.storage.purgatory import (
     ParkedAnnouncement,
     ParkedPull,
     ParkedState,
     Purgatory,
 )
-from reconciler.sandbox.repos import Repos
+from reconciler.sandbox.storage.repos import Repos
 
 
 def save(purgatory: Purgatory, path: Path, *, now: float) -> None:

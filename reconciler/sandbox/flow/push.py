@@ -14,11 +14,11 @@ from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag, is_ours
 from reconciler.limits import ADVERT_BYTES, PKT_BYTES
 from reconciler.nostr import nip34
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox import admission, gitdata
-from reconciler.sandbox.agenda import Task
-from reconciler.sandbox.authorise import Push, refusal
-from reconciler.sandbox.dialect import Creation, Head
+from reconciler.sandbox.family.dialect import Creation, Head
+from reconciler.sandbox.flow import admission, gitdata
+from reconciler.sandbox.policy.authorise import Push, refusal
 from reconciler.sandbox.service import Service
+from reconciler.sandbox.storage.agenda import Task
 
 
 class NoRepository(PeerFault):

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from reconciler.nostr import kinds
-from reconciler.sandbox.sync.figures import Figures
+from reconciler.sandbox.counts.figures import Figures
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _KNOWN: Final = frozenset({*kinds.MIRRORED, kinds.ANNOUNCEMENT, kinds.STATE, kinds.GRASP_LIST})

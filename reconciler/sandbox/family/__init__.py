@@ -1,0 +1,1 @@
+"""How server families differ, as data: switches, budgets, words, and the named presets."""

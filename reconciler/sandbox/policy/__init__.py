@@ -1,0 +1,1 @@
+"""What a server allows: pure policy, decided from values alone."""

@@ -1,0 +1,1 @@
+"""What a server keeps: events, purgatory, bare repositories, errands."""
