@@ -9,7 +9,7 @@ BASE   := $(VENV)/.base-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
 .PHONY: help demo test lint format types check conformance long bench clean setup
 help:  ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 $(VENV)/bin/pip:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
@@ -30,14 +30,14 @@ demo: $(BASE)  ## a fleet of GRASP servers on loopback, reconciled before your e
 
 test: lint types check  ## everything that must pass: lint, format, types, tests
 
-lint: $(STAMP)
+lint: $(STAMP)  ## ruff: style and form
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(STAMP)
+types: $(STAMP)  ## mypy, strict
 	$(BIN)/mypy
 
-check: $(STAMP)
+check: $(STAMP)  ## the tests alone
 	$(BIN)/pytest -m 'not long'
 
 conformance: $(STAMP)  ## what every server family does, row by row, checked and printed

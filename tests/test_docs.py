@@ -1,0 +1,92 @@
+"""The documents tell the truth: links lead somewhere, lists are complete, commands exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from reconciler.cli.main import main
+from reconciler.guard import GUARDS
+from reconciler.model.plan import HoldReason
+from reconciler.report.exits import Exit
+from reconciler.sandbox.family.presets import PRESETS
+from reconciler.sandbox.faults import FAULTS
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("playbooks/*.md")])
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+CODE = re.compile(r"```[a-z]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def snippets(text: str) -> Iterator[str]:
+    """Lines of code, fenced and inline."""
+    for fenced, inline in CODE.findall(text):
+        yield from (fenced or inline).splitlines()
+
+
+def calls(text: str) -> Iterator[list[str]]:
+    """The words after each `reconcile` that begins a command."""
+    for line in snippets(text):
+        command = re.match(r"\s*(?:\$ |- run: )?(?:\S*/)?reconcile(?= |$)(.*)", line)
+        if command:
+            yield shlex.split(command[1].partition(" #")[0].replace("[", "").replace("]", ""))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    targets = LINK.findall(path.read_text("utf-8"))
+    assert [t for t in targets if not (path.parent / t).exists()] == []
+
+
+def test_every_option_in_a_call_exists() -> None:
+    told = [(path.name, words) for path in PAGES for words in calls(path.read_text("utf-8"))]
+    assert len(told) > 20
+    assert [line for line in told if unknown(line[1])] == []
+
+
+def unknown(words: list[str]) -> list[str]:
+    """The options that neither the program nor its named subcommand has."""
+    command: click.Command = main
+    options = set(_options(main))
+    for word in words:
+        if isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), word) or command
+            options |= set(_options(command))
+    return [word for word in words if word.startswith("-") and word not in options]
+
+
+def _options(command: click.Command) -> Iterator[str]:
+    for parameter in command.params:
+        yield from parameter.opts
+        yield from parameter.secondary_opts
+    yield from ("-h", "--help", "--version")
+
+
+def test_every_make_target_exists_and_is_told() -> None:
+    targets = set(re.findall(r"^([a-z]+):.*##", page("Makefile"), re.MULTILINE))
+    told = {word for p in PAGES for word in re.findall(r"`?make ([a-z]+)`?", p.read_text("utf-8"))}
+    assert {"demo", "test", "check", "long", "format", "bench", "conformance"} <= told & targets
+
+
+def test_exit_codes_are_all_told() -> None:
+    rows = re.search(r"## Exit codes\n(.*?)\n## ", page("docs/operators.md"), re.DOTALL)
+    assert rows
+    codes = re.findall(r"^\| ([0-9, ]+) \|", rows[1], re.MULTILINE)
+    assert {int(code) for row in codes for code in row.split(",")} == set(Exit)
+
+
+def test_holds_guards_faults_and_families_are_all_told() -> None:
+    operators, sandbox = page("docs/operators.md"), page("docs/sandbox.md")
+    assert {reason for reason in HoldReason if f"| `{reason}` |" not in operators} == set()
+    assert {guard for guard in GUARDS if f"`{guard}`" not in operators} == set()
+    assert {name for name in FAULTS if f"`{name}`" not in sandbox} == set()
+    assert {name for name in PRESETS if f"| `{name}` |" not in sandbox} == set()
