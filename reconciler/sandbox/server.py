@@ -137,11 +137,11 @@ class RunningServer:
         )
 
     def _sizes(self) -> Sizes:
-        announcements, states, pulls = self._service.purgatory.entries()
+        held = self._service.purgatory.everything()
         return Sizes(
-            len(announcements),
-            len(states),
-            len(pulls),
+            len(held.announcements),
+            len(held.states),
+            len(held.pulls),
             self._service.repos.count(),
             self._hub.addresses,
             self._clock() - self._began,

@@ -12,6 +12,7 @@ from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import nip34, urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.server import RunningServer
+from reconciler.sandbox.storage.parked import Everything
 from reconciler.sandbox.storage.purgatory import Purgatory
 
 from .conftest import Starter
@@ -210,4 +211,4 @@ def test_values_alone(server: RunningServer, clock: Clock) -> None:
     assert entry.soft
     clock.advance(25 * 3600)
     assert purgatory.clean("w").softened == ()  # it was softened already
-    assert purgatory.entries() == ((), (), ())
+    assert purgatory.everything() == Everything()

@@ -10,6 +10,7 @@ import pytest
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.sandbox.server import RunningServer
+from reconciler.sandbox.storage.parked import Everything
 
 from ..sandbox.kit import ALICE, BOB, NOW, Person, Work, hosted, remote_refs
 from .kit import Fleet, announce, eventually, has, never, put
@@ -294,6 +295,6 @@ def test_many_events_that_nobody_has_data_for_leave_nothing(
     fleet.clock.advance(1801)
     eventually(lambda: hunter.figures().hunts == 0)
     fleet.clock.advance(86_400)
-    eventually(lambda: not any(hunter._service.purgatory.entries()))
+    eventually(lambda: hunter._service.purgatory.everything() == Everything())
     eventually(lambda: hunter.figures().indexed == before.indexed)
     assert not has(hunter, announcement)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.sandbox.faults import Effect
 from reconciler.sandbox.service import Service
+from reconciler.sandbox.storage.parked import Everything
 
 
 def lose(service: Service, effect: Effect) -> None:
@@ -14,7 +15,7 @@ def lose(service: Service, effect: Effect) -> None:
         case Effect.LOSE_DATABASE:
             service.store.clear()
         case Effect.LOSE_PURGATORY:
-            service.purgatory.restore((), (), ())
+            service.purgatory.restore(Everything())
             service.agenda.clear()
         case _:
             pass

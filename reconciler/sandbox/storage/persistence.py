@@ -12,26 +12,27 @@ from reconciler.errors import PeerFault
 from reconciler.nostr import nip34
 from reconciler.nostr.event import verify
 from reconciler.nostr.strictjson import Json, dumps, loads
-from reconciler.sandbox.storage.purgatory import (
+from reconciler.sandbox.storage.parked import (
+    Everything,
     ParkedAnnouncement,
     ParkedPull,
     ParkedState,
-    Purgatory,
 )
+from reconciler.sandbox.storage.purgatory import Purgatory
 from reconciler.sandbox.storage.repos import Repos
 
 
 def save(purgatory: Purgatory, path: Path, *, now: float) -> None:
     """Write everything that waits."""
-    announcements, states, pulls = purgatory.entries()
+    held = purgatory.everything()
     document = {
         "saved_at": now,
         "announcements": [
             {"event": e.announcement.event.to_json(), "expires": e.expires, "soft": e.soft}
-            for e in announcements
+            for e in held.announcements
         ],
-        "states": [{"event": e.state.event.to_json(), "expires": e.expires} for e in states],
-        "pulls": [_pull_json(e) for e in pulls],
+        "states": [{"event": e.state.event.to_json(), "expires": e.expires} for e in held.states],
+        "pulls": [_pull_json(e) for e in held.pulls],
     }
     path.write_text(dumps(document), encoding="utf-8")
 
@@ -52,7 +53,7 @@ def load(purgatory: Purgatory, repos: Repos, path: Path, *, now: float) -> None:
     except (PeerFault, KeyError, TypeError):
         return
     kept = tuple(e for e in announcements if e.soft or repos.exists(e.announcement.coordinate))
-    purgatory.restore(kept, states, pulls)
+    purgatory.restore(Everything(kept, states, pulls))
 
 
 def _pull_json(entry: ParkedPull) -> Json:

@@ -1,73 +1,35 @@
 """What was accepted and is not served yet, because its git data has not arrived (GRASP-01).
 
-Three stores: announcements by coordinate; states by identifier, several at a time, bound to refs
-only when a push comes; pull requests by event id, where either half may come first. Values and an
-injected clock: files, repositories and events served are somebody else's. Times are in seconds.
+Three shelves: announcements by coordinate; states by event id, several of one identifier at a time,
+bound to refs only when a push comes; pull requests by event id, where either half may come first.
+Values and an injected clock: files, repositories and events served are somebody else's.
 
-Whoever changes entries holds the identifier's lock; the inner lock only keeps the dicts whole.
+Whoever changes entries holds the identifier's lock; the inner lock only keeps the shelves whole.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
 
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
-
-EXPIRY_SECONDS: Final = 1800.0
-"""How long an entry waits (GRASP-01: 30 minutes)."""
-EXTENSION_SECONDS: Final = 900.0
-"""What a push leaves at least to the states and pull requests that it concerns."""
-SOFT_SECONDS: Final = 86_400.0
-"""How long an announcement is kept after its bare repository went."""
-
+from reconciler.sandbox.storage.parked import (
+    EXPIRY_SECONDS,
+    EXTENSION_SECONDS,
+    SOFT_SECONDS,
+    Everything,
+    Expired,
+    ParkedAnnouncement,
+    ParkedPull,
+    ParkedState,
+)
+from reconciler.sandbox.storage.shelf import Shelf
 
 Address = tuple[int, str, str]
 """Kind, pubkey and `d` of an addressable event."""
-
-
-@dataclass(frozen=True, slots=True)
-class ParkedAnnouncement:
-    """`soft` once its bare repository was removed; it can be revived until `expires`."""
-
-    announcement: Announcement
-    expires: float
-    soft: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ParkedState:
-    """A state whose objects are not all here."""
-
-    state: State
-    expires: float
-
-
-@dataclass(frozen=True, slots=True)
-class ParkedPull:
-    """A pull request without its commit, or (event is None) a commit without its pull request.
-
-    `owner` is whose repository was pushed to; empty for an event.
-    """
-
-    event_id: str
-    commit: str
-    identifier: str
-    expires: float
-    event: Event | None = None
-    owner: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Expired:
-    """What a clean-up took out: coordinates whose bare repository must go, and placeholders."""
-
-    softened: tuple[Coordinate, ...]
-    placeholders: tuple[ParkedPull, ...]
 
 
 class Purgatory:
@@ -80,84 +42,74 @@ class Purgatory:
         self._clock = clock
         self._parked = parked
         self._lock = threading.RLock()
-        self._announcements: dict[Coordinate, ParkedAnnouncement] = {}
-        self._states: dict[str, ParkedState] = {}
-        self._pulls: dict[str, ParkedPull] = {}
+        self._announcements: Shelf[Coordinate, ParkedAnnouncement] = Shelf(clock)
+        self._states: Shelf[str, ParkedState] = Shelf(clock)
+        self._pulls: Shelf[str, ParkedPull] = Shelf(clock)
 
     # --- announcements ---
 
     def park_announcement(self, announcement: Announcement) -> None:
         """Hold an announcement, in place of an earlier one; its 30 minutes start now."""
+        entry = ParkedAnnouncement(announcement, self._clock() + EXPIRY_SECONDS)
         with self._lock:
-            entry = ParkedAnnouncement(announcement, self._clock() + EXPIRY_SECONDS)
-            self._announcements[announcement.coordinate] = entry
-        self._parked(announcement.coordinate.identifier)
+            self._announcements.put(announcement.coordinate, entry)
+        self._parked(entry.identifier)
 
     def announcement(self, coordinate: Coordinate) -> ParkedAnnouncement | None:
         """The entry of this repository, soft or not."""
         with self._lock:
-            entry = self._announcements.get(coordinate)
-            return entry if entry and self._lives(entry) else None
+            return self._announcements.get(coordinate)
 
     def announcements(self, identifier: str) -> tuple[ParkedAnnouncement, ...]:
         """All entries of one identifier, soft ones too."""
         with self._lock:
-            return tuple(
-                e
-                for c, e in self._announcements.items()
-                if c.identifier == identifier and self._lives(e)
-            )
+            return self._announcements.of(identifier)
 
     def extend_announcement(self, coordinate: Coordinate) -> None:
         """Leave it at least 30 minutes, and end its soft expiry."""
+        expires = self._clock() + EXPIRY_SECONDS
         with self._lock:
-            if entry := self.announcement(coordinate):
-                expires = self._clock() + EXPIRY_SECONDS
-                if not entry.soft:
-                    expires = max(entry.expires, expires)
-                self._announcements[coordinate] = replace(entry, expires=expires, soft=False)
+            if entry := self._announcements.get(coordinate):
+                least = expires if entry.soft else max(entry.expires, expires)
+                kept = replace(entry, expires=least, soft=False)
+                self._announcements.update(coordinate, kept)
 
     def drop_announcement(self, coordinate: Coordinate) -> None:
         """Forget it: released, deleted or withdrawn."""
         with self._lock:
-            self._announcements.pop(coordinate, None)
+            self._announcements.drop(coordinate)
 
     # --- states ---
 
     def park_state(self, state: State) -> None:
         """Hold a state beside others of its identifier."""
         with self._lock:
-            self._states[state.event.id] = ParkedState(state, self._clock() + EXPIRY_SECONDS)
+            self._states.put(state.event.id, ParkedState(state, self._clock() + EXPIRY_SECONDS))
         self._parked(state.identifier)
 
     def states(self, identifier: str) -> tuple[State, ...]:
         """The waiting states of one identifier, oldest first."""
         with self._lock:
-            found = [
-                e.state
-                for e in self._states.values()
-                if e.state.identifier == identifier and self._lives(e)
-            ]
+            found = [entry.state for entry in self._states.of(identifier)]
         return tuple(sorted(found, key=lambda s: newest_first(s.event), reverse=True))
 
     def has_state(self, event_id: str) -> bool:
         """Does this state wait here?"""
         with self._lock:
-            entry = self._states.get(event_id)
-            return entry is not None and self._lives(entry)
+            return self._states.get(event_id) is not None
 
     def extend_states(self, identifier: str) -> None:
         """Leave the identifier's states at least 15 minutes: a push has begun."""
         least = self._clock() + EXTENSION_SECONDS
         with self._lock:
-            for key, entry in self._states.items():
-                if entry.state.identifier == identifier and self._lives(entry):
-                    self._states[key] = replace(entry, expires=max(entry.expires, least))
+            for entry in self._states.of(identifier):
+                kept = replace(entry, expires=max(entry.expires, least))
+                self._states.update(entry.state.event.id, kept)
 
     def drop_state(self, event_id: str) -> None:
         """Forget it: released or deleted."""
         with self._lock:
-            self._states.pop(event_id, None)
+            self._states.drop(event_id)
 
     # --- pull requests ---
 
@@ -165,7 +117,7 @@ class Purgatory:
         """Hold a pull request until its commit comes."""
         expires = self._clock() + EXPIRY_SECONDS
         with self._lock:
-            self._pulls[event.id] = ParkedPull(event.id, commit, identifier, expires, event)
+            self._pulls.put(event.id, ParkedPull(event.id, commit, identifier, expires, event))
         self._parked(identifier)
 
     def place(
@@ -181,67 +133,44 @@ class Purgatory:
         with self._lock:
             if not self.pull(event_id, waiting=True):
                 entry = ParkedPull(event_id, commit, identifier, expires, None, owner)
-                self._pulls[event_id] = entry
+                self._pulls.put(event_id, entry)
 
     def pull(self, event_id: str, *, waiting: bool = False) -> ParkedPull | None:
         """The entry of an event id; with `waiting`, only when it holds the event itself."""
         with self._lock:
             entry = self._pulls.get(event_id)
-            if entry is None or not self._lives(entry) or (waiting and entry.event is None):
-                return None
-            return entry
+        return None if entry is None or (waiting and entry.event is None) else entry
 
     def pulls(self, identifier: str) -> tuple[ParkedPull, ...]:
         """The waiting pull requests of one identifier (no placeholders), oldest first."""
         with self._lock:
-            found = [
-                (e.event.created_at, e.event_id, e)
-                for e in self._pulls.values()
-                if e.event and e.identifier == identifier and self._lives(e)
-            ]
-        return tuple(e for _, _, e in sorted(found, key=lambda t: t[:2]))
+            found = [(e.event, e) for e in self._pulls.of(identifier) if e.event]
+        return tuple(e for _, e in sorted(found, key=lambda pair: (pair[0].created_at, pair[0].id)))
 
     def extend_pull(self, event_id: str) -> None:
         """Leave it at least 15 minutes: its push has begun."""
+        least = self._clock() + EXTENSION_SECONDS
         with self._lock:
-            if entry := self.pull(event_id):
-                expires = max(entry.expires, self._clock() + EXTENSION_SECONDS)
-                self._pulls[event_id] = replace(entry, expires=expires)
+            if entry := self._pulls.get(event_id):
+                self._pulls.update(event_id, replace(entry, expires=max(entry.expires, least)))
 
     def drop_pull(self, event_id: str) -> None:
         """Forget it: both halves met, or it was deleted."""
         with self._lock:
-            self._pulls.pop(event_id, None)
+            self._pulls.drop(event_id)
 
-    # --- time and persistence ---
-
-    def is_due(self) -> bool:
-        """Has anything expired since the last clean-up?"""
-        with self._lock:
-            stores = (self._announcements, self._states, self._pulls)
-            return not all(self._lives(e) for store in stores for e in store.values())
-
-    def overdue(self) -> frozenset[str]:
-        """The identifiers with something expired: their locks are needed for `clean`."""
-        with self._lock:
-            names = {c.identifier for c, e in self._announcements.items() if not self._lives(e)}
-            names |= {e.state.identifier for e in self._states.values() if not self._lives(e)}
-            return frozenset(
-                names | {e.identifier for e in self._pulls.values() if not self._lives(e)}
-            )
+    # --- deletion (NIP-09) ---
 
     def identifiers_of(self, event_ids: frozenset[str]) -> frozenset[str]:
         """The identifiers that these waiting events belong to."""
         with self._lock:
             found = {
-                c.identifier
-                for c, e in self._announcements.items()
+                e.identifier
+                for e in self._announcements.all()
                 if e.announcement.event.id in event_ids
             }
-            found |= {self._states[i].state.identifier for i in event_ids & self._states.keys()}
-            return frozenset(
-                found | {self._pulls[i].identifier for i in event_ids & self._pulls.keys()}
-            )
+            waiting = (shelf.get(i) for i in event_ids for shelf in (self._states, self._pulls))
+            return frozenset(found | {entry.identifier for entry in waiting if entry})
 
     def withdraw(
         self, author: str, event_ids: frozenset[str], addresses: tuple[Address, ...], until: int
@@ -255,70 +184,56 @@ class Purgatory:
 
         with self._lock:
             gone = tuple(
-                c
-                for c, e in self._announcements.items()
-                if hit(e.announcement.event, (kinds.ANNOUNCEMENT, c.owner, c.identifier))
+                e.announcement.coordinate
+                for e in self._announcements.all()
+                if hit(e.announcement.event, (kinds.ANNOUNCEMENT, author, e.identifier))
             )
             for coordinate in gone:
-                del self._announcements[coordinate]
-            for entry in tuple(self._states.values()):
-                event = entry.state.event
-                if hit(event, (kinds.STATE, event.pubkey, entry.state.identifier)):
-                    del self._states[event.id]
-            for pull in tuple(self._pulls.values()):
+                self._announcements.drop(coordinate)
+            for state in self._states.all():
+                if hit(state.state.event, (kinds.STATE, author, state.identifier)):
+                    self._states.drop(state.state.event.id)
+            for pull in self._pulls.all():
                 if pull.event and hit(pull.event, None):
-                    del self._pulls[pull.event_id]
-            return gone
+                    self._pulls.drop(pull.event_id)
+        return gone
+
+    # --- time and persistence ---
+
+    def is_due(self) -> bool:
+        """Has anything expired since the last clean-up?"""
+        return bool(self.overdue())
+
+    def overdue(self) -> frozenset[str]:
+        """The identifiers with something expired: their locks are needed for `clean`."""
+        with self._lock:
+            shelves = (self._announcements, self._states, self._pulls)
+            return frozenset[str]().union(*(shelf.overdue() for shelf in shelves))
 
     def clean(self, identifier: str) -> Expired:
         """Take out what has expired; announcements go soft first and are dropped 24 h later."""
+        softened = []
         with self._lock:
-            softened = []
-            for coordinate, entry in list(self._announcements.items()):
-                if coordinate.identifier != identifier or self._lives(entry):
+            for entry in self._announcements.take_expired(identifier):
+                if entry.soft:
                     continue
-                soft_end = entry.expires + SOFT_SECONDS
-                if entry.soft or soft_end <= self._clock():
-                    del self._announcements[coordinate]
-                else:
-                    kept = replace(entry, expires=soft_end, soft=True)
-                    self._announcements[coordinate] = kept
-                if not entry.soft:
-                    softened.append(coordinate)
-            self._states = {
-                k: e
-                for k, e in self._states.items()
-                if e.state.identifier != identifier or self._lives(e)
-            }
-            gone = [
-                e for e in self._pulls.values() if e.identifier == identifier and not self._lives(e)
-            ]
-            for pull in gone:
-                del self._pulls[pull.event_id]
-            return Expired(tuple(softened), tuple(e for e in gone if e.event is None))
+                coordinate = entry.announcement.coordinate
+                softened.append(coordinate)
+                soft = replace(entry, expires=entry.expires + SOFT_SECONDS, soft=True)
+                if self._announcements.lives(soft):
+                    self._announcements.put(coordinate, soft)
+            self._states.take_expired(identifier)
+            gone = self._pulls.take_expired(identifier)
+        return Expired(tuple(softened), tuple(e for e in gone if e.event is None))
 
-    def entries(
-        self,
-    ) -> tuple[tuple[ParkedAnnouncement, ...], tuple[ParkedState, ...], tuple[ParkedPull, ...]]:
-        """Everything, as values: what a clean stop writes down."""
+    def everything(self) -> Everything:
+        """All entries, as values: what a clean stop writes down."""
         with self._lock:
-            return (
-                tuple(self._announcements.values()),
-                tuple(self._states.values()),
-                tuple(self._pulls.values()),
-            )
+            return Everything(self._announcements.all(), self._states.all(), self._pulls.all())
 
-    def restore(
-        self,
-        announcements: tuple[ParkedAnnouncement, ...],
-        states: tuple[ParkedState, ...],
-        pulls: tuple[ParkedPull, ...],
-    ) -> None:
-        """Take back what `entries` gave; expiry times are taken as they stand."""
+    def restore(self, kept: Everything) -> None:
+        """Hold exactly what `everything` gave; expiry times are taken as they stand."""
         with self._lock:
-            self._announcements = {e.announcement.coordinate: e for e in announcements}
-            self._states = {e.state.event.id: e for e in states}
-            self._pulls = {e.event_id: e for e in pulls}
-
-    def _lives(self, entry: ParkedAnnouncement | ParkedState | ParkedPull) -> bool:
-        return entry.expires > self._clock()
+            self._announcements.fill((e.announcement.coordinate, e) for e in kept.announcements)
+            self._states.fill((e.state.event.id, e) for e in kept.states)
+            self._pulls.fill((e.event_id, e) for e in kept.pulls)

@@ -131,8 +131,9 @@ class Sync:
 
     def _resume_hunts(self) -> None:
         """What waited when the server stopped goes on waiting; nobody will push after so long."""
-        _, states, pulls = self._runtime.service.purgatory.entries()
-        waiting = {e.state.identifier for e in states} | {e.identifier for e in pulls if e.event}
+        held = self._runtime.service.purgatory.everything()
+        waiting = {e.identifier for e in held.states}
+        waiting |= {e.identifier for e in held.pulls if e.event}
         for identifier in waiting:
             self._hunter.waits(identifier, HUNT_DELAY)
 
@@ -145,7 +146,7 @@ class Sync:
         if self._clock() >= self._rebuild_at:
             self._rebuild_at = self._clock() + REBUILD_SECONDS
             await self._rebuild()
-        parked, _, _ = service.purgatory.entries()
+        parked = service.purgatory.everything().announcements
         self._wanted.park(entry.announcement for entry in parked)
 
     async def _rebuild(self) -> None:
