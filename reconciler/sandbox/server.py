@@ -40,7 +40,7 @@ from reconciler.sandbox.storage.store import Store
 from reconciler.sandbox.sync.engine import Sync
 from reconciler.sandbox.wire import front
 from reconciler.sandbox.wire.door import Door, bind
-from reconciler.sandbox.wire.relay import Hub
+from reconciler.sandbox.wire.hub import Hub
 
 HOST: Final = "127.0.0.1"
 _TIDY_SECONDS: Final = 1.0

@@ -16,8 +16,9 @@ from reconciler.sandbox.flow.announcing import Answer, keep, told
 from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.policy.maintainers import Announced
 from reconciler.sandbox.service import Service
+from reconciler.sandbox.storage.addresses import own_addresses
 from reconciler.sandbox.storage.agenda import Task
-from reconciler.sandbox.storage.store import Added, own_addresses
+from reconciler.sandbox.storage.store import Added
 
 __all__ = ["Answer", "identifiers", "receive", "revive"]
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
+from reconciler.sandbox.storage.addresses import Address
 from reconciler.sandbox.storage.parked import (
     EXPIRY_SECONDS,
     EXTENSION_SECONDS,
@@ -27,9 +28,6 @@ from reconciler.sandbox.storage.parked import (
     ParkedState,
 )
 from reconciler.sandbox.storage.shelf import Shelf
-
-Address = tuple[int, str, str]
-"""Kind, pubkey and `d` of an addressable event."""
 
 
 class Purgatory:

@@ -18,44 +18,9 @@ from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, Tag, is_hex32, verify_text
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
+from reconciler.sandbox.storage.addresses import Address, address_of, own_addresses
 from reconciler.sandbox.storage.query import Query, expires_at, select
-
-_SCHEMA = """
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS events (
-    number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    pubkey TEXT NOT NULL,
-    kind INTEGER NOT NULL,
-    created_at INTEGER NOT NULL,
-    d TEXT,
-    expires INTEGER,
-    json TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS by_time ON events (created_at DESC, id);
-CREATE INDEX IF NOT EXISTS by_kind ON events (kind, created_at DESC, id);
-CREATE INDEX IF NOT EXISTS by_author ON events (pubkey, kind, created_at DESC, id);
-CREATE INDEX IF NOT EXISTS by_address ON events (kind, pubkey, d) WHERE d IS NOT NULL;
-CREATE INDEX IF NOT EXISTS by_expiry ON events (expires) WHERE expires IS NOT NULL;
-CREATE TABLE IF NOT EXISTS tags (
-    name TEXT NOT NULL,
-    value TEXT NOT NULL,
-    event INTEGER NOT NULL REFERENCES events (number) ON DELETE CASCADE,
-    PRIMARY KEY (name, value, event)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS tags_of ON tags (event);
-CREATE TABLE IF NOT EXISTS deleted_ids (
-    id TEXT NOT NULL, pubkey TEXT NOT NULL, PRIMARY KEY (id, pubkey)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS deleted_addresses (
-    kind INTEGER NOT NULL, pubkey TEXT NOT NULL, d TEXT NOT NULL, until INTEGER NOT NULL,
-    PRIMARY KEY (kind, pubkey, d)
-) WITHOUT ROWID;
-PRAGMA foreign_keys = ON;
-"""
-
-Address = tuple[int, str, str]
+from reconciler.sandbox.storage.schema import SCHEMA
 
 _KNOWN_TEXTS: Final = 4_096
 """Verified texts that are remembered, of all stores in this process together."""
@@ -72,20 +37,13 @@ class Added(Enum):
     DELETED = auto()
 
 
-def address_of(event: Event) -> Address | None:
-    """(kind, pubkey, d) of a replaceable or addressable event (NIP-01), else None."""
-    if kinds.is_addressable(event.kind):
-        return event.kind, event.pubkey, event.first("d") or ""
-    return (event.kind, event.pubkey, "") if kinds.is_replaceable(event.kind) else None
-
-
 class Store:
     """One relay's events."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.executescript(_SCHEMA)
+        self._db.executescript(SCHEMA)
 
     def close(self) -> None:
         """Close the file; later calls fail."""
@@ -290,17 +248,6 @@ class Store:
     def _one(self, sql: str, *values: object) -> tuple[int, str] | None:
         row: tuple[int, str] | None = self._db.execute(sql, values).fetchone()
         return row
-
-
-def own_addresses(deletion: Event) -> tuple[Address, ...]:
-    """The addresses that a kind 5 names and that belong to its author."""
-    found = []
-    for value in deletion.values("a"):
-        kind, _, rest = value.partition(":")
-        pubkey, _, d = rest.partition(":")
-        if kind.isascii() and kind.isdigit() and len(kind) <= 5 and pubkey == deletion.pubkey:
-            found.append((int(kind), pubkey, d))
-    return tuple(found)
 
 
 def _pair(tag: Tag) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from reconciler.sandbox.counts import metrics
 from reconciler.sandbox.faults import Effect, Fault, Stage
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.wire import broken, control, githttp, gitmetrics, nip11
-from reconciler.sandbox.wire.relay import Hub
+from reconciler.sandbox.wire.hub import Hub
 
 _NOSTR_JSON: Final = "application/nostr+json"
 
