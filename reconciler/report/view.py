@@ -79,7 +79,10 @@ def view(plan: Plan, digest: str) -> PlanView:
         if by_repository[coordinate]
     ]
     servers = sum(server.grasp for server in plan.servers)
-    headline = f"{len(names)} repositories on {servers} servers, {len(plan.cells)} cells"
+    headline = (
+        f"{plural(len(names), 'repository')} on {plural(servers, 'server')}, "
+        f"{plural(len(plan.cells), 'cell')}"
+    )
     return PlanView(
         digest,
         headline,
@@ -108,8 +111,8 @@ def totals(plan: Plan) -> str:
     verdicts = Counter(cell.verdict for cell in plan.cells)
     cells = ", ".join(f"{verdicts[v]} {v}" for v in Verdict if verdicts[v])
     return (
-        f"{signs} to sign, {events} events to send, {len(pushes)} pushes of {refs} refs, "
-        f"{deletes} refs deleted\ncells: {cells or 'none'}"
+        f"{signs} to sign, {plural(events, 'event')} to send, {plural(len(pushes), 'push')} of "
+        f"{plural(refs, 'ref')}, {plural(deletes, 'ref')} deleted\ncells: {cells or 'none'}"
     )
 
 
@@ -241,7 +244,11 @@ def plural(count: int, noun: str) -> str:
     """A count with its noun."""
     if count == 1:
         return f"1 {noun}"
-    return f"{count} {noun}es" if noun.endswith(("s", "ch")) else f"{count} {noun}s"
+    if noun.endswith(("s", "ch", "sh")):
+        return f"{count} {noun}es"
+    # "repositories", yet "keys"
+    ends_in_y = noun.endswith("y") and noun[-2] not in "aeiou"
+    return f"{count} {noun[:-1]}ies" if ends_in_y else f"{count} {noun}s"
 
 
 def _on(hosts: Sequence[str]) -> str:

@@ -17,6 +17,10 @@ from typing import Any
 import pytest
 
 from reconciler.sandbox.scene.scene import Scene, raise_curtain
+from tests.fleet.conftest import case
+from tests.fleet.kit import Case
+
+__all__ = ["case"]
 
 TOP = Path(__file__).resolve().parents[2]
 PLAYBOOK = TOP / "playbooks" / "reconcile.yml"
@@ -100,6 +104,26 @@ def written(scene: Scene) -> list[tuple[int, int]]:
     return [(c["events_received"], c["pushes_received"]) for c in counts]
 
 
+def test_a_small_fleet_changes_once(case: Case, ansible: Ansible) -> None:
+    case.start("one", "two")
+    case.repository("widget", on=["one"], listed=["one"])
+    given = {
+        "desired_state": str(case.desired(signer=True)),
+        "keys_file": str(case.folder / "keys"),
+    }
+    check = ansible.play("--check", "--diff", **given)
+    assert (check.code, check.recap("changed")) == (0, 1), check.text
+    assert "Plan for 1 repository on 2 servers, 2 cells" in check.text
+    assert case.servers["two"].counters.snapshot()["events_received"] == 0
+    applied = ansible.play(**given)
+    assert (applied.code, applied.recap("changed")) == (0, 1), applied.text
+    assert case.refs("two", "widget") == case.refs("one", "widget") != {}
+    again = ansible.play(**given)
+    assert (again.code, again.recap("changed")) == (0, 0), again.text
+    assert case.owner.nsec() not in check.text + applied.text + again.text
+
+
+@pytest.mark.long
 def test_check_apply_check_apply_change_once(scene: Scene, ansible: Ansible) -> None:
     desired, keys = str(scene.desired), str(scene.keys)
     before = written(scene)
