@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.fleet.kit import Case, Result, reconcile
+from reconciler.cli.main import main
+from tests.fleet.kit import Case, Result, command, reconcile
 
 GOOD = "npub15qydau2hjma6ngxkl2cyar74wzyjshvl65za5k5rl69264ar2exs5cyejr"
 STATE = f"""\
@@ -23,9 +26,19 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 
 
 def run(folder: Path, text: str | None, *args: str) -> Result:
+    """A call in a process of its own."""
     if text is not None:
         (folder / "desired-state.yaml").write_text(text)
     return reconcile(folder, *args)
+
+
+def call(folder: Path, text: str, *args: str) -> Result:
+    """The same in this process, for what is refused before any work begins."""
+    (folder / "desired-state.yaml").write_text(text)
+    words = command(folder, *args)[3:]  # without the interpreter
+    with contextlib.chdir(folder):
+        done = CliRunner().invoke(main, words, prog_name="reconcile")
+    return Result(done.exit_code, done.stdout, done.stderr, {})
 
 
 @pytest.mark.parametrize(
@@ -48,7 +61,7 @@ def run(folder: Path, text: str | None, *args: str) -> Result:
 def test_a_wrong_desired_state_is_refused_with_its_place(
     tmp_path: Path, text: str, line: int, words: str
 ) -> None:
-    done = run(tmp_path, text, "validate")
+    done = call(tmp_path, text, "validate")
     assert done.code == 78, done.err
     assert words in done.err
     assert "remedy: " in done.err
@@ -65,7 +78,7 @@ def test_a_run_refuses_it_just_so_and_writes_nothing(tmp_path: Path, verb: str) 
 
 def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
     text = STATE.replace("servers", "sever", 1).replace(GOOD[-4:], "aaaa")
-    done = run(tmp_path, text, "validate")
+    done = call(tmp_path, text, "validate")
     assert done.err.count("remedy: ") >= 2
 
 
@@ -109,7 +122,7 @@ def test_a_key_file_that_others_can_read_is_refused(case: Case) -> None:
     ],
 )
 def test_wrong_words_leave_with_64(tmp_path: Path, args: list[str], words: str) -> None:
-    done = run(tmp_path, STATE, *args)
+    done = call(tmp_path, STATE, *args)
     assert done.code == 64
     assert words in done.err
 
