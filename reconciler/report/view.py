@@ -68,7 +68,8 @@ class PlanView:
 
 def view(plan: Plan, digest: str) -> PlanView:
     """Group a plan for reading."""
-    names = {r.coordinate: safe(r.name) for r in plan.repositories}
+    pairs = ((safe(r.name), r.coordinate) for r in plan.repositories)
+    names = {coordinate: name for name, coordinate in sorted(pairs)}
     places: Counter[Coordinate] = Counter(cell.coordinate for cell in plan.cells)
     by_repository: defaultdict[Coordinate, list[Action]] = defaultdict(list)
     for action in plan.actions:
@@ -157,7 +158,8 @@ def _destructive(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
                 alone = isinstance(action, Publish)
                 key = (action.coordinate, update.name, update.old, alone)
                 groups[key].append(urls.host(action.server))
-    for (coordinate, name, old, alone), servers in groups.items():
+    for key, servers in sorted(groups.items(), key=lambda pair: (names[pair[0][0]], pair[0][1:])):
+        coordinate, name, old, alone = key
         how = ", which deletes it by itself" if alone else ""
         text = f"{names[coordinate]}: delete {safe(name)} (was {old[:10]}) {_on(servers)}{how}"
         yield Line("-", text)

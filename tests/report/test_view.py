@@ -116,7 +116,7 @@ def alike() -> Plan:
 
 def test_repositories_that_need_the_same_share_a_section_and_keep_their_details() -> None:
     (section,) = viewed(alike()).sections
-    assert section.title == "alice/widget, alice/gadget  (2 alike, each:)"
+    assert section.title == "alice/gadget, alice/widget  (2 alike, each:)"
     (line,) = section.lines
     assert line.details == (
         "alice/widget: ~ refs/heads/main  1111111111 → 2222222222",
@@ -128,7 +128,7 @@ def test_repositories_that_differ_stand_apart() -> None:
     plan = alike()
     other = replace(push("alpha", CREATE), coordinate=plan.actions[1].coordinate)
     plan = replace(plan, actions=(plan.actions[0], other))
-    assert [section.title for section in viewed(plan).sections] == ["alice/widget", "alice/gadget"]
+    assert [section.title for section in viewed(plan).sections] == ["alice/gadget", "alice/widget"]
 
 
 def test_equal_holds_share_a_line_and_say_what_would_release_them() -> None:
