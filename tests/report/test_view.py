@@ -119,8 +119,8 @@ def test_repositories_that_need_the_same_share_a_section_and_keep_their_details(
     assert section.title == "alice/gadget, alice/widget  (2 alike, each:)"
     (line,) = section.lines
     assert line.details == (
-        "alice/widget: ~ refs/heads/main  1111111111 → 2222222222",
         "alice/gadget: ~ refs/heads/main  1111111111 → 2222222222",
+        "alice/widget: ~ refs/heads/main  1111111111 → 2222222222",
     )
 
 
