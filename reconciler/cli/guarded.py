@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,10 +72,6 @@ def signals() -> Iterator[Caught]:
 
 
 def _system(session: Session, error: OSError) -> int:
-    if isinstance(error, BrokenPipeError):
-        # the reader of our stdout has gone; keep Python from complaining at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OUR_FAULT
     where = f" ({safe(str(error.filename))})" if error.filename else ""
     session.say(f"reconcile: {error.strerror or error}{where}")
     return Exit.OUR_FAULT

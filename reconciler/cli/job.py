@@ -9,8 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import click
-
 from reconciler import __version__
 from reconciler.cli.guarded import Caught, signals
 from reconciler.cli.session import Session
@@ -114,11 +112,11 @@ def _show_plan(session: Session, plan: Plan, findings: tuple[Finding, ...]) -> N
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(markdown.render(shown, findings))
     if session.format == "markdown":
-        click.echo(markdown.render(shown, findings, verbose=session.verbose))
+        session.stdout.out(markdown.render(shown, findings, verbose=session.verbose))
     elif session.format == "text":
         terminal.show_plan(session.stdout, shown, findings, verbose=session.verbose)
     elif not session.apply:
-        click.echo(pretty(plan_to_json(plan)), nl=False)
+        session.stdout.out(pretty(plan_to_json(plan)), end="")
 
 
 def _finish(session: Session, done: Run, report: Report) -> None:
@@ -127,7 +125,7 @@ def _finish(session: Session, done: Run, report: Report) -> None:
     write(session.report_dir / f"{report.run_id}.json", document)
     write(session.report_dir / "latest.json", document)
     if session.format == "json" and session.apply:
-        click.echo(document, nl=False)
+        session.stdout.out(document, end="")
     if done.stale:
         session.say("the saved plan no longer matches the world; nothing was written:")
         for line in done.stale[:20]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,15 @@ from typing import Any
 from rich.console import Console
 
 from reconciler.pipeline import Options
+
+
+class Out(Console):
+    """stdout. A reader who leaves early (`| head`) changes nothing about the run."""
+
+    def on_broken_pipe(self) -> None:
+        """Whatever comes now goes nowhere, Python's own last flush too."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,7 @@ class Session:
     exit_zero_on: tuple[int, ...]
     verbose: bool
     options: Options
-    stdout: Console = field(default_factory=lambda: Console(highlight=False))
+    stdout: Console = field(default_factory=lambda: Out(highlight=False))
     stderr: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
 
     def say(self, text: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -135,6 +137,20 @@ def test_a_dead_server_is_unknown_and_costs_six(tmp_path: Path) -> None:
 
 def test_codes_can_be_made_quiet_for_timers(tmp_path: Path) -> None:
     assert run(tmp_path, STATE, "--plan", "--exit-zero-on", "3,6").code == 0
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_a_reader_who_leaves_changes_nothing(tmp_path: Path, form: str) -> None:
+    """`reconcile | true`: the pipe is broken, the report is written, the code is the run's."""
+    (tmp_path / "desired-state.yaml").write_text(STATE)
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = command(tmp_path, "--format", form)
+    done = subprocess.run(words, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert done.returncode == 6
+    assert done.stderr.decode().splitlines()[-1].startswith("report: ")
+    assert (tmp_path / "reports" / "latest.json").exists()
 
 
 def test_every_flag_works_from_the_environment(tmp_path: Path) -> None:
