@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -52,6 +53,9 @@ class Caught:
     code: Exit | None = None
 
 
+_STOPPING = b"stopping: what is under way ends first; once more ends at once\n"
+
+
 @contextmanager
 def signals() -> Iterator[Caught]:
     """The first signal stops new work and lets the report be written; the second ends at once."""
@@ -62,6 +66,8 @@ def signals() -> Iterator[Caught]:
             raise KeyboardInterrupt
         caught.code = Exit.TERMINATED if number == signal.SIGTERM else Exit.INTERRUPTED
         caught.stop.set()
+        with suppress(OSError):
+            os.write(2, _STOPPING)  # not by the console, whose lock this very thread may hold
 
     old = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from http.client import IncompleteRead
 from threading import Lock, local
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -175,10 +176,14 @@ def _translated() -> Iterator[None]:
 
 
 def _short(error: Exception) -> str:
-    """The innermost words; urllib3 wraps them in addresses of objects."""
+    """The innermost words; urllib3 wraps them in tuples and addresses of objects."""
     inner: BaseException = error
-    while inner.args and isinstance(inner.args[0], BaseException):
-        inner = inner.args[0]
+    while causes := [arg for arg in inner.args if isinstance(arg, BaseException)]:
+        inner = causes[-1]
+    if isinstance(inner, IncompleteRead):
+        return "the answer ended in the middle"
+    if isinstance(inner, OSError) and inner.strerror:
+        return inner.strerror
     reason = getattr(inner, "reason", None)
     return str(reason or inner)[:200]
 

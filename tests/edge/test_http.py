@@ -190,7 +190,14 @@ def test_an_answer_forgives_a_strike(http: Http, serve: Serve) -> None:
     ],
 )
 def test_broken_answers_are_one_failure(http: Http, serve: Serve, head: bytes) -> None:
-    assert fault(http, serve(saying(head)).url).kind is FaultKind.CUT
+    found = fault(http, serve(saying(head)).url)
+    assert found.kind is FaultKind.CUT
+    assert "('" not in found.detail and " at 0x" not in found.detail
+
+
+def test_an_answer_that_ends_early_is_said_in_words(http: Http, serve: Serve) -> None:
+    short = fault(http, serve(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")).url)
+    assert short.detail == "the answer ended in the middle"
 
 
 def test_nothing_of_the_environment_is_used(

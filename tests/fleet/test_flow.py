@@ -148,6 +148,7 @@ class TestProcesses:
         _wait_for((case.folder / "state" / "lock").exists)
         run.send_signal(number)
         assert run.wait(45) == code
+        assert run.stderr and b"once more ends at once" in run.stderr.read()
         report = json.loads((case.folder / "reports" / "latest.json").read_text())
         assert report["exit_code"] == code
         assert "stopped by a signal" in report["notes"]
@@ -182,7 +183,7 @@ def _spawn(case: Case, *args: str) -> subprocess.Popen[bytes]:
         env=environment,
         cwd=case.folder,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         start_new_session=True,
     )
 
