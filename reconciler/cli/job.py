@@ -26,7 +26,8 @@ from reconciler.report.build import Header, build
 from reconciler.report.exits import Exit
 from reconciler.report.progress import Bar
 from reconciler.report.safe import safe
-from reconciler.report.view import plural, view
+from reconciler.report.view import view
+from reconciler.report.words import plural
 from reconciler.sign.keyfile import KeyFileSigner, read_keys
 
 

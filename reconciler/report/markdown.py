@@ -10,8 +10,9 @@ from dataclasses import replace
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reconciler.model.outcome import Finding
+from reconciler.report.lines import Line
 from reconciler.report.safe import safe
-from reconciler.report.view import Line, PlanView
+from reconciler.report.view import PlanView
 
 COMMENT_CHARS = 60_000
 """Code hosts refuse comments of more than 65,536 characters."""
@@ -22,8 +23,8 @@ _SPAN_CHARS = 1_000
 def render(plan: PlanView, findings: Sequence[Finding], *, verbose: bool = False) -> str:
     """The plan as Markdown, at most COMMENT_CHARS long.
 
-    What is too much is left out from the end, and says so: first repositories, then holds, notes,
-    guards and at last destructive changes; never the counts and the digest.
+    What is too much is left out from the end, and says so: first repositories, then servers, holds,
+    notes, guards and at last destructive changes; never the counts and the digest.
     """
     limit, shares = len(plan.sections), dict.fromkeys(_SHORTENED, len(_longest(plan, findings)))
     while True:
@@ -38,12 +39,13 @@ def render(plan: PlanView, findings: Sequence[Finding], *, verbose: bool = False
             shares[left[0]] //= 2
 
 
-_SHORTENED = ("holds", "unknown", "notes", "findings", "destructive")
+_SHORTENED = ("servers", "holds", "unknown", "notes", "findings", "destructive")
 """Parts that may be cut, the first one first."""
 
 
 def _longest(plan: PlanView, findings: Sequence[Finding]) -> Sequence[object]:
-    return max(plan.holds, plan.unknown, plan.notes, tuple(findings), plan.destructive, key=len)
+    parts = (plan.servers, plan.holds, plan.unknown, plan.notes, tuple(findings), plan.destructive)
+    return max(parts, key=len)
 
 
 def _shortened(plan: PlanView, shares: dict[str, int], findings: Sequence[Finding]) -> PlanView:
@@ -54,6 +56,7 @@ def _shortened(plan: PlanView, shares: dict[str, int], findings: Sequence[Findin
         holds=_cut(plan.holds, shares["holds"]),
         unknown=_cut(plan.unknown, shares["unknown"]),
         destructive=_cut(plan.destructive, shares["destructive"]),
+        servers=_cut(plan.servers, shares["servers"]),
         notes=(*plan.notes[: shares["notes"]], *more),
     )
 

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from reconciler.model.outcome import Finding, Outcome, Recap, Report, Result
+from reconciler.report.lines import Line
 from reconciler.report.safe import safe
-from reconciler.report.view import Line, PlanView
+from reconciler.report.view import PlanView
 
 _STYLES = {"+": "green", "~": "yellow", "-": "bold red", "s": "magenta", "!": "cyan", "?": "red"}
 _COUNTS = ("ok", "changed", "drifted", "unreachable", "failed", "held")
@@ -30,6 +31,7 @@ def show_plan(
         _block(console, section.title, section.lines, details=verbose)
     _block(console, "Held back, and what would release it", plan.holds, details=True)
     _block(console, "Unknown: could not be learnt", plan.unknown, details=True)
+    _block(console, "By server", plan.servers, details=False)
     show_findings(console, findings, plan.digest)
     for note in plan.notes:
         _wrap(console, note, "note: ", style="dim")

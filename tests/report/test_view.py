@@ -7,7 +7,9 @@ from dataclasses import replace
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.plan import Hold, HoldReason, Plan, Publish, Push, Wave, Why
 from reconciler.nostr import kinds
-from reconciler.report.view import Line, PlanView, describe, plural, totals
+from reconciler.report.lines import Line
+from reconciler.report.view import PlanView, totals
+from reconciler.report.words import describe, plural
 
 from ..build import WIDGET, ZERO, oid, url
 from .sample import hostile, huge, small_plan, viewed

@@ -1,0 +1,114 @@
+"""The changes of a plan: equal ones on one line, equal repositories in one section. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.plan import Action, Publish, Push, Sign, Wave
+from reconciler.nostr import kinds, urls
+from reconciler.report.safe import safe
+from reconciler.report.words import counted, describe, kind_name, on, plural
+
+_ADDRESSED = (kinds.ANNOUNCEMENT, kinds.STATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One change: `symbol` is + (new), ~ (changed), - (removed) or s (signed)."""
+
+    symbol: str
+    text: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The changes of one repository."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+def lines(actions: Sequence[Action], places: int) -> Iterable[Line]:
+    """What one repository needs; `places` is on how many servers it belongs."""
+    for action in actions:
+        if isinstance(action, Sign):
+            added = ", ".join(urls.host(url) for url in action.adds)
+            text = f"sign the announcement (key {safe(action.signer)}), adding {added}"
+            yield Line("s", text, (f"id {action.draft.id}", f"replaces {action.before}"))
+    yield from _events(actions)
+    yield from _pushes(actions, places)
+
+
+def _events(actions: Sequence[Action]) -> Iterable[Line]:
+    """Announcement and state by server; other events as counts by kind."""
+    groups: defaultdict[tuple[int, str, str, bool], list[Publish]] = defaultdict(list)
+    for action in actions:
+        if isinstance(action, Publish) and action.kind in _ADDRESSED:
+            symbol = "~" if action.before else "+"
+            groups[action.kind, symbol, action.event_id, action.signed].append(action)
+    for (kind, symbol, event_id, signed), same in groups.items():
+        what = f"new {kind_name(kind)}" if signed else kind_name(kind)
+        text = f"{what} {on([urls.host(a.server) for a in same])}"
+        yield Line(symbol, text, (f"event {event_id}",))
+    yield from _other_events(
+        [a for a in actions if isinstance(a, Publish) and a.kind not in _ADDRESSED]
+    )
+
+
+def _other_events(actions: Sequence[Publish]) -> Iterable[Line]:
+    by_server: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
+    for action in actions:
+        by_server[urls.host(action.server)].add((action.event_id, action.kind))
+    sets: defaultdict[frozenset[tuple[str, int]], list[str]] = defaultdict(list)
+    for host, found in by_server.items():
+        sets[frozenset(found)].append(host)
+    for events, hosts in sets.items():
+        details = tuple(f"{kind_name(kind)} {i}" for i, kind in sorted(events))
+        yield Line("+", f"{counted(kind for _, kind in events)} {on(hosts)}", details)
+
+
+def _pushes(actions: Sequence[Action], places: int) -> Iterable[Line]:
+    groups: defaultdict[tuple[tuple[RefUpdate, ...], int], list[str]] = defaultdict(list)
+    for action in actions:
+        if isinstance(action, Push):
+            groups[action.updates, action.wave].append(urls.host(action.server))
+    for (updates, wave), hosts in groups.items():
+        what = plural(len(updates), "pull ref" if wave == Wave.PULLS else "ref")
+        same = f", the same on {len(hosts)} of {places} servers:" if len(hosts) > 1 else ""
+        where = on(hosts).removeprefix("on ") if same else on(hosts)
+        symbol = "+" if all(u.creates for u in updates) else "~"
+        yield Line(symbol, f"push {what}{same} {where}", tuple(map(describe, updates)))
+
+
+def merged(sections: Iterable[Section]) -> Iterable[Section]:
+    """Repositories that need the very same lines stand under one title."""
+    groups: defaultdict[tuple[tuple[str, str], ...], list[Section]] = defaultdict(list)
+    for section in sections:
+        groups[tuple((line.symbol, line.text) for line in section.lines)].append(section)
+    for same in groups.values():
+        if len(same) == 1:
+            yield same[0]
+            continue
+        title = ", ".join(section.title for section in same) + f"  ({len(same)} alike, each:)"
+        yield Section(title, tuple(_joined(same)))
+
+
+def _joined(same: Sequence[Section]) -> Iterable[Line]:
+    for number, line in enumerate(same[0].lines):
+        details = tuple(
+            f"{section.title}: {detail}"
+            for section in same
+            for detail in section.lines[number].details
+        )
+        yield Line(line.symbol, line.text, details)
+
+
+def refs(action: Action) -> tuple[RefUpdate, ...]:
+    """Refs that change when this action is done, by us or by the server itself."""
+    if isinstance(action, Push):
+        return action.updates
+    return action.aligns if isinstance(action, Publish) else ()

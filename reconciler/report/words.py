@@ -1,0 +1,61 @@
+"""Words for what a plan holds: counts with their nouns, kinds of events, refs, places. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.nostr import kinds
+from reconciler.report.safe import safe
+
+_NAMES = {
+    kinds.ANNOUNCEMENT: "announcement",
+    kinds.STATE: "state",
+    kinds.PATCH: "patch",
+    kinds.PULL_REQUEST: "pull request",
+    kinds.PULL_REQUEST_UPDATE: "pull request update",
+    kinds.ISSUE: "issue",
+    kinds.COMMENT: "comment",
+    kinds.NOTE: "note",
+    kinds.LABEL: "label",
+    kinds.REACTION: "reaction",
+    kinds.DELETION: "deletion",
+} | dict.fromkeys(kinds.STATUSES, "status")
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun."""
+    if count == 1:
+        return f"1 {noun}"
+    if noun.endswith(("s", "ch", "sh")):
+        return f"{count} {noun}es"
+    # "repositories", yet "keys"
+    ends_in_y = noun.endswith("y") and noun[-2] not in "aeiou"
+    return f"{count} {noun[:-1]}ies" if ends_in_y else f"{count} {noun}s"
+
+
+def kind_name(kind: int) -> str:
+    """What people call events of this kind."""
+    return _NAMES.get(kind, f"kind {kind}")
+
+
+def counted(found: Iterable[int]) -> str:
+    """Kinds of events, each with its count."""
+    counts = Counter(map(kind_name, found))
+    return ", ".join(plural(count, name) for name, count in sorted(counts.items()))
+
+
+def describe(update: RefUpdate) -> str:
+    """One ref of a push."""
+    name = safe(update.name)
+    if update.creates:
+        return f"+ {name}  {update.new[:10]}"
+    if update.deletes:
+        return f"- {name}  was {update.old[:10]}"
+    return f"~ {name}  {update.old[:10]} → {update.new[:10]}"
+
+
+def on(hosts: Sequence[str]) -> str:
+    """Where."""
+    return "on " + ", ".join(hosts)
