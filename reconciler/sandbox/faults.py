@@ -157,6 +157,11 @@ class Faults:
         with self._lock:
             return next((a.fault for a in self._living()), HEALTHY)
 
+    def shows(self, effect: Effect) -> bool:
+        """Is a fault with this effect armed, whatever others are?"""
+        with self._lock:
+            return any(a.fault.effect is effect for a in self._living())
+
     def listen(self, listener: Callable[[Fault], None]) -> None:
         """Tell this one of every fault that is armed, and of HEALTHY when all are lifted."""
         self._listener = listener
