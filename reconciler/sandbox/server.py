@@ -90,6 +90,11 @@ class RunningServer:
         """What is served now; never what waits in purgatory."""
         return self._service.store.events(filter, now=self._clock())
 
+    @property
+    def budgets(self) -> int:
+        """How many budgets of clients are remembered."""
+        return self._hub.budgets
+
     def seed(self, event: Event) -> None:
         """Store an event without asking any rule: how a test fills a relay."""
         self._service.store.add(event)
