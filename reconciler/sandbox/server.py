@@ -200,6 +200,7 @@ class RunningServer:
                 raise
             self._ready.set_exception(error)
         finally:
+            self._loop.run_until_complete(_end_tasks())
             self._ledger.close(clean=self._clean)
             self._service.store.close()
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
@@ -232,6 +233,15 @@ class RunningServer:
             self._service.repos.kill_children()
         await runner.cleanup()
         runtime.close()
+
+
+async def _end_tasks() -> None:
+    """End what is left in the loop: aiohttp forgets handlers of idle connections."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=_GRACE_SECONDS)
 
 
 async def _keep_tidy(runtime: Runtime, door: Door) -> None:

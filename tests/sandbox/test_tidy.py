@@ -8,7 +8,9 @@ import requests
 
 from reconciler.nostr import urls
 from reconciler.nostr.filters import Filter
+from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.faults import Aim
+from reconciler.sandbox.storage.agenda import Agenda, Task
 
 from ..sync.kit import eventually
 from .conftest import Starter
@@ -42,3 +44,18 @@ def _answers(url: str) -> bool:
         return requests.get(url, timeout=5).ok
     except requests.ConnectionError:
         return False
+
+
+def test_an_errand_is_overdue_until_it_is_done(clock: Clock) -> None:
+    """Or a visitor who comes while a repository is being made would see 404."""
+    agenda = Agenda(clock)
+    agenda.add(Task.CREATE, Coordinate(ALICE.pubkey, "widget"), 5.0)
+    assert agenda.overdue() == frozenset()
+    clock.advance(6)
+    (errand,) = agenda.due("widget")
+    assert agenda.due("other") == ()
+    assert agenda.overdue() == {"widget"}
+    agenda.done(errand)
+    agenda.done(errand)
+    assert agenda.overdue() == frozenset()
+    assert agenda.due("widget") == agenda.all() == ()

@@ -24,9 +24,10 @@ def tidy(service: Service, identifier: str) -> None:
     expired = service.purgatory.clean(identifier)
     for coordinate in expired.softened:
         service.repos.remove(coordinate)
-    for errand in service.agenda.take(identifier):
+    for errand in service.agenda.due(identifier):
         with suppress(PeerFault, OSError):
             _do(service, errand.task, errand.coordinate)
+        service.agenda.done(errand)
     if service.dialect.pulls.placeholder_loses_ref:
         for entry in expired.placeholders:
             with suppress(PeerFault, OSError):

@@ -66,16 +66,19 @@ class Agenda:
         with self._lock:
             return frozenset(e.coordinate.identifier for e in self._errands if e.due <= now)
 
-    def take(self, identifier: str) -> tuple[Errand, ...]:
-        """The due errands of an identifier, oldest first; they are forgotten here."""
+    def due(self, identifier: str) -> tuple[Errand, ...]:
+        """The due errands of an identifier, oldest first."""
         now = self._clock()
         with self._lock:
             due = [
                 e for e in self._errands if e.due <= now and e.coordinate.identifier == identifier
             ]
-            for errand in due:
-                self._drop(errand)
         return tuple(sorted(due, key=lambda e: e.due))
+
+    def done(self, errand: Errand) -> None:
+        """Forget it. Only now: until then who comes along waits for it, and a kill repeats it."""
+        with self._lock:
+            self._drop(errand)
 
     def all(self) -> tuple[Errand, ...]:
         """Everything that is planned, in the order in which it was."""
@@ -101,6 +104,6 @@ class Agenda:
             self._journal.put(ERRANDS, errand.key, errand.to_json())
 
     def _drop(self, errand: Errand) -> None:
-        del self._errands[errand]
+        self._errands.pop(errand, None)
         if self._journal:
             self._journal.drop(ERRANDS, errand.key)
