@@ -32,7 +32,8 @@ class Journal:
         try:
             self._db = _opened(path)
         except sqlite3.DatabaseError:
-            path.unlink()
+            for part in ("", "-wal", "-shm"):  # an old log would be read into the new file
+                path.with_name(path.name + part).unlink(missing_ok=True)
             self._db = _opened(path)
 
     def put(self, shelf: str, key: str, entry: Json) -> None:
