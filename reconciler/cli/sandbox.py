@@ -128,7 +128,7 @@ def demo(session: Session) -> None:
 @click.argument("name", required=False)
 @click.option("--times", type=int, help="Strike so many times; default: until lifted.")
 @click.option("--seconds", type=float, help="Lift it by itself after this time.")
-@click.option("--value", type=int, help="The fault's number: events of `cap` and `flood`, bytes.")
+@click.option("--value", type=int, help="The fault's number: events, refs or bytes.")
 @click.option("--method", help="Only requests with this HTTP method.")
 @click.option("--path", help="Only requests with this in their path.")
 @click.option("--message", help="Only relay messages with this in their text.")

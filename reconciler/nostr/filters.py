@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from reconciler.errors import PeerFault
 from reconciler.nostr.event import Event, is_hex32
 from reconciler.nostr.strictjson import Json
 
 TagFilter = tuple[str, tuple[str, ...]]
+
+LATEST: Final = 2**53
+"""No event has this second or a later one (`event.verify`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class Filter:
 
 def parse(raw: Json) -> Filter:
     """Read a filter object, as a relay must (NIP-01). Unknown keys are ignored.
+
+    NIP-01 bounds no number. Beyond LATEST nothing differs, because no event is so late; so what is
+    read is never larger, and fits wherever 64 bits do.
 
     An empty list matches nothing in NIP-01; it is refused here, because a client that sends one
     has most likely lost its values.
@@ -106,4 +113,4 @@ def _number(value: Json, name: str) -> int | None:
         return None
     if type(value) is not int or value < 0:
         raise PeerFault(f"the filter's {name} is not a number")
-    return value
+    return min(value, LATEST)

@@ -28,8 +28,10 @@ class Stage(Enum):
     UPGRADE = "an HTTP request that opens a WebSocket"
     HTTP = "any other HTTP request"
     PUSH = "a git-receive-pack request"
+    REFS = "a listing of refs"
     MESSAGE = "a relay message"
-    QUERY = "a REQ or COUNT"
+    QUERY = "a REQ, COUNT or NEG-OPEN"
+    REQ = "a REQ alone"
     PUBLISH = "an EVENT"
 
 
@@ -55,6 +57,7 @@ class Effect(Enum):
     LOSE_PURGATORY = auto()  # as a restart without a saved purgatory: connections drop, too
     HIDE_STATE = auto()  # the newest state of each repository is left out
     CAP = auto()  # `value` events at most, and no sign of it
+    CAP_REFS = auto()  # `value` refs at most, and no sign of it
     LIE = auto()  # OK true, nothing stored
     FLOOD = auto()  # `value` events that nobody asked for before each answer
 
@@ -104,8 +107,9 @@ FAULTS: Final = MappingProxyType(
             _fault("lost-purgatory", Effect.LOSE_PURGATORY, Stage.SET),
             _fault("hidden-state", Effect.HIDE_STATE, Stage.QUERY),
             _fault("cap", Effect.CAP, Stage.QUERY, value=10),
+            _fault("capped-refs", Effect.CAP_REFS, Stage.REFS, value=1),
             _fault("lying-ok", Effect.LIE, Stage.PUBLISH),
-            _fault("flood", Effect.FLOOD, Stage.QUERY, value=1000),
+            _fault("flood", Effect.FLOOD, Stage.REQ, value=1000),
         )
     }
 )
@@ -156,6 +160,11 @@ class Faults:
         """The first fault that is armed; `HEALTHY` when none is."""
         with self._lock:
             return next((a.fault for a in self._living()), HEALTHY)
+
+    def shows(self, effect: Effect) -> bool:
+        """Is a fault with this effect armed, whatever others are?"""
+        with self._lock:
+            return any(a.fault.effect is effect for a in self._living())
 
     def listen(self, listener: Callable[[Fault], None]) -> None:
         """Tell this one of every fault that is armed, and of HEALTHY when all are lifted."""

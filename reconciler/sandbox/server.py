@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import Final
 
 from aiohttp import web
 
+from reconciler.errors import PeerFault
 from reconciler.nostr import urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
@@ -32,9 +34,7 @@ from reconciler.sandbox.faults import Effect, Fault, Faults
 from reconciler.sandbox.flow import losses
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import ServerSpec, Service
-from reconciler.sandbox.storage import persistence
-from reconciler.sandbox.storage.agenda import Agenda
-from reconciler.sandbox.storage.purgatory import Purgatory
+from reconciler.sandbox.storage.persistence import Ledger
 from reconciler.sandbox.storage.repos import Repos
 from reconciler.sandbox.storage.store import Store
 from reconciler.sandbox.sync.engine import Sync
@@ -73,7 +73,6 @@ class RunningServer:
         self._began = clock()
         self._chance = chance
         self._sync: Sync | None = None
-        self._saved = spec.directory / "purgatory.json"
         self._hub = Hub()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -91,6 +90,11 @@ class RunningServer:
         """What is served now; never what waits in purgatory."""
         return self._service.store.events(filter, now=self._clock())
 
+    @property
+    def budgets(self) -> int:
+        """How many budgets of clients are remembered."""
+        return self._hub.budgets
+
     def seed(self, event: Event) -> None:
         """Store an event without asking any rule: how a test fills a relay."""
         self._service.store.add(event)
@@ -104,7 +108,8 @@ class RunningServer:
         self._end(clean=True)
 
     def kill(self) -> None:
-        """End at once, as a crash would: children die, purgatory is lost, the port is free."""
+        """End at once, as a crash would: children die, the port is free, and purgatory is lost
+        where the family keeps it in memory."""
         self._end(clean=False)
 
     def begin(self) -> None:
@@ -114,12 +119,12 @@ class RunningServer:
 
     def _build(self) -> Service:
         directory = self.spec.directory
-        purgatory = Purgatory(self._clock, self._parked)
         dialect = presets.named(self.spec.dialect)
         repos = Repos(directory, dialect.git.settings)
         metrics = Metrics(dialect.info.version)
         metrics.watch(self._sizes, self.figures)
-        persistence.load(purgatory, repos, self._saved, now=self._clock())
+        ledger = Ledger(directory, repos, self._clock, self._parked, durable=dialect.states.durable)
+        self._ledger = ledger
         return Service(
             self.spec,
             self.url,
@@ -127,11 +132,11 @@ class RunningServer:
             self._clock,
             Store(directory / "events.sqlite"),
             repos,
-            purgatory,
+            ledger.purgatory,
             self.counters,
             self.faults,
             self._publish,
-            Agenda(self._clock),
+            ledger.agenda,
             Buckets(dialect.announcements.provisions, self._clock),
             metrics,
         )
@@ -195,8 +200,8 @@ class RunningServer:
                 raise
             self._ready.set_exception(error)
         finally:
-            if self._clean or self._service.dialect.states.durable:
-                persistence.save(self._service.purgatory, self._saved, now=self._clock())
+            self._loop.run_until_complete(_end_tasks())
+            self._ledger.close(clean=self._clean)
             self._service.store.close()
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
@@ -230,12 +235,22 @@ class RunningServer:
         runtime.close()
 
 
+async def _end_tasks() -> None:
+    """End what is left in the loop: aiohttp forgets handlers of idle connections."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=_GRACE_SECONDS)
+
+
 async def _keep_tidy(runtime: Runtime, door: Door) -> None:
     while True:
         await asyncio.sleep(_TIDY_SECONDS)
         await door.follow()
-        await runtime.tidy()
-        await runtime.run(runtime.service.store.expire, runtime.service.clock())
+        with contextlib.suppress(PeerFault, OSError, sqlite3.Error):  # a full disk, perhaps
+            await runtime.tidy()
+            await runtime.run(runtime.service.store.expire, runtime.service.clock())
 
 
 def start(

@@ -13,10 +13,10 @@ import websocket
 from reconciler.errors import OurFault
 from reconciler.git import pktline
 from reconciler.nostr import urls
-from reconciler.sandbox.faults import FAULTS
+from reconciler.sandbox.faults import FAULTS, Aim
 from reconciler.sandbox.server import RunningServer
 
-from .kit import ALICE, NOW, Relay, Work, git, hosted, publish, remote_refs, served
+from .kit import ALICE, NOW, Clock, Relay, Work, git, hosted, publish, remote_refs, served
 
 
 @pytest.fixture
@@ -127,6 +127,44 @@ def test_control_from_another_process(server: RunningServer) -> None:
     page = {"Origin": "https://evil.example"}
     answer = requests.post(f"{control}/faults/hang", headers=page, timeout=5)
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "refuse",
+        "refuse?times=1",
+        "refuse?seconds=inf",
+        "refuse?seconds=nan",
+        "reset-connect",
+        "reset-connect?times=-1",
+    ],
+)
+def test_nobody_is_locked_out_for_ever(server: RunningServer, fault: str) -> None:
+    control = f"{server.url}/_sandbox/faults"
+    assert requests.post(f"{control}/{fault}", timeout=5).status_code == 400
+    assert requests.get(control, timeout=5).json() == ""
+
+
+def test_refuse_beside_another_fault(server: RunningServer, clock: Clock) -> None:
+    server.faults.set("slow")
+    server.faults.add("refuse", Aim(seconds=50))
+    with pytest.raises(requests.ConnectionError):
+        requests.get(server.url, timeout=5)
+    clock.advance(60)
+    _until_answered(server)
+    assert server.faults.active.name == "slow"
+
+
+def _until_answered(server: RunningServer) -> None:
+    end = time.monotonic() + 5
+    while True:
+        try:
+            requests.get(server.url, timeout=5)
+            return
+        except requests.ConnectionError:
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 def test_unknown_fault_is_our_fault(server: RunningServer) -> None:

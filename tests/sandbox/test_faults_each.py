@@ -1,19 +1,22 @@
-"""Each fault fired once, and seen by curl, git or a relay client to have its effect."""
+"""What faults do besides what `test_faults_table` shows of each: to git, to relays, aimed."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 import websocket
 
 from reconciler.nostr import kinds, urls
+from reconciler.nostr.event import verify
 from reconciler.nostr.filters import Filter
-from reconciler.sandbox.faults import FAULTS, Aim
+from reconciler.sandbox.faults import Aim
 from reconciler.sandbox.server import RunningServer
 
 from .kit import ALICE, NOW, Clock, Relay, Work, git, hosted, publish, remote_refs, served
@@ -43,22 +46,6 @@ def listing(url: str) -> str:
     return f"{url}/info/refs?service=git-upload-pack"
 
 
-@pytest.mark.parametrize("number", [403, 404, 413, 429, 500, 502])
-def test_status_once(server: RunningServer, url: str, number: int) -> None:
-    server.faults.set(f"http-{number}", ONCE)
-    answer = curl("-D", "-", listing(url)).stdout
-    assert answer.startswith(f"HTTP/1.1 {number}")
-    assert "Retry-After" not in answer
-    assert status(listing(url)) == "200"
-
-
-def test_429_with_retry_after(server: RunningServer, url: str) -> None:
-    server.faults.set("http-429-later", ONCE)
-    answer = curl("-D", "-", listing(url)).stdout
-    assert answer.startswith("HTTP/1.1 429")
-    assert "Retry-After: 7" in answer
-
-
 def test_refused_and_open_again(server: RunningServer, url: str) -> None:
     server.faults.set("refuse")
     assert curl(server.url).returncode == 7
@@ -80,13 +67,6 @@ def test_refused_for_a_while(server: RunningServer, clock: Clock) -> None:
         time.sleep(0.1)
 
 
-def test_reset_at_connect(server: RunningServer, url: str) -> None:
-    server.faults.set("reset-connect", ONCE)
-    # the reset may come while curl connects, before it has sent, or while it receives
-    assert curl(listing(url)).returncode in (7, 52, 55, 56)
-    assert status(listing(url)) == "200"
-
-
 def test_reset_while_the_request_is_read(server: RunningServer, url: str) -> None:
     server.faults.set("reset-request", ONCE)
     done = curl("-d", "x" * 100, f"{url}/git-upload-pack")
@@ -106,22 +86,6 @@ def test_reset_in_the_answer(server: RunningServer, url: str) -> None:
     with pytest.raises((*LOST, ValueError)):
         publish(server, newer)
     assert newer.id in served(server)  # the work was done
-
-
-def test_hang_once(server: RunningServer, url: str) -> None:
-    server.faults.set("hang", ONCE)
-    assert curl("-m", "0.3", server.url).returncode == 28
-    assert curl(server.url).returncode == 0
-
-
-def test_slow_bytes(server: RunningServer, url: str) -> None:
-    started = time.monotonic()
-    git("ls-remote", url)
-    quick = time.monotonic() - started
-    server.faults.set("slow", Aim(path="info/refs", value=8))
-    started = time.monotonic()
-    git("ls-remote", url, protocol=0)
-    assert time.monotonic() - started > quick + 0.2
 
 
 def test_truncated_in_a_whole_frame(server: RunningServer, url: str) -> None:
@@ -153,42 +117,9 @@ def test_wrong_content_type(server: RunningServer, url: str) -> None:
     assert not git("ls-remote", url, check=False).startswith("0\n")
 
 
-def second_commit(server: RunningServer, work: Work, url: str) -> str:
+def test_restart_with_purgatory_lost(server: RunningServer, work: Work, url: str) -> None:
     commit = work.commit("second", remote_refs(server, ALICE, "widget")["HEAD"])
     publish(server, ALICE.state("widget", {MAIN: commit}, at=NOW + 1))
-    return commit
-
-
-def test_504_although_the_work_is_done(server: RunningServer, work: Work, url: str) -> None:
-    commit = second_commit(server, work, url)
-    server.faults.set("http-504-done", Aim(times=1, method="POST", path="git-receive-pack"))
-    assert "504" in work.git("push", url, f"{commit}:{MAIN}", check=False)
-    assert remote_refs(server, ALICE, "widget")[MAIN] == commit
-
-
-def test_a_race_for_the_lock(server: RunningServer, work: Work, url: str) -> None:
-    commit = second_commit(server, work, url)
-    server.faults.set("cannot-lock-ref", ONCE)
-    done = work.git("push", url, f"{commit}:{MAIN}", check=False)
-    assert not done.startswith("0\n")
-    assert "cannot lock ref" in done
-    assert remote_refs(server, ALICE, "widget")[MAIN] == commit
-
-
-def test_lost_git_data(server: RunningServer, url: str) -> None:
-    server.faults.set("lost-git")
-    assert status(listing(url)) == "404"
-    assert len(served(server)) == 2
-
-
-def test_lost_database(server: RunningServer, url: str) -> None:
-    server.faults.set("lost-database")
-    assert served(server) == []
-    assert remote_refs(server, ALICE, "widget")
-
-
-def test_restart_with_purgatory_lost(server: RunningServer, work: Work, url: str) -> None:
-    commit = second_commit(server, work, url)
     relay = Relay(server.relay_url)
     relay.query({})
     server.faults.set("lost-purgatory")
@@ -200,31 +131,93 @@ def test_restart_with_purgatory_lost(server: RunningServer, work: Work, url: str
     assert work.push(server, ALICE, "widget", f"{commit}:{MAIN}")
 
 
-def test_hidden_newest_state(server: RunningServer, url: str) -> None:
-    server.faults.set("hidden-state", ONCE)
-    assert served(server, kinds=[kinds.STATE]) == []
-    assert len(served(server, kinds=[kinds.STATE])) == 1
+def test_slow_messages_come_in_pieces(server: RunningServer, url: str) -> None:
+    with Relay(server.relay_url) as relay:
+        server.faults.set("slow", Aim(value=100))
+        relay.send("REQ", "q", {"kinds": [kinds.STATE]})
+        frames: list[Any] = []
+        receive: Any = relay.socket.recv_frame
+        started = time.monotonic()
+        while not (frames and frames[-1].fin):
+            frames.append(receive())
+        assert time.monotonic() - started > 0.01 * (len(frames) - 2)
+        assert {len(frame.data) for frame in frames[:-1]} == {100}
+        event = json.loads(b"".join(frame.data for frame in frames))
+        assert verify(event[2]).kind == kinds.STATE
+        assert relay.receive() == ["EOSE", "q"]
 
 
-def test_capped_listing(server: RunningServer, url: str) -> None:
-    server.faults.set("cap", Aim(times=1, value=1))
-    assert len(served(server)) == 1
-    assert len(served(server)) == 2
+def test_what_is_new_waits_for_a_slow_message(server: RunningServer, url: str) -> None:
+    with Relay(server.relay_url) as relay:
+        relay.query({"kinds": [kinds.GRASP_LIST]}, name="live")
+        relay.send("REQ", "live", {"kinds": [kinds.GRASP_LIST]})
+        assert relay.receive() == ["EOSE", "live"]
+        server.faults.set("slow", Aim(message="slowly", value=20))
+        relay.send("REQ", "slowly", {"kinds": [kinds.STATE]})
+        time.sleep(0.05)  # it is being written now
+        publish(server, ALICE.sign(kinds.GRASP_LIST))
+        assert [relay.receive()[:2] for _ in range(3)] == [
+            ["EVENT", "slowly"],
+            ["EVENT", "live"],
+            ["EOSE", "slowly"],
+        ]
 
 
-def test_lying_ok(server: RunningServer, url: str) -> None:
-    event = ALICE.announce(server, "widget", at=NOW + 9)
-    server.faults.set("lying-ok", ONCE)
-    assert publish(server, event) == [(True, "")]
-    assert not server.events(Filter(ids=(event.id,)))
-    assert publish(server, event) == [(True, "")]
-    assert server.events(Filter(ids=(event.id,)))
+@pytest.mark.parametrize(
+    ("fault", "aim", "left"),
+    [("hidden-state", Aim(), {kinds.ANNOUNCEMENT}), ("cap", Aim(value=1), None)],
+)
+def test_count_and_negentropy_are_no_way_around(
+    server: RunningServer, url: str, fault: str, aim: Aim, left: set[int] | None
+) -> None:
+    """`left`: the kinds that still show; None: one, whichever it is."""
+    everything = {e.id: e.kind for e in server.events(Filter())}
+    assert len(everything) == 2
+    server.faults.set(fault, aim)
+    with Relay(server.relay_url) as relay:
+        assert relay.count({}) == relay.count({"limit": 1}, {}) == 1
+        assert relay.count({"kinds": [kinds.STATE]}) == int(left is None)
+        relay.send("NEG-OPEN", "n", {}, "6100000200")
+        answer = relay.receive()[2]
+        found = [kind for event_id, kind in everything.items() if event_id in answer]
+        assert len(found) == 1
+        assert left is None or set(found) == left
+        server.faults.clear()
+        assert relay.count({}) == 2
+        relay.send("NEG-OPEN", "n", {}, "6100000200")
+        answer = relay.receive()[2]
+        assert all(event_id in answer for event_id in everything)
 
 
-def test_flood(server: RunningServer, url: str) -> None:
-    server.faults.set("flood", Aim(times=1, value=300))
-    assert len(served(server, kinds=[kinds.STATE])) == 301
-    assert len(served(server, kinds=[kinds.STATE])) == 1
+def test_flood_waits_for_a_req(server: RunningServer, url: str) -> None:
+    server.faults.set("flood", Aim(times=1, value=5))
+    with Relay(server.relay_url) as relay:
+        assert relay.count({}) == 2
+        assert len(relay.query({})) == 7
+
+
+@pytest.mark.parametrize("protocol", [0, 2])
+def test_capped_refs(server: RunningServer, work: Work, url: str, protocol: int) -> None:
+    commit = work.commit("second")
+    work.git("tag", "-a", "-m", "v", "v1", commit)
+    tag = work.git("rev-parse", "v1")
+    refs = {MAIN: commit, "refs/heads/more": commit, "refs/tags/v1": tag}
+    publish(server, ALICE.state("widget", refs, at=NOW + 1))
+    assert work.push(server, ALICE, "widget", *(f"+{oid}:{name}" for name, oid in refs.items()))
+
+    def names() -> list[str]:
+        lines = git("ls-remote", url, protocol=protocol).splitlines()
+        return [line.split("\t")[1] for line in lines]
+
+    whole = ["HEAD", *refs, "refs/tags/v1^{}"]
+    assert names() == whole
+    server.faults.set("capped-refs", Aim(times=1, value=2))
+    assert names() == whole[:3]
+    assert names() == whole
+    server.faults.set("capped-refs", Aim(value=0))
+    assert names() == whole[:2]  # a listing without any line would be broken, not short
+    git("clone", "-q", "--bare", url, work.path / "clone", protocol=protocol)
+    assert git("for-each-ref", "--format=%(refname)", cwd=work.path / "clone") == MAIN
 
 
 def test_aim_by_method_path_and_message(server: RunningServer, url: str) -> None:
@@ -248,14 +241,6 @@ def test_over_the_control_route(server: RunningServer, url: str) -> None:
     assert len(served(server)) == 1
     assert publish(server, ALICE.sign(kinds.GRASP_LIST)) == [(True, "")]
     assert not server.events(Filter(kinds=(kinds.GRASP_LIST,)))
-
-
-def test_each_fault_has_its_test() -> None:
-    """The names in this file and in `test_faults` are the names that there are."""
-    here = Path(__file__).parent
-    text = "".join(path.read_text() for path in here.glob("test_faults*.py"))
-    tested = {name for name in FAULTS if f'"{name}"' in text or name.startswith("http-")}
-    assert tested == set(FAULTS)
 
 
 def test_from_the_command_line(server: RunningServer, url: str, tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
-"""Budgets as values: a clock that the test holds, no server."""
+"""Budgets as values, with a clock that the test holds; and those of a server's connections."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from reconciler.sandbox.family.rates import Bucket, Buckets, Per, Rate
+
+from ..sync.kit import eventually
+from .conftest import Starter
+from .kit import ALICE, NOW, publish
 
 PLAIN = Rate(Per.CONNECTION, 3, 2, 10.0, "no")
 
@@ -43,3 +47,35 @@ def test_keys_do_not_share() -> None:
 
 def test_no_rate_is_no_limit() -> None:
     assert all(Buckets(None, float).take("a") for _ in range(500))
+
+
+def test_budgets_that_are_full_again_are_forgotten() -> None:
+    now = [0.0]
+    buckets = Buckets(PLAIN, lambda: now[0])
+    for number in range(1000):
+        now[0] += 1.0
+        assert buckets.take(str(number))
+    assert len(buckets) < 200
+    assert [buckets.take("999") for _ in range(3)] == [True, True, False]  # one that is not full
+
+
+def test_nobody_gains_by_a_crowd() -> None:
+    buckets = Buckets(PLAIN, lambda: 0.0)
+    assert [buckets.take("a") for _ in range(4)] == [True, True, True, False]
+    assert all(buckets.take(str(number)) for number in range(1000))
+    assert not buckets.take("a")
+
+
+def test_a_budget_is_forgotten_with_its_connection(starter: Starter) -> None:
+    one = starter(dialect="ngit-grasp")  # a budget a connection
+    for _ in range(20):
+        publish(one, ALICE.sign(1))
+    eventually(lambda: one.budgets == 0)
+
+
+def test_a_budget_an_address_outlives_its_connections(starter: Starter) -> None:
+    server = starter(dialect="ngit-relay")
+    answers = [publish(server, ALICE.sign(1, at=NOW + n))[0][1] for n in range(16)]
+    assert "rate-limited" not in answers[14]
+    assert answers[15].startswith("rate-limited")
+    assert server.budgets == 1

@@ -238,3 +238,20 @@ def test_other_connections_answer_while_one_is_silent(index: RunningServer) -> N
     idle.send(json.dumps(["REQ", "x", {}]))
     assert publish(index, ALICE.sign(1)) == [(True, "")]
     idle.close()
+
+
+@pytest.mark.parametrize("huge", [2**53, 2**63, 10**30])
+def test_numbers_beyond_64_bits_are_only_numbers(index: RunningServer, huge: int) -> None:
+    note = ALICE.sign(1)
+    publish(index, note)
+    with Relay(index.relay_url) as relay:
+        for conditions, found in (
+            ({"since": huge}, 0),
+            ({"until": huge}, 1),
+            ({"kinds": [huge]}, 0),
+            ({"limit": huge}, 1),
+        ):
+            assert relay.query(conditions) == [note][:found]
+            assert relay.count(conditions) == found
+            relay.send("NEG-OPEN", "n", conditions, "6100000200")
+            assert (note.id in relay.receive()[2]) is bool(found)

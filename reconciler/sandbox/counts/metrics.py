@@ -150,9 +150,38 @@ def _sync(now: Figures) -> Iterator[Metric]:
     attempts.add_metric(["failure"], now.failed_fetches)
     attempts.add_metric(["refused"], now.sources_refused)
     yield attempts
-    waiting = GaugeMetricFamily(
-        "purgatory_domain_waiting", "Fetches that wait for a turn", labels=["domain"]
+    yield CounterMetricFamily(
+        "purgatory_sync_oids_fetched", "Objects that were fetched", value=now.oids_fetched
     )
-    for domain, count in now.throttled:
-        waiting.add_metric([domain], count)
-    yield waiting
+    yield from _domains(now)
+    yield from _relays(now)
+
+
+def _domains(now: Figures) -> Iterator[Metric]:
+    """The throttle of each git server."""
+    families = (
+        (GaugeMetricFamily, "purgatory_domain_waiting", "Fetches that wait", now.throttled),
+        (GaugeMetricFamily, "purgatory_domain_in_flight", "Fetches under way", now.in_flight),
+        (CounterMetricFamily, "purgatory_domain_requests", "Fetches begun", now.requests),
+    )
+    for family, name, words, counts in families:
+        metric = family(name, words, labels=["domain"])
+        for domain, count in counts:
+            metric.add_metric([domain], count)
+        yield metric
+
+
+def _relays(now: Figures) -> Iterator[Metric]:
+    """Each relay that is followed."""
+    connected = GaugeMetricFamily(
+        "ngit_sync_relay_connected", "1 connected, 0 not", labels=["relay"]
+    )
+    for relay, count in now.relays:
+        connected.add_metric([relay], count)
+    yield connected
+    attempts = CounterMetricFamily(
+        "ngit_sync_connection_attempts", "Connections tried", labels=["relay", "result"]
+    )
+    for (relay, well), count in now.attempts:
+        attempts.add_metric([relay, "success" if well else "failure"], count)
+    yield attempts

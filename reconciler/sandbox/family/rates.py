@@ -9,6 +9,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
+
+_CROWD: Final = 64
+"""Budgets that are remembered without a look at whether they are full again."""
 
 
 class Per(Enum):
@@ -41,11 +45,15 @@ class Bucket:
         self._left = rate.burst
         self._since = now
 
+    def is_full(self, now: float) -> bool:
+        """Is it as good as a new one?"""
+        return self._refilled(now) >= self._rate.burst
+
     def take(self, now: float) -> bool:
         """Use one, if there is one."""
-        steps = int((now - self._since) // self._rate.seconds)
+        steps = self._steps(now)
         if steps > 0:
-            self._left = min(self._rate.burst, self._left + steps * self._rate.refill)
+            self._left = self._refilled(now)
             self._since += steps * self._rate.seconds
         if self._rate.restarts:
             self._since = now
@@ -54,16 +62,32 @@ class Bucket:
         self._left -= 1
         return True
 
+    def _steps(self, now: float) -> int:
+        return int((now - self._since) // self._rate.seconds)
+
+    def _refilled(self, now: float) -> int:
+        steps = max(0, self._steps(now))
+        return min(self._rate.burst, self._left + steps * self._rate.refill)
+
 
 class Buckets:
-    """The budgets of all keys under one rate; without a rate there is no end."""
+    """The budgets of all keys under one rate; without a rate there is no end.
+
+    Keys are as many as peers like, so that a budget is forgotten as soon as it is full again: now
+    and then, when their number has doubled.
+    """
 
     def __init__(self, rate: Rate | None, clock: Callable[[], float]) -> None:
         self._rate = rate
         self._clock = clock
         self._buckets: dict[str, Bucket] = {}
+        self._crowd = _CROWD
         self._lock = threading.Lock()
         self.text = rate.text if rate else ""
+
+    def __len__(self) -> int:
+        """How many budgets are remembered."""
+        return len(self._buckets)
 
     def take(self, key: str) -> bool:
         """Use one of the key's budget; False when it is empty."""
@@ -71,5 +95,18 @@ class Buckets:
             return True
         with self._lock:
             now = self._clock()
+            if key not in self._buckets:
+                self._thin_out(now)
             bucket = self._buckets.setdefault(key, Bucket(self._rate, now))
             return bucket.take(now)
+
+    def forget(self, key: str) -> None:
+        """Nobody will pay under this key again."""
+        with self._lock:
+            self._buckets.pop(key, None)
+
+    def _thin_out(self, now: float) -> None:
+        if len(self._buckets) < self._crowd:
+            return
+        self._buckets = {k: b for k, b in self._buckets.items() if not b.is_full(now)}
+        self._crowd = max(_CROWD, 2 * len(self._buckets))

@@ -3,28 +3,42 @@ thread under the identifier's lock."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from reconciler.errors import PeerFault
 from reconciler.git.refname import HEADS, NOSTR
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.flow import gitdata
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.storage.agenda import Task
+from reconciler.sandbox.storage.parked import ParkedPull
 
 
 def tidy(service: Service, identifier: str) -> None:
     """Remove what has waited too long: bare repositories of soft-expired announcements, and
-    (where the dialect does so) refs/nostr refs whose event never came."""
+    (where the dialect does so) refs/nostr refs whose event never came.
+
+    A step that fails (a damaged repository, a full disk) ends alone: this runs for everybody, also
+    on the way of requests that have nothing to do with the repository.
+    """
     expired = service.purgatory.clean(identifier)
     for coordinate in expired.softened:
         service.repos.remove(coordinate)
-    for errand in service.agenda.take(identifier):
-        _do(service, errand.task, errand.coordinate)
-    if not service.dialect.pulls.placeholder_loses_ref:
-        return
-    for entry in expired.placeholders:
-        coordinate = Coordinate(entry.owner, identifier)
-        name = f"{NOSTR}{entry.event_id}"
-        if service.repos.refs(coordinate).get(name) == entry.commit:
-            service.repos.update(coordinate, {name: None})
+    for errand in service.agenda.due(identifier):
+        with suppress(PeerFault, OSError):
+            _do(service, errand.task, errand.coordinate)
+        service.agenda.done(errand)
+    if service.dialect.pulls.placeholder_loses_ref:
+        for entry in expired.placeholders:
+            with suppress(PeerFault, OSError):
+                _drop_placeholder(service, entry)
+
+
+def _drop_placeholder(service: Service, entry: ParkedPull) -> None:
+    coordinate = Coordinate(entry.owner, entry.identifier)
+    name = f"{NOSTR}{entry.event_id}"
+    if service.repos.refs(coordinate).get(name) == entry.commit:
+        service.repos.update(coordinate, {name: None})
 
 
 def _do(service: Service, task: Task, coordinate: Coordinate) -> None:

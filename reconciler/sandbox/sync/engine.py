@@ -13,7 +13,7 @@ from typing import Final
 
 import aiohttp
 
-from reconciler.nostr import kinds
+from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.counts.figures import Figures, Source, Tally
@@ -88,6 +88,7 @@ class Sync:
 
     def figures(self) -> Figures:
         """Numbers of this moment."""
+        tally = self._tally
         progress = [peer.progress for peer, _ in self._peers.values()]
         return Figures(
             relays_connected=sum(p.status is Status.CONNECTED for p in progress),
@@ -102,7 +103,17 @@ class Sync:
             fetches=self._tally.fetches,
             failed_fetches=self._tally.failed_fetches,
             sources_refused=self._tally.sources_refused,
-            throttled=tuple(sorted(self._turns.queued().items())),
+            oids_fetched=tally.oids_fetched,
+            throttled=tally.domains.counts(self._turns.queued()),
+            in_flight=tally.domains.counts(self._turns.running()),
+            requests=tuple(sorted(tally.requests.items())),
+            relays=tally.relays.counts(
+                {
+                    urls.relay(url): int(peer.progress.status is Status.CONNECTED)
+                    for url, (peer, _) in tuple(self._peers.items())
+                }
+            ),
+            attempts=tuple(sorted(tally.attempts.items())),
             indexed=len(self._wanted),
             rejected_kept=len(self._intake.rejected),
         )
@@ -119,6 +130,7 @@ class Sync:
                 self._intake,
                 self._reach,
                 self._chance,
+                self._tally,
             )
             async with asyncio.TaskGroup() as group:
                 self._resume_hunts()

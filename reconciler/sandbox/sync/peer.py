@@ -15,15 +15,16 @@ import aiohttp
 
 from reconciler.errors import NetworkFault, PeerFault
 from reconciler.limits import REQ_PAGE
+from reconciler.nostr import urls
 from reconciler.nostr.filters import Filter
 from reconciler.pacing.backoff import Health
-from reconciler.sandbox.counts.figures import Source
+from reconciler.sandbox.counts.figures import Source, Tally
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.sync.history import history, readable
 from reconciler.sandbox.sync.intake import Intake
 from reconciler.sandbox.sync.link import Link, RateLimited, connect
 from reconciler.sandbox.sync.needs import Needs, announcements, questions
-from reconciler.sandbox.sync.progress import Progress
+from reconciler.sandbox.sync.progress import Progress, Status
 from reconciler.sandbox.sync.reach import Reach
 from reconciler.sandbox.sync.waiting import TICK, Chance, until
 from reconciler.sandbox.sync.wanted import Wanted
@@ -46,6 +47,7 @@ class Surroundings:
     intake: Intake
     reach: Reach
     chance: Chance
+    tally: Tally
 
 
 class Peer:
@@ -74,6 +76,8 @@ class Peer:
             except* RateLimited:
                 self.health = self.health.paused(self._clock() + PAUSE_SECONDS)
             except* (PeerFault, NetworkFault, OSError):
+                if self.progress.status is not Status.CONNECTED:
+                    self._attempted(connected=False)
                 self.health = self.health.failed(self._clock(), self._around.chance())
             finally:
                 self.progress.disconnected(self._clock())
@@ -81,11 +85,15 @@ class Peer:
     async def _session(self, link: Link) -> None:
         """Until the connection ends; whichever part fails takes the others along."""
         since = self.progress.connected(self._clock())
+        self._attempted(connected=True)
         self._followed = []
         async with asyncio.TaskGroup() as group:
             group.create_task(link.read())
             group.create_task(self._take_live(link))
             group.create_task(self._sync(link, since))
+
+    def _attempted(self, *, connected: bool) -> None:
+        self._around.tally.attempted(urls.relay(self._url), connected=connected)
 
     async def _take_live(self, link: Link) -> None:
         around = self._around

@@ -52,6 +52,10 @@ class Turns:
         """Tickets that wait, by domain."""
         return {domain: len(lane) for domain, lane in self._lanes.items() if len(lane)}
 
+    def running(self) -> dict[str, int]:
+        """Turns that are taken, by domain."""
+        return {domain: lane.running for domain, lane in self._lanes.items() if lane.running}
+
     @asynccontextmanager
     async def turn(self, domain: str, repository: str) -> AsyncIterator[Turn]:
         """Wait for this repository's turn at a domain, and hold one of its slots."""

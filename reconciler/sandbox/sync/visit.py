@@ -80,6 +80,7 @@ class Visit:
             if chosen is None:
                 turn.unused()
                 return False
+            gear.tally.requested(endpoint.domain)
             return await self._ask(endpoint, *chosen)
 
     async def _ask(self, endpoint: Endpoint, target: Coordinate, oids: frozenset[str]) -> bool:
@@ -92,6 +93,7 @@ class Visit:
             self._absent |= {fetched.refused}
         elif fetched.arrived:
             gear.tally.fetches += 1
+            gear.tally.oids_fetched += len(fetched.arrived)
         else:
             gear.tally.failed_fetches += 1
             return False

@@ -13,12 +13,13 @@ carry an Origin.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Final, TypeVar
 
 from aiohttp import web
 
 from reconciler.errors import OurFault
-from reconciler.sandbox.faults import FAULTS, Aim, Stage
+from reconciler.sandbox.faults import FAULTS, Aim, Effect, Stage
 from reconciler.sandbox.service import Service
 
 PREFIX: Final = "/_sandbox/"
@@ -47,8 +48,8 @@ def _arm(service: Service, request: web.Request, name: str) -> web.Response:
     try:
         aim = _aim(request)
     except ValueError:
-        return web.Response(status=400, text="times, seconds and value are numbers")
-    if _locks_out(name) and aim.seconds is None and aim.times is None:
+        return web.Response(status=400, text="times, seconds and value are numbers from 0")
+    if _locks_out(name, aim):
         return web.Response(status=400, text="give seconds: nobody could lift it from here")
     try:
         arm = service.faults.add if request.query.get("add") else service.faults.set
@@ -58,17 +59,27 @@ def _arm(service: Service, request: web.Request, name: str) -> web.Response:
     return web.Response(status=204)
 
 
-def _locks_out(name: str) -> bool:
-    """Does it keep control requests out, too?"""
-    return name == "refuse" or (name in FAULTS and Stage.CONNECT in FAULTS[name].stages)
+def _locks_out(name: str, aim: Aim) -> bool:
+    """Would it keep control requests out for ever? Nobody who is refused is counted, so that
+    `times` ends a fault of connections, and never `refuse`."""
+    if name not in FAULTS or aim.seconds is not None:
+        return False
+    fault = FAULTS[name]
+    counted = Stage.CONNECT in fault.stages
+    return fault.effect is Effect.REFUSE or (counted and aim.times is None)
 
 
 def _aim(request: web.Request) -> Aim:
-    """Raises ValueError: a number is none."""
+    """Raises ValueError: a number is none, or no end."""
     query = request.query
 
     def number(name: str, read: Callable[[str], T]) -> T | None:
-        return read(query[name]) if query.get(name) else None
+        if not query.get(name):
+            return None
+        found = read(query[name])
+        if not 0 <= found < inf:
+            raise ValueError(name)
+        return found
 
     return Aim(
         times=number("times", int),

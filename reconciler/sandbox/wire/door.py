@@ -74,7 +74,7 @@ class Door:
 
     async def follow(self) -> None:
         """Refuse, or stop refusing, as the faults have it now."""
-        if self._faults.active.effect is Effect.REFUSE:
+        if self._faults.shows(Effect.REFUSE):
             await self.refuse()
         else:
             await self.open()

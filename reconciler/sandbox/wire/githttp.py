@@ -7,6 +7,7 @@ limits, and puts answers into HTTP.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import tempfile
 import zlib
@@ -23,16 +24,17 @@ from reconciler.limits import ADVERT_BYTES, CHILD_WALL_SECONDS
 from reconciler.nostr import nip19
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.family.dialect import GitRules, Query
-from reconciler.sandbox.faults import Effect
+from reconciler.sandbox.faults import Effect, Stage
 from reconciler.sandbox.flow import push
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.storage.repos import GitFailed
-from reconciler.sandbox.wire import broken, refused
+from reconciler.sandbox.wire import broken, capped, refused
 
 _PATH = re.compile(r"/(npub1[^/]*)/([^/]+)/(info/refs|git-upload-pack|git-receive-pack)")
 _SUFFIX = ".git"
 _PROTOCOL = re.compile(r"[a-z0-9=:._-]{1,100}")
 _CHUNK: Final = 64 * 2**10
+_RESULT: Final = "application/x-git-upload-pack-result"
 _UNCACHED: Final = {"Cache-Control": "no-cache"}
 _FLUSH: Final = pktline.FLUSH.value
 _GZIP: Final = 31
@@ -124,8 +126,15 @@ async def _info_refs(
         protocol=protocol,
     )
     if "version=2" not in protocol.split(":"):  # git http-backend: version 2 has no such header
-        body = header + body
+        return _whole(_listing(runtime, request, header + body), kind)
     return _whole(body, kind)
+
+
+def _listing(runtime: Runtime, request: web.Request, listing: bytes) -> bytes:
+    """Refs as they are sent: all of them, unless a fault says otherwise."""
+    faults = runtime.service.faults
+    fault = faults.strike(Stage.REFS, method=request.method, path=request.raw_path)
+    return capped.capped(listing, fault.value) if fault else listing
 
 
 def _asked_service(rule: Query, request: web.Request) -> str:
@@ -159,6 +168,8 @@ async def _upload(
     with tempfile.TemporaryFile() as body:
         await _spool(request, body, ADVERT_BYTES, gunzips=True)
         body.seek(0)
+        # not read(): its buffer would leave the child's offset behind what was looked at
+        lists = capped.lists_refs(os.pread(body.fileno(), capped.COMMAND_BYTES, 0))
         async with runtime.fetches, asyncio.timeout(CHILD_WALL_SECONDS):
             path = str(repos.path(coordinate))
             child = await asyncio.create_subprocess_exec(
@@ -169,6 +180,8 @@ async def _upload(
                 env=repos.environment(_protocol(request)),
             )
             try:
+                if lists and child.stdout:
+                    return _whole(_listing(runtime, request, await child.stdout.read()), _RESULT)
                 return await _stream(request, child)
             finally:
                 if child.returncode is None:
@@ -178,12 +191,11 @@ async def _upload(
 
 async def _stream(request: web.Request, child: asyncio.subprocess.Process) -> web.StreamResponse:
     """The child's output as it comes; whole when a fault is going to change it."""
-    kind = "application/x-git-upload-pack-result"
     output = child.stdout
     if request.get(broken.STRUCK) and output:
-        return _whole(await output.read(), kind)
+        return _whole(await output.read(), _RESULT)
     response = web.StreamResponse(headers=_UNCACHED)
-    response.content_type = kind
+    response.content_type = _RESULT
     await response.prepare(request)
     while output and (chunk := await output.read(_CHUNK)):
         await response.write(chunk)

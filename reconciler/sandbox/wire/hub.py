@@ -28,6 +28,11 @@ class Hub:
         """From how many addresses there are connections."""
         return len(set(self._sessions.values()))
 
+    @property
+    def budgets(self) -> int:
+        """How many budgets for events are remembered."""
+        return len(self._budgets[1]) if self._budgets else 0
+
     async def serve(self, runtime: Runtime, request: web.Request) -> web.StreamResponse:
         """Upgrade and serve one client to its end; 429 beyond the address's connections."""
         service, limits = runtime.service, runtime.service.dialect.limits
@@ -45,7 +50,8 @@ class Hub:
         service.counters.bump("connections")
         service.metrics.connections.inc()
         shared = limits.events is not None and limits.events.per is Per.ADDRESS
-        payer = address if shared else str(next(self._numbers))
+        own = str(next(self._numbers))
+        payer = address if shared else own
         channel = Channel(socket, request.transport, service.metrics)
         session = Session(runtime, channel, events, payer)
         self._sessions[session] = address
@@ -55,6 +61,7 @@ class Hub:
                 await session.run(socket)
         finally:
             del self._sessions[session]
+            events.forget(own)  # an address keeps its budget: who comes back is no newcomer
             service.metrics.duration.observe(time.monotonic() - began)
         return socket
 

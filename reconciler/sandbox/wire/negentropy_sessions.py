@@ -17,7 +17,9 @@ from reconciler.nostr import messages
 from reconciler.nostr.messages import NegClose, NegMsg, NegOpen
 from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Responder
+from reconciler.sandbox.faults import Fault
 from reconciler.sandbox.storage.store import Store
+from reconciler.sandbox.wire import questions
 
 SESSIONS: Final = 16
 """Open conversations of one connection; a snapshot of 100,000 events takes about 16 MB."""
@@ -46,25 +48,28 @@ class Conversations:
         self._most = most
         self._sessions: dict[str, _Session] = {}
 
-    def answer(self, message: NegOpen | NegMsg | NegClose) -> str | None:
-        """The message to send back, if any."""
+    def answer(
+        self, message: NegOpen | NegMsg | NegClose, fault: Fault | None = None
+    ) -> str | None:
+        """The message to send back, if any. `fault` hides events from a new conversation."""
         match message:
             case NegOpen():
-                return self._open(message)
+                return self._open(message, fault)
             case NegMsg(name, payload):
                 return self._feed(name, payload)
             case NegClose(name):
                 self._sessions.pop(name, None)
                 return None
 
-    def _open(self, message: NegOpen) -> str:
+    def _open(self, message: NegOpen, fault: Fault | None) -> str:
         name = message.subscription
         self._sessions.pop(name, None)  # NIP-77: the same name again replaces
         self._forget_idle()
         if len(self._sessions) >= SESSIONS:
             return messages.neg_err(name, _MANY)
         now = self._clock()
-        pairs = self._store.pairs(message.filter, now=now, most=self._most + 1)
+        most = self._most + 1
+        pairs = questions.pairs(self._store, message.filter, fault, now=now, most=most)
         if len(pairs) > self._most:
             return messages.neg_err(name, _LARGE)
         self._sessions[name] = _Session(Responder(items(pairs)), now)

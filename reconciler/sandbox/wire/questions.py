@@ -1,4 +1,5 @@
-"""What a REQ is answered with: the family's caps without a word about them, and query faults."""
+"""What a question is answered with: the family's caps without a word about them, and query faults.
+A fault that hides events hides them from REQ, COUNT and NEG-OPEN alike."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from reconciler.nostr.strictjson import Json, dumps, loads
 from reconciler.sandbox.family.dialect import RelayLimits
 from reconciler.sandbox.faults import Effect, Fault
 from reconciler.sandbox.service import Service
+from reconciler.sandbox.storage.store import Store
 
 _NO_CAP: Final = 2**31
 
@@ -23,15 +25,28 @@ def answer(service: Service, filters: tuple[Filter, ...], fault: Fault | None) -
     limits = service.dialect.limits
     asked = tuple(replace(one, limit=limit(limits, one)) for one in filters)
     found = service.store.texts(asked, now=service.clock(), default=_NO_CAP, most=_NO_CAP)
-    match fault.effect if fault else Effect.NONE:
-        case Effect.CAP:
-            return found[: fault.value] if fault else found
-        case Effect.HIDE_STATE:
-            return _without_newest_states(found)
-        case Effect.FLOOD:
-            return [*_noise(fault.value if fault else 0, int(service.clock())), *found]
-        case _:
-            return found
+    if fault and fault.effect is Effect.FLOOD:
+        return [*_noise(fault.value, int(service.clock())), *found]
+    return _shown(found, fault)
+
+
+def count(service: Service, filters: tuple[Filter, ...], fault: Fault | None) -> int:
+    """How many events match; limits do not count. Blocking."""
+    now = service.clock()
+    if fault is None:
+        return service.store.count(filters, now=now)
+    asked = tuple(replace(one, limit=None) for one in filters)
+    return len(_shown(service.store.texts(asked, now=now, default=_NO_CAP, most=_NO_CAP), fault))
+
+
+def pairs(
+    store: Store, one: Filter, fault: Fault | None, *, now: float, most: int
+) -> list[tuple[int, str]]:
+    """created_at and id of what a NIP-77 conversation is about, at most so many. Blocking."""
+    if fault is None:
+        return store.pairs(one, now=now, most=most)
+    texts = _shown(store.texts((one,), now=now, default=most, most=most), fault)
+    return [(event["created_at"], event["id"]) for event in map(loads, texts)]
 
 
 def limit(limits: RelayLimits, one: Filter) -> int:
@@ -49,6 +64,17 @@ def is_complete(limits: RelayLimits, filters: tuple[Filter, ...], found: int) ->
     if not limits.closes_found_ids or not all(one.ids for one in filters):
         return False
     return found >= len({i for one in filters for i in one.ids})
+
+
+def _shown(texts: list[str], fault: Fault | None) -> list[str]:
+    """What a fault leaves of the events that were found."""
+    match fault.effect if fault else Effect.NONE:
+        case Effect.CAP:
+            return texts[: fault.value] if fault else texts
+        case Effect.HIDE_STATE:
+            return _without_newest_states(texts)
+        case _:
+            return texts
 
 
 def _without_newest_states(texts: list[str]) -> list[str]:

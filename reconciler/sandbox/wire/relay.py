@@ -150,7 +150,7 @@ class Session:
             await self._refuse(raw, f"invalid: {fault}")
             return
         self._service.metrics.events_received.labels(kind_label(event.kind)).inc()
-        if self._strikes(Stage.PUBLISH, event.id):
+        if self._strikes(event.id, Stage.PUBLISH):
             await self._channel.say(messages.ok(event.id, True))
             return
         try:
@@ -210,7 +210,7 @@ class Session:
             return
         subscription = Subscription(filters)
         self._subscriptions[name] = subscription  # before reading, so that nothing falls between
-        fault = self._strikes(Stage.QUERY, name)
+        fault = self._strikes(name, Stage.QUERY, Stage.REQ)
         texts = await self._runtime.run(questions.answer, self._service, filters, fault)
         head = f'["EVENT",{dumps(name)},'
         for text in texts:
@@ -230,8 +230,8 @@ class Session:
 
     async def _count(self, name: str, filters: tuple[Filter, ...]) -> None:
         self._service.counters.bump("counts")
-        store, now = self._service.store, self._service.clock()
-        number = await self._runtime.run(store.count, filters, now=now)
+        fault = self._strikes(name, Stage.QUERY)
+        number = await self._runtime.run(questions.count, self._service, filters, fault)
         await self._channel.say(messages.count(name, number))
 
     async def _reconcile(self, message: NegOpen | NegMsg | NegClose) -> None:
@@ -239,9 +239,11 @@ class Session:
         if len(message.subscription) > self._service.dialect.limits.subscription_chars:
             await self._channel.say(messages.neg_err(message.subscription, _LONG_NAME))
             return
-        answer = await self._runtime.run(self._conversations.answer, message)
+        opens = isinstance(message, NegOpen)
+        fault = self._strikes(message.subscription, Stage.QUERY) if opens else None
+        answer = await self._runtime.run(self._conversations.answer, message, fault)
         if answer is not None:
             await self._channel.say(answer)
 
-    def _strikes(self, stage: Stage, text: str) -> Fault | None:
-        return self._service.faults.strike(stage, message=text)
+    def _strikes(self, text: str, *stages: Stage) -> Fault | None:
+        return self._service.faults.strike(*stages, message=text)

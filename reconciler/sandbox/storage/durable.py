@@ -1,0 +1,64 @@
+"""Purgatory that outlives a kill: each change of a shelf is in the journal before it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from reconciler.nostr.strictjson import Json
+from reconciler.sandbox.storage import written
+from reconciler.sandbox.storage.journal import Journal
+from reconciler.sandbox.storage.purgatory import Purgatory
+from reconciler.sandbox.storage.shelf import K, Shelf, Waiting
+
+W = TypeVar("W", bound=Waiting)
+
+
+class KeptShelf(Shelf[K, W]):
+    """A shelf whose entries are in the journal, too, under `name`."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        journal: Journal,
+        name: str,
+        as_json: Callable[[W], Json],
+    ) -> None:
+        super().__init__(clock)
+        self._journal = journal
+        self._name = name
+        self._as_json = as_json
+
+    def put(self, key: K, entry: W) -> None:
+        """As a shelf does."""
+        super().put(key, entry)
+        self._journal.put(self._name, str(key), self._as_json(entry))
+
+    def update(self, key: K, entry: W) -> None:
+        """As a shelf does."""
+        super().update(key, entry)
+        self._journal.put(self._name, str(key), self._as_json(entry))
+
+    def drop(self, key: K) -> None:
+        """As a shelf does."""
+        super().drop(key)
+        self._journal.drop(self._name, str(key))
+
+    def fill(self, entries: Iterable[tuple[K, W]]) -> None:
+        """As a shelf does."""
+        kept = tuple(entries)
+        self._journal.clear(self._name)
+        super().fill(kept)
+
+
+class DurablePurgatory(Purgatory):
+    """Purgatory on kept shelves."""
+
+    def __init__(
+        self, clock: Callable[[], float], parked: Callable[[str], None], journal: Journal
+    ) -> None:
+        super().__init__(clock, parked)
+        as_json = written.announcement_json
+        self._announcements = KeptShelf(clock, journal, written.ANNOUNCEMENTS, as_json)
+        self._states = KeptShelf(clock, journal, written.STATES, written.state_json)
+        self._pulls = KeptShelf(clock, journal, written.PULLS, written.pull_json)

@@ -1,0 +1,83 @@
+"""What must outlive a kill: entries by shelf and key, in SQLite.
+
+Written before the call returns that changed something, so that what a client was told is true after
+a crash, too. Any thread may call it. Knows nothing of what an entry means.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from reconciler.nostr.strictjson import Json, dumps, loads
+
+_SCHEMA: Final = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS kept (
+    number INTEGER PRIMARY KEY, shelf TEXT, key TEXT, entry TEXT, UNIQUE (shelf, key)
+);
+"""
+_DEPTH: Final = 10
+
+
+class Journal:
+    """One file of entries. A damaged file counts as none."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        try:
+            self._db = _opened(path)
+        except sqlite3.DatabaseError:
+            for part in ("", "-wal", "-shm"):  # an old log would be read into the new file
+                path.with_name(path.name + part).unlink(missing_ok=True)
+            self._db = _opened(path)
+
+    def put(self, shelf: str, key: str, entry: Json) -> None:
+        """Keep an entry; one that is here is changed and stays in its place."""
+        sql = (
+            "INSERT INTO kept (shelf, key, entry) VALUES (?, ?, ?)"
+            " ON CONFLICT (shelf, key) DO UPDATE SET entry = excluded.entry"
+        )
+        with self._lock:
+            self._db.execute(sql, (shelf, key, dumps(entry)))
+
+    def drop(self, shelf: str, key: str) -> None:
+        """Forget an entry; nothing happens when there is none."""
+        with self._lock:
+            self._db.execute("DELETE FROM kept WHERE shelf = ? AND key = ?", (shelf, key))
+
+    def clear(self, shelf: str) -> None:
+        """Forget all of a shelf."""
+        with self._lock:
+            self._db.execute("DELETE FROM kept WHERE shelf = ?", (shelf,))
+
+    def entries(self, shelf: str) -> list[Json]:
+        """All of a shelf, in the order of arrival.
+
+        Raises:
+            PeerFault: somebody else wrote into the file.
+        """
+        sql = "SELECT entry FROM kept WHERE shelf = ? ORDER BY number"
+        with self._lock:
+            rows = self._db.execute(sql, (shelf,)).fetchall()
+        return [loads(text, depth=_DEPTH, floats=True) for (text,) in rows]
+
+    def close(self) -> None:
+        """Close the file; later calls fail."""
+        with self._lock:
+            self._db.close()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Raises sqlite3.DatabaseError: it is no such file."""
+    db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    try:
+        db.executescript(_SCHEMA)
+    except sqlite3.DatabaseError:
+        with closing(db):
+            raise
+    return db
