@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import websocket
+from click.testing import CliRunner, Result
 
+from reconciler.cli.main import main
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import verify
 from reconciler.nostr.filters import Filter
@@ -243,13 +243,9 @@ def test_over_the_control_route(server: RunningServer, url: str) -> None:
     assert not server.events(Filter(kinds=(kinds.GRASP_LIST,)))
 
 
-def test_from_the_command_line(server: RunningServer, url: str, tmp_path: Path) -> None:
-    base = [sys.executable, "-m", "reconciler", "sandbox", "fault", server.url]
-
-    def call(*args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*base, *args], capture_output=True, text=True, check=False, cwd=tmp_path
-        )
+def test_from_the_command_line(server: RunningServer, url: str) -> None:
+    def call(*args: str) -> Result:
+        return CliRunner().invoke(main, ["sandbox", "fault", server.url, *args])
 
     assert call("http-502", "--times", "1", "--path", "info/refs").stdout == "http-502 is armed\n"
     assert [status(listing(url)) for _ in range(2)] == ["502", "200"]
@@ -259,4 +255,4 @@ def test_from_the_command_line(server: RunningServer, url: str, tmp_path: Path) 
     assert status(listing(url)) == "200"
     assert "no fault 'gremlins'" in call("gremlins").stderr
     assert "nobody could lift it" in call("refuse").stderr
-    assert call().returncode == call("hang", "--clear").returncode == 64
+    assert call().exit_code == call("hang", "--clear").exit_code == 64
