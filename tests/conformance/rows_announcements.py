@@ -140,6 +140,13 @@ def colon(stage: Stage) -> object:
     return stage.status(owner, "a:b")
 
 
+@row("1.2-unicode", "letters beyond ASCII in it", all_of(200, khatru=400, gitea=404))
+def not_ascii(stage: Stage) -> object:
+    owner = stage.person()
+    stage.announce(owner, "café")
+    return stage.status(owner, "café")
+
+
 @row("1.2-missing", "no d tag", all_of(True, spec=False, ngit_grasp=False))
 def missing(stage: Stage) -> object:
     return (
@@ -240,6 +247,22 @@ def deleted(stage: Stage) -> object:
     event = stage.announce(owner)
     stage.publish(owner.sign(kinds.DELETION, ("e", event.id), at=NOW + 1))
     return stage.publish(event)[0]
+
+
+@row(
+    "1.3-returns",
+    "deleted by address and announced anew, with its git data: (served, refs after 31 minutes)",
+    all_of((True, 1), ngit_grasp=(False, 0)),
+)
+def returns(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 1))
+    again = owner.announce(stage.server, stage.name, at=NOW + 2)
+    stage.publish(again)
+    found = stage.serves(again)
+    stage.later(1861)
+    return found, len(stage.refs(owner))
 
 
 @row(

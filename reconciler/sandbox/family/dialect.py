@@ -137,7 +137,9 @@ class AnnouncementRules:
     `maintainer_exception`: who is invited need not list the service, nor (`own_invites`) who has
     an earlier announcement here; `related_stored`: nor who is related to a stored event; `waits`:
     in purgatory until git data comes; `parked_keeps_newest`: an older one does not replace a
-    newer one there; `hosted_identifiers`: a pattern, others are stored and not hosted;
+    newer one there; `parks_with_data`: it also waits when its repository holds data already, after
+    a deletion for instance, and that data goes with it when it waits in vain;
+    `hosted_identifiers`: a pattern, others are stored and not hosted;
     `provisions`: new repositories an author; `drop_archives`: a newer announcement without the
     service is stored and ends hosting."""
 
@@ -150,6 +152,7 @@ class AnnouncementRules:
     related_stored: bool = False
     waits: bool = True
     parked_keeps_newest: bool = True
+    parks_with_data: bool = False
     creation: Creation = Creation.AT_ONCE
     creation_seconds: float = 0.0
     hosted_identifiers: str = ""

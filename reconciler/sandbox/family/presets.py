@@ -63,7 +63,12 @@ NGIT_GRASP: Final = Dialect(
         any_path=True,
         plain_upgrade=True,
     ),
-    AnnouncementRules(listing=Listing.SUBSTRING, one_clone_tag=True, parked_keeps_newest=False),
+    AnnouncementRules(
+        listing=Listing.SUBSTRING,
+        one_clone_tag=True,
+        parked_keeps_newest=False,
+        parks_with_data=True,
+    ),
     EventRules(
         older=(False, "error: unknown"),
         protected="auth-required: you must auth",
@@ -220,7 +225,7 @@ KHATRU: Final = Dialect(
     PullRules(waits=False, needs_commit=False, push=NostrPush.STORED, merged_goes=True),
     GitRules(
         bad_npub=(400, 400),
-        identifiers=r"[\w.-]+",
+        identifiers=r"[0-9A-Za-z_.-]+",  # Go's \w knows ASCII only
         settings=(
             "uploadpack.allowTipSHA1InWant=true",
             "uploadpack.allowReachableSHA1InWant=true",

@@ -46,7 +46,9 @@ def receive(service: Service, event: Event) -> Answer:
         return _unhosted(service, announcement)
     if service.store.has_address(kinds.ANNOUNCEMENT, coordinate.owner, coordinate.identifier):
         return _hosted(service, announcement)
-    return _park(service, announcement) if rules.waits else _hosted(service, announcement)
+    if rules.waits and (rules.parks_with_data or not service.repos.refs(coordinate)):
+        return _park(service, announcement)
+    return _hosted(service, announcement)
 
 
 def keep(service: Service, event: Event) -> Answer:
