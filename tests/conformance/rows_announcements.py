@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from reconciler.nostr import kinds, nip19, urls
-from reconciler.nostr.event import Event
-from tests.sandbox.kit import NOW, Person
+from tests.sandbox.kit import NOW
 
 from .stage import MAIN, Stage
 from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
@@ -124,48 +123,6 @@ def clone_tags(stage: Stage) -> object:
 def relays_tags(stage: Stage) -> object:
     _, clone, relay = hosts(stage)
     return listing(stage, clone, "wss://b.example", ("relays", relay))
-
-
-@row("1.2-special", "spaces and symbols in the identifier", all_of(200, khatru=400, gitea=404))
-def special(stage: Stage) -> object:
-    owner = stage.person()
-    stage.announce(owner, "my widget+☃")
-    return stage.status(owner, "my widget+☃")
-
-
-@row("1.2-colon", "a colon in it", all_of(200, khatru=400))
-def colon(stage: Stage) -> object:
-    owner = stage.person()
-    stage.announce(owner, "a:b")
-    return stage.status(owner, "a:b")
-
-
-@row("1.2-unicode", "letters beyond ASCII in it", all_of(200, khatru=400, gitea=404))
-def not_ascii(stage: Stage) -> object:
-    owner = stage.person()
-    stage.announce(owner, "café")
-    return stage.status(owner, "café")
-
-
-@row("1.2-missing", "no d tag", all_of(True, spec=False, ngit_grasp=False))
-def missing(stage: Stage) -> object:
-    return (
-        stage.accepts(stage.person().sign(kinds.ANNOUNCEMENT, ("clone", "x")))[0]
-        or (stage.accepts(_listed(stage, stage.person(), None))[0])
-    )
-
-
-@row("1.2-slash", "a slash in it", all_of(True, spec=False, ngit_grasp=False))
-def identifier_slash(stage: Stage) -> object:
-    return stage.accepts(_listed(stage, stage.person(), "a/b"))[0]
-
-
-def _listed(stage: Stage, owner: Person, identifier: str | None) -> Event:
-    tags = [("d", identifier)] if identifier is not None else []
-    clone = f"{stage.server.url}/{nip19.npub(owner.pubkey)}/x.git"
-    return owner.sign(
-        kinds.ANNOUNCEMENT, *tags, ("clone", clone), ("relays", stage.server.relay_url)
-    )
 
 
 @row(
