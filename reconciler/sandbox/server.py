@@ -63,7 +63,7 @@ class RunningServer:
         chance: Callable[[], float],
     ) -> None:
         self.spec = spec
-        self.url = f"http://{HOST}:{listener.getsockname()[1]}"
+        self.url = f"http://{spec.host}:{listener.getsockname()[1]}"
         self.relay_url = urls.relay(self.url)
         self.faults = Faults(clock)
         self.counters = Counters()

@@ -92,6 +92,32 @@ def port(stage: Stage) -> object:
     return listing(stage, f"http://127.0.0.1/NPUB/{stage.name}.git", "ws://127.0.0.1")
 
 
+@row(
+    "1.1-case",
+    "an upper-case host: in clone, and in relays",
+    {
+        SPEC: [(True, 200), (True, 200)],
+        NGIT: [(False, 404), (False, 404)],
+        RELAY: [(False, 404), (False, 404)],
+        KHATRU: [(True, 200), (True, 200)],
+        GITEA: [(True, 404), (True, 200)],
+    },
+)
+def upper_case(stage: Stage) -> object:
+    second = stage.other(host="localhost")
+    _, clone, relay = hosts(second)
+    shouted = (clone.replace("localhost", "LOCALHOST"), relay.replace("localhost", "LOCALHOST"))
+    found = [listing(second, shouted[0], relay), listing(second, clone, shouted[1])]
+    second.stop()
+    return found
+
+
+@row("1.1-percent", "a clone path with more encoded than it needs", all_of((True, 200)))
+def percent(stage: Stage) -> object:
+    _, clone, relay = hosts(stage)
+    return listing(stage, clone.replace("widget", "%77idg%65t"), relay)
+
+
 @row("1.1-slash", "a slash at the end", all_of((True, 200)))
 def slash(stage: Stage) -> object:
     _, clone, relay = hosts(stage)
@@ -192,6 +218,20 @@ def parked_older(stage: Stage) -> object:
     stage.advance(owner, {MAIN: stage.trunk.commits[0]})
     (found,) = stage.ask(kinds=[kinds.ANNOUNCEMENT], authors=[owner.pubkey])
     return found.created_at
+
+
+@row(
+    "1.3-parked-again",
+    "the same one while it waits: the OK, and its 30 minutes begin anew: status after 33",
+    some(((True, PARKED), 200), SPEC, NGIT),
+)
+def parked_again(stage: Stage) -> object:
+    owner = stage.person()
+    event = stage.announce(owner)
+    stage.later(1000)
+    answer = stage.publish(event)[0]
+    stage.later(1000)
+    return answer, stage.status(owner)
 
 
 @row(

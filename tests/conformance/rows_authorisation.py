@@ -5,9 +5,10 @@ from __future__ import annotations
 import requests
 
 from reconciler.git.advertisement import RECEIVE, UPLOAD
-from reconciler.nostr import nip19
+from reconciler.nostr import kinds, nip19
 from reconciler.sandbox.policy.archive import Archive
 from tests.sandbox.kit import NOW, Person
+from tests.sync.kit import eventually
 
 from .stage import DEV, MAIN, Stage
 from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
@@ -110,3 +111,54 @@ def read_only_listed(stage: Stage) -> object:
     found = second.accepts(owner.announce(second.server, stage.name))[0]
     second.stop()
     return found
+
+
+@row(
+    "4.1-no-op-releases",
+    "announced anew while its data is here: served before a push of what is there, and after",
+    all_of((True, True), ngit_grasp=(False, True)),
+)
+def no_op_releases(stage: Stage) -> object:
+    owner, one = stage.person(), stage.trunk.commits[0]
+    stage.host(owner, {MAIN: one})
+    stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 1))
+    again = owner.announce(stage.server, stage.name, at=NOW + 2)
+    stage.publish(again)
+    before = stage.serves(again)
+    assert stage.push(owner, {MAIN: one}).done
+    return before, stage.serves(again)
+
+
+@row(
+    "4.1-two-states",
+    "a branch goes and another moves: first a state that only drops it, then one that moves",
+    all_of(True, khatru=False),
+)
+def two_states(stage: Stage) -> object:
+    owner, (one, two, _) = stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: one, DEV: one})
+    stage.publish(owner.state(stage.name, {MAIN: one}, at=NOW + 2))
+    stage.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 3))
+    stage.push(owner, {MAIN: two})
+    return stage.refs(owner) == {MAIN: two}
+
+
+@row(
+    "4.1-hunted",
+    "the server itself fetches the objects of a state that also drops a branch",
+    some(True, SPEC, NGIT),
+)
+def hunted(stage: Stage) -> object:
+    owner, (one, two, _) = stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: two})
+    second = stage.other(Archive(), sync=True)
+    announcement = owner.announce(second.server, stage.name)
+    source = stage.url(owner)
+    tags = [(*t, source) if t[0] == "clone" else t for t in announcement.tags]
+    second.publish(owner.sign(kinds.ANNOUNCEMENT, *tags))
+    second.advance(owner, {MAIN: one, DEV: one})
+    second.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 5))
+    second.clock.advance(181)
+    eventually(lambda: second.refs(owner) == {MAIN: two})
+    second.stop()
+    return True

@@ -77,3 +77,92 @@ def git_stays(stage: Stage) -> object:
     stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 1))
     assert not stage.ask(kinds=[kinds.ANNOUNCEMENT], authors=[owner.pubkey])
     return stage.status(owner)
+
+
+@row(
+    "3.3-address",
+    "by address, up to its second: one of that second again, and one a second later",
+    {
+        SPEC: [False, True],
+        NGIT: [False, True],
+        RELAY: [True, True],
+        KHATRU: [False, True],
+        GITEA: [True, True],
+    },
+)
+def by_address(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 5))
+    events = (owner.announce(stage.server, stage.name, at=NOW + n) for n in (5, 6))
+    return stage.accepts(*events)
+
+
+@row(
+    "3.3-foreign-address",
+    "of somebody else's repository by address: (the OK, is it still served?)",
+    {
+        SPEC: ((True, ""), True),
+        NGIT: ((False, "error: unknown"), True),
+        RELAY: ((True, ""), True),
+        KHATRU: ((False, "blocked: nothing to delete"), True),
+        GITEA: (
+            (False, "blocked: only GRASP repository and collaboration events are accepted"),
+            True,
+        ),
+    },
+)
+def foreign_address(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    (answer,) = stage.publish(stage.person().sign(kinds.DELETION, stage.about(owner), at=NOW + 1))
+    return answer, bool(stage.ask(kinds=[kinds.ANNOUNCEMENT], authors=[owner.pubkey]))
+
+
+@row(
+    "3.3-waiting-repo",
+    "of an announcement that waits, by id and by address: status of its repository",
+    some([404, 404], SPEC, NGIT),
+)
+def waiting_repo(stage: Stage) -> object:
+    found = []
+    for by_id in (True, False):
+        owner = stage.person()
+        event = stage.announce(owner)
+        tag = ("e", event.id) if by_id else stage.about(owner)
+        stage.publish(owner.sign(kinds.DELETION, tag, at=NOW + 1))
+        found.append(stage.status(owner))
+    return found
+
+
+@row(
+    "3.3-waiting-state",
+    "of a state that waits, by id and by address: does its push pass?",
+    some([False, False], SPEC, NGIT) | some([True, True], GITEA),
+)
+def waiting_state(stage: Stage) -> object:
+    found = []
+    for by_id in (True, False):
+        owner, two = stage.person(), stage.trunk.commits[1]
+        stage.host(owner)
+        state = owner.state(stage.name, {MAIN: two}, at=NOW + 5)
+        tag = ("e", state.id) if by_id else ("a", f"{kinds.STATE}:{owner.pubkey}:{stage.name}")
+        stage.publish(state, owner.sign(kinds.DELETION, tag, at=NOW + 6))
+        found.append(stage.pushes(owner, {MAIN: two}))
+        stage.begin()
+    return found
+
+
+@row(
+    "3.3-waiting-pull",
+    "of a pull request that waits: is it served after the push of its commit?",
+    some(False, SPEC, NGIT) | some(True, GITEA),
+)
+def waiting_pull(stage: Stage) -> object:
+    owner, writer, two = stage.person(), stage.person(), stage.trunk.commits[1]
+    stage.host(owner)
+    pull = writer.pull(owner, stage.name, two)
+    stage.publish(pull, writer.sign(kinds.DELETION, ("e", pull.id), at=NOW + 1))
+    stage.push(owner, {f"refs/nostr/{pull.id}": two})
+    stage.later(31)
+    return stage.serves(pull)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from reconciler.nostr import kinds
+from reconciler.nostr.event import Event
 from tests.sandbox.kit import NOW
 
 from .stage import Stage
@@ -105,3 +108,45 @@ def large_tag(stage: Stage) -> object:
     owner = stage.person()
     stage.host(owner)
     return stage.accepts(stage.person().sign(kinds.ISSUE, stage.about(owner), ("t", "x" * 121)))[0]
+
+
+@row(
+    "3.1-by-tag",
+    "comments that tag: the repository by a, A, q; its issue by e, E, q",
+    all_of([True] * 6, gitea=[True, False, False, True, True, False]),
+)
+def by_tag(stage: Stage) -> object:
+    owner, writer = stage.person(), stage.person()
+    stage.host(owner)
+    issue = writer.sign(kinds.ISSUE, stage.about(owner))
+    stage.publish(issue)
+    tags = [*((n, stage.about(owner)[1]) for n in "aAq"), *((n, issue.id) for n in "eEq")]
+    return stage.accepts(*(stage.person().sign(kinds.COMMENT, tag) for tag in tags))
+
+
+@row(
+    "3.1-named-address",
+    "relay lists that a stored issue names by address: a, A, q",
+    all_of([True] * 3, gitea=[False] * 3),
+)
+def named_address(stage: Stage) -> object:
+    return _named(stage, 10_002, lambda event: f"10002:{event.pubkey}:", "aAq")
+
+
+@row(
+    "3.1-named-id",
+    "comments that a stored issue names by id: e, E, q",
+    all_of([True] * 3, gitea=[False] * 3),
+)
+def named_id(stage: Stage) -> object:
+    return _named(stage, kinds.COMMENT, lambda event: event.id, "eEq")
+
+
+def _named(stage: Stage, kind: int, name_of: Callable[[Event], str], tags: str) -> list[bool]:
+    """Events of strangers, sent after an issue that names them."""
+    owner = stage.person()
+    stage.host(owner)
+    events = [stage.person().sign(kind, content=stage.name) for _ in tags]
+    for tag, event in zip(tags, events, strict=True):
+        stage.publish(owner.sign(kinds.ISSUE, stage.about(owner), (tag, name_of(event))))
+    return stage.accepts(*events)

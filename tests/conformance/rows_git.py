@@ -287,3 +287,47 @@ def objects(stage: Stage) -> object:
     pushed = stage.push(owner, {MAIN: one}, pack=pack)
     assert ("too many" in pushed.text) == (stage.dialect == "gitea")
     return MAIN in stage.refs(owner)
+
+
+@row(
+    "4-words-missing",
+    "404: the text for a repository that nobody announced",
+    {
+        SPEC: "Git error: repository not found",
+        NGIT: "Git error: repository not found",
+        RELAY: "not found",
+        KHATRU: "repository announcement event not found",
+        GITEA: "repository not found",
+    },
+    guesses=(RELAY, KHATRU, GITEA),
+)
+def words_missing(stage: Stage) -> object:
+    return stage.get(f"{stage.url(stage.person())}/info/refs?service={UPLOAD}").text
+
+
+@row(
+    "4-words-name",
+    "400: the text for a bad npub in a push, and for an identifier beyond the pattern",
+    {NGIT: ("Invalid npub", ""), KHATRU: ("invalid npub", "invalid repository name")},
+)
+def words_name(stage: Stage) -> object:
+    bad = requests.post(f"{stage.server.url}/npub1xxx/widget.git/{RECEIVE}", timeout=5)
+    owner = stage.person()
+    stage.announce(owner, "a b")
+    answer = stage.get(f"{stage.url(owner, 'a b')}/info/refs?service={UPLOAD}")
+    return bad.text, answer.text if answer.status_code == 400 else ""
+
+
+@row(
+    "4-race",
+    "a command whose old value is not the ref's: git's own words",
+    all_of(True),
+)
+def race(stage: Stage) -> object:
+    owner, (one, two, three) = stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: one})
+    stage.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 2))
+    pushed = stage.push(owner, {MAIN: two}, old={MAIN: three})
+    assert pushed.done is False
+    known = ("cannot lock ref", "incorrect old value provided", "failed to update ref")
+    return any(words in pushed.text for words in known)

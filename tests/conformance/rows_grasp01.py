@@ -219,7 +219,7 @@ def cors(stage: Stage) -> object:
     "NIP-11: supported_grasps, repo_acceptance_criteria, curation",
     {
         SPEC: (["GRASP-01"], True, False),
-        NGIT: (["GRASP-01"], True, False),
+        NGIT: (["GRASP-01", "GRASP-02"], True, False),
         RELAY: (None, False, False),
         KHATRU: (["GRASP-01"], False, False),
         GITEA: (["GRASP-01"], True, False),

@@ -6,7 +6,7 @@ from reconciler.nostr import kinds, nip19
 from reconciler.nostr.event import Event
 from tests.sandbox.kit import Person
 
-from .stage import Stage
+from .stage import MAIN, Stage
 from .table import all_of, row
 
 
@@ -50,3 +50,38 @@ def _listed(stage: Stage, owner: Person, identifier: str | None) -> Event:
     return owner.sign(
         kinds.ANNOUNCEMENT, *tags, ("clone", clone), ("relays", stage.server.relay_url)
     )
+
+
+@row(
+    "1.2-impossible",
+    "empty, `.`, `..`, with a backslash, with NUL: which are accepted",
+    all_of([True] * 5, spec=[False] * 5, ngit_grasp=[False] * 5),
+)
+def impossible(stage: Stage) -> object:
+    names = ("", ".", "..", "a\\b", "a\0b")
+    return [stage.accepts(_listed(stage, stage.person(), name))[0] for name in names]
+
+
+@row(
+    "1.2-colon-issue",
+    "an issue of a repository with a colon in its identifier",
+    all_of(True, ngit_grasp=False),
+)
+def colon_issue(stage: Stage) -> object:
+    owner, name, one = stage.person(), f"{stage.name}:x", stage.trunk.commits[0]
+    announcement = stage.announce(owner, name)
+    stage.publish(owner.state(name, {MAIN: one}))
+    stage.push(owner, {MAIN: one}, name)
+    assert stage.serves(announcement)
+    return stage.accepts(stage.person().sign(kinds.ISSUE, stage.about(owner, name)))[0]
+
+
+@row(
+    "1.2-colon-cut",
+    "an issue of `x:y`, where only `x` is a repository",
+    all_of(False, ngit_grasp=True, khatru=True),
+)
+def colon_cut(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    return stage.accepts(stage.person().sign(kinds.ISSUE, stage.about(owner, f"{stage.name}:x")))[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
@@ -78,7 +79,12 @@ def event_payer(stage: Stage) -> object:
     return found
 
 
-@row("6-subscriptions", "the 501st subscription", all_of("rate-limited: too many REQs"))
+@row(
+    "6-subscriptions",
+    "the 501st subscription",
+    all_of("rate-limited: too many REQs"),
+    guesses=(RELAY, KHATRU, GITEA),
+)
 def subscriptions(stage: Stage) -> object:
     with Relay(stage.server.relay_url) as relay:
         for number in range(501):
@@ -92,6 +98,7 @@ def subscriptions(stage: Stage) -> object:
     "6-sub-id",
     "a subscription id of 65 and of 251 characters",
     all_of((False, False), ngit_grasp=(True, False)),
+    guesses=(RELAY, KHATRU, GITEA),
 )
 def sub_id(stage: Stage) -> object:
     with Relay(stage.server.relay_url) as relay:
@@ -100,6 +107,38 @@ def sub_id(stage: Stage) -> object:
             relay.send("REQ", "s" * size, {"kinds": [9]})
             found.append(relay.receive()[0] == "EOSE")
         return tuple(found)
+
+
+@row(
+    "6-connections",
+    "connections: the budget; the status beyond one of 12; how many a minute gives back",
+    {
+        SPEC: (None, 101, 13),
+        NGIT: (None, 101, 13),
+        RELAY: ((2000, 10, 60), 429, 10),
+        KHATRU: (None, 101, 13),
+        GITEA: (None, 101, 13),
+    },
+    guesses=(KHATRU, GITEA),
+)
+def connections(stage: Stage) -> object:
+    budget, limits = stage.preset.limits.connections, stage.preset.limits
+    small = replace(limits, connections=budget and replace(budget, burst=12))
+    second = stage.other(dialect=replace(stage.preset, limits=small))
+    statuses = [_connect(second) for _ in range(12)]  # the stage itself has one
+    second.clock.advance(60)
+    back = [_connect(second) for _ in range(13)].count(101)
+    second.stop()
+    return budget and (budget.burst, budget.refill, budget.seconds), statuses[-1], back
+
+
+def _connect(stage: Stage) -> int:
+    """The status of an upgrade."""
+    try:
+        with Relay(stage.server.relay_url):
+            return 101
+    except websocket.WebSocketBadStatusException as refused:
+        return int(refused.status_code)
 
 
 def _many(stage: Stage, count: int) -> Stage:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from reconciler.nostr import kinds
+from dataclasses import replace
 
-from .stage import ZERO, Stage
+import requests
+
+from reconciler.git import receive_pack
+from reconciler.git.advertisement import RECEIVE
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.nostr import kinds
+from tests.sandbox.kit import NOW
+
+from .stage import MAIN, ZERO, Stage
 from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
 
 
@@ -127,6 +135,42 @@ def quota(stage: Stage) -> object:
     return stage.pushes(owner, {f"refs/nostr/{n:064x}": one for n in range(17)})
 
 
+@row(
+    "3.2-active",
+    "so many refs/nostr refs at most, 2 in place of them: which of three arrive",
+    {
+        **some((None, [True, True, True]), SPEC, NGIT, RELAY),
+        GITEA: (256, [True, True, False]),
+    },
+)
+def active(stage: Stage) -> object:
+    owner, pulls = stage.person(), stage.preset.pulls
+    small = replace(pulls, active=pulls.active and 2)
+    second = stage.other(dialect=replace(stage.preset, pulls=small))
+    second.host(owner)
+    names = [f"refs/nostr/{n:064x}" for n in range(3)]
+    found = [second.pushes(owner, {name: stage.trunk.commits[0]}) for name in names]
+    second.stop()
+    return pulls.active, found
+
+
+@row(
+    "3.2-twice",
+    "one ref twice in one push, which git itself takes: (done, refused in the family's words)",
+    all_of((True, False), gitea=(False, True)),
+)
+def ref_twice(stage: Stage) -> object:
+    owner, (one, two, _) = stage.person(), stage.trunk.commits
+    stage.host(owner)
+    stage.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 2))
+    update = RefUpdate(MAIN, one, two)
+    wanted = frozenset({"report-status", "side-band-64k"})
+    body = receive_pack.request_head((update, update), wanted)
+    body += stage.trunk.pack(frozenset({two}))
+    answer = requests.post(f"{stage.url(owner)}/{RECEIVE}", data=body, timeout=5)
+    return stage.refs(owner) == {MAIN: two}, f"{MAIN} is named twice" in answer.text
+
+
 @row("3.2-merged", "a merged pull request's ref after 20 minutes", all_of(True, khatru=False))
 def merged(stage: Stage) -> object:
     owner, one = stage.person(), stage.trunk.commits[0]
@@ -138,3 +182,51 @@ def merged(stage: Stage) -> object:
     stage.later(31)
     stage.later(1201)
     return name in stage.refs(owner)
+
+
+@row(
+    "3.2-words",
+    "the OK to a pull request that waits",
+    {
+        SPEC: "purgatory: PR event stored, waiting for git push with commit {commit}",
+        NGIT: "purgatory: PR event stored, waiting for git push with commit {commit}",
+        GITEA: "",
+    },
+)
+def words(stage: Stage) -> object:
+    owner, two = stage.person(), stage.trunk.commits[1]
+    stage.host(owner)
+    ((_, message),) = stage.publish(stage.person().pull(owner, stage.name, two))
+    return message.replace(two, "{commit}")
+
+
+@row(
+    "3.2-update",
+    "an update (1619) of a pull request: (served before its commit, the push, served in time)",
+    all_of((False, True, True), ngit_relay=(True, True, True), khatru=(True, True, True)),
+)
+def update(stage: Stage) -> object:
+    owner, writer, (one, two, _) = stage.person(), stage.person(), stage.trunk.commits
+    stage.host(owner)
+    pull = writer.pull(owner, stage.name, one)
+    tags = stage.about(owner), ("E", pull.id), ("c", two)
+    event = writer.sign(kinds.PULL_REQUEST_UPDATE, *tags, at=NOW + 1)
+    assert stage.accepts(pull, event) == [True, True]
+    before = stage.serves(event)
+    pushed = stage.pushes(owner, {f"refs/nostr/{event.id}": two})
+    stage.later(31)
+    return before, pushed, stage.serves(event)
+
+
+@row(
+    "3.2-update-other",
+    "the push of another commit for an update",
+    all_of(False, ngit_relay=True),
+)
+def update_other(stage: Stage) -> object:
+    owner, (_, two, _) = stage.person(), stage.trunk.commits
+    stage.host(owner)
+    tags = stage.about(owner), ("c", two)
+    event = stage.person().sign(kinds.PULL_REQUEST_UPDATE, *tags)
+    stage.publish(event)
+    return stage.pushes(owner, {f"refs/nostr/{event.id}": stage.trunk.stray})

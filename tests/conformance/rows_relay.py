@@ -8,6 +8,7 @@ import websocket
 
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
+from reconciler.sandbox.policy.archive import Archive
 from tests.sandbox.kit import Person, Relay
 
 from .stage import Stage
@@ -148,3 +149,18 @@ def _after_auth(stage: Stage, *, stranger: bool) -> bool:
         relay.socket.send(json.dumps(["AUTH", proof.to_json()]))
         relay.receive()
         return relay.publish(event)[0]
+
+
+@row(
+    "5-grasps",
+    "supported_grasps of an archive",
+    {
+        SPEC: ["GRASP-01", "GRASP-05"],
+        NGIT: ["GRASP-01", "GRASP-05", "GRASP-02"],
+    },
+)
+def grasps(stage: Stage) -> object:
+    second = stage.other(Archive(everything=True))
+    found = second.info().json()["supported_grasps"]
+    second.stop()
+    return found

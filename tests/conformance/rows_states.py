@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.sandbox.kit import NOW
+from tests.sandbox.kit import NOW, Relay
 
 from .stage import DEV, MAIN, TAG, Stage
 from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
@@ -146,6 +146,45 @@ def hint(stage: Stage) -> object:
     stage.host(owner, None, stage.name, friend)
     stage.announce(friend, stage.name, owner)
     return stage.accepts(friend.state(stage.name, {MAIN: stage.trunk.commits[0]}, at=NOW + 5))[0]
+
+
+@row("2.1-no-d", "a state without `d`", all_of(True, spec=False, ngit_grasp=False, gitea=False))
+def no_d(stage: Stage) -> object:
+    return stage.accepts(stage.person().sign(30_618, (MAIN, stage.trunk.stray)))[0]
+
+
+@row(
+    "2.2-older-other",
+    "another maintainer's older state: (accepted, served, refs stay as they are)",
+    all_of((True, True, True)),
+)
+def older_other(stage: Stage) -> object:
+    owner, friend, (one, two, _) = stage.person(), stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: two}, stage.name, friend, at=NOW + 5)
+    state = friend.state(stage.name, {MAIN: one}, at=NOW + 2)
+    accepted = stage.accepts(state)[0]
+    stage.later(61)
+    return accepted, stage.serves(state), stage.refs(owner) == {MAIN: two}
+
+
+@row(
+    "2.2-oldest-first",
+    "two waiting states, and the push of both's objects: they are served in turn",
+    some([0, 1], SPEC, NGIT, GITEA),
+)
+def oldest_first(stage: Stage) -> object:
+    owner, (one, two, three) = stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: one})
+    states = [
+        owner.state(stage.name, {MAIN: oid}, at=NOW + 5 + n) for n, oid in enumerate((two, three))
+    ]
+    stage.publish(*reversed(states))
+    with Relay(stage.server.relay_url) as relay:
+        relay.send("REQ", "live", {"ids": [state.id for state in states]})
+        assert relay.receive()[0] == "EOSE"
+        assert stage.pushes(owner, {MAIN: three})
+        stage.later(31)
+        return [[s.id for s in states].index(relay.receive()[2]["id"]) for _ in states]
 
 
 @row(

@@ -1,12 +1,13 @@
 """The form of the table: a row is a clause, a probe, and what each family's server shows it.
 
 A probe does one small thing and returns what it saw. `expect` is the description: a family that is
-not in it has no such behaviour to show (n/a).
+not in it has no such behaviour to show (n/a). Where nobody has described what the real server does,
+its cell is a guess, and is printed so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -35,17 +36,23 @@ class Row:
     clause: str
     probe: Probe
     expect: Mapping[str, object]
+    guesses: frozenset[str] = frozenset()
+    """Families of which `expect` is nobody's word but ours."""
 
 
 ROWS: Final[dict[str, Row]] = {}
 
 
-def row(row_id: str, clause: str, expect: Mapping[str, object]) -> Callable[[P], P]:
+def row(
+    row_id: str, clause: str, expect: Mapping[str, object], *, guesses: Iterable[str] = ()
+) -> Callable[[P], P]:
     """Declare a row; what it decorates is its probe."""
 
     def declare(probe: P) -> P:
         assert row_id not in ROWS, f"two rows {row_id}"
-        ROWS[row_id] = Row(row_id, clause, probe, MappingProxyType(dict(expect)))
+        ROWS[row_id] = Row(
+            row_id, clause, probe, MappingProxyType(dict(expect)), frozenset(guesses)
+        )
         return probe
 
     return declare

@@ -21,7 +21,7 @@ REFUSED = {
     "khatru": "HTTP 403",
     "gitea": "(pre-receive hook declined)",
 }
-"""What git's user reads. A pkt-line ERR in place of the report is taken for a side band called E."""
+"""What git's user reads. A pkt-line ERR in place of the report is read as side band E."""
 
 pytestmark = [
     pytest.mark.parametrize("family", PRESETS),

@@ -164,7 +164,8 @@ class AnnouncementRules:
 class EventRules:
     """All other events, and what all have in common. `always`: kinds taken from everybody;
     `kinds`: when given, no others are taken; `future_seconds` and `tag_value_chars`: more is
-    refused; `older`: the OK to an event older than the stored one; `protected`: the OK to a
+    refused; `cuts_addresses`: an address that an event tags ends at its third colon, whatever its
+    identifier; `older`: the OK to an event older than the stored one; `protected`: the OK to a
     NIP-70 event without its author's AUTH; when empty it is refused even with it."""
 
     relation: Relation = Relation.RELATED
@@ -172,6 +173,7 @@ class EventRules:
     kinds: tuple[int, ...] = ()
     future_seconds: int | None = None
     tag_value_chars: int | None = None
+    cuts_addresses: bool = False
     older: tuple[bool, str] = (True, "duplicate: a newer version is stored")
     protected: str = "auth-required: this event may only be published by its author"
     deletion: Deletion = Deletion.TAKEN

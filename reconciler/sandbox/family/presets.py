@@ -58,6 +58,7 @@ NGIT_GRASP: Final = Dialect(
         "https://gitworkshop.dev/danconwaydev.com/ngit-grasp",
         "1.0.2",
         (1, 11, 34, 77),
+        grasps=("GRASP-01", "GRASP-02"),  # the latter whether or not it syncs
         criteria="None",
         shows_limits=False,
         any_path=True,
@@ -70,6 +71,7 @@ NGIT_GRASP: Final = Dialect(
         parks_with_data=True,
     ),
     EventRules(
+        cuts_addresses=True,
         older=(False, "error: unknown"),
         protected="auth-required: you must auth",
         foreign_deletion_refused=True,
@@ -332,12 +334,14 @@ PRESETS: Final = MappingProxyType(
 )
 
 
-def named(name: str) -> Dialect:
-    """The preset called `name`.
+def named(name: str | Dialect) -> Dialect:
+    """The preset called `name`; what is a dialect already stays as it is.
 
     Raises:
         OurFault: there is none.
     """
+    if isinstance(name, Dialect):
+        return name
     if name not in PRESETS:
         raise OurFault(f"no dialect {name!r}; there are {', '.join(sorted(PRESETS))}")
     return PRESETS[name]

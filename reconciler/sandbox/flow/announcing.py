@@ -82,13 +82,14 @@ def revive(service: Service, coordinate: Coordinate) -> None:
 
 def _refusal(service: Service, announcement: Announcement, *, listed: bool) -> str | None:
     rules, event = service.dialect.announcements, announcement.event
+    others = service.dialect.events
     found = service.announced(announcement.coordinate.identifier)
     return acceptance.announcement_refusal(
         service.dialect,
         announcement,
         listed=listed,
         invited=found.invites(event.pubkey, own_counts=rules.own_invites),
-        related=rules.related_stored and acceptance.is_related(event, service.store),
+        related=rules.related_stored and acceptance.is_related(others, event, service.store),
     )
 
 
