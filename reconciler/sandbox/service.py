@@ -78,7 +78,8 @@ class Service:
     def announced(self, identifier: str) -> Announced:
         """Who announced this identifier, in the store or in purgatory."""
         parked = (e.announcement for e in self.purgatory.announcements(identifier))
-        return announced(identifier, (*self.stored_announcements(identifier), *parked))
+        known = (*self.stored_announcements(identifier), *parked)
+        return announced(identifier, known, roles=self.dialect.states.roles)
 
     def stored_announcements(self, identifier: str) -> tuple[Announcement, ...]:
         """The announcements of this identifier that are served."""

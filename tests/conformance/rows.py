@@ -7,6 +7,7 @@ from typing import Final
 from . import (
     rows_announcements,
     rows_authorisation,
+    rows_authorities,
     rows_deletions,
     rows_events,
     rows_git,
@@ -23,6 +24,7 @@ SECTIONS: Final = (
     rows_grasp01,
     rows_announcements,
     rows_identifiers,
+    rows_authorities,
     rows_states,
     rows_events,
     rows_pulls,

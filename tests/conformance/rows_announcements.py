@@ -365,31 +365,3 @@ def provisions(stage: Stage) -> object:
         stage.publish(owner.announce(stage.server, f"r{number}"))
     stage.clock.advance(1)
     return stage.status(owner, "r10")
-
-
-@row(
-    "1.4-coupled",
-    "a maintainer's push moves the other owner's refs, in time",
-    all_of(True, khatru=False),
-)
-def coupled(stage: Stage) -> object:
-    owner, friend, two = stage.person(), stage.person(), stage.trunk.commits[1]
-    stage.host(owner, {MAIN: two}, stage.name, friend)
-    stage.announce(friend, stage.name, owner)
-    one = stage.trunk.commits[0]
-    tags = ("d", stage.name), (MAIN, one), ("HEAD", f"ref: {MAIN}"), stage.about(owner)
-    stage.publish(friend.sign(kinds.STATE, *tags, at=NOW + 5))
-    stage.push(friend, {MAIN: one})
-    stage.later(61)
-    return stage.refs(owner).get(MAIN) == stage.trunk.commits[0]
-
-
-@row("1.4-first-tag", "only the first `maintainers` tag is read", all_of(False))
-def first_tag(stage: Stage) -> object:
-    owner, friend, second = stage.person(), stage.person(), stage.person()
-    stage.host(owner)
-    event = owner.announce(
-        stage.server, stage.name, friend, at=NOW + 1, extra=(("maintainers", second.pubkey),)
-    )
-    stage.publish(event, second.state(stage.name, {MAIN: stage.trunk.commits[1]}, at=NOW + 5))
-    return stage.pushes(owner, {MAIN: stage.trunk.commits[1]})

@@ -147,7 +147,14 @@ def refused(stage: Stage) -> object:
     stage.host(owner)
     stage.publish(owner.state(stage.name, {MAIN: stage.trunk.commits[1]}, at=NOW + 1))
     pushed = stage.push(owner, {MAIN: stage.trunk.commits[2]})
-    length = {"spec": 21, "ngit-grasp": 34, "ngit-relay": 53, "khatru": 59, "gitea": 61}
+    length = {
+        "spec": 21,
+        "ngit-grasp": 34,
+        "ngit-grasp-3": 34,
+        "ngit-relay": 53,
+        "khatru": 59,
+        "gitea": 61,
+    }
     text = pushed.text.removeprefix("authorisation failed: ")
     return pushed.status, text[: length[stage.dialect]]
 

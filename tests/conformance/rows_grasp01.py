@@ -69,7 +69,8 @@ def push_other(stage: Stage) -> object:
 def recursive(stage: Stage) -> object:
     owner, friend, third = stage.person(), stage.person(), stage.person()
     stage.host(owner, None, stage.name, friend)
-    stage.announce(friend, stage.name, third)
+    stage.announce(friend, stage.name, owner, third)
+    stage.answer(third, friend)
     tags = ("d", stage.name), (MAIN, stage.trunk.commits[2]), stage.about(owner)
     stage.publish(third.sign(kinds.STATE, *tags, at=NOW + 5))
     return stage.pushes(owner, {MAIN: stage.trunk.commits[2]})

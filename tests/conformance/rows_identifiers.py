@@ -7,7 +7,7 @@ from reconciler.nostr.event import Event
 from tests.sandbox.kit import Person
 
 from .stage import MAIN, Stage
-from .table import all_of, row
+from .table import NGIT_3, all_of, row
 
 
 @row("1.2-special", "spaces and symbols in the identifier", all_of(200, khatru=400, gitea=404))
@@ -31,7 +31,12 @@ def not_ascii(stage: Stage) -> object:
     return stage.status(owner, "café")
 
 
-@row("1.2-missing", "no d tag", all_of(True, spec=False, ngit_grasp=False))
+@row(
+    "1.2-missing",
+    "no d tag",
+    all_of(True, spec=False, ngit_grasp=False, ngit_grasp_3=True),
+    guesses=(NGIT_3,),
+)
 def missing(stage: Stage) -> object:
     return (
         stage.accepts(stage.person().sign(kinds.ANNOUNCEMENT, ("clone", "x")))[0]
@@ -55,7 +60,8 @@ def _listed(stage: Stage, owner: Person, identifier: str | None) -> Event:
 @row(
     "1.2-impossible",
     "empty, `.`, `..`, with a backslash, with NUL: which are accepted",
-    all_of([True] * 5, spec=[False] * 5, ngit_grasp=[False] * 5),
+    all_of([True] * 5, spec=[False] * 5, ngit_grasp=[False] * 5, ngit_grasp_3=[True] * 5),
+    guesses=(NGIT_3,),
 )
 def impossible(stage: Stage) -> object:
     names = ("", ".", "..", "a\\b", "a\0b")

@@ -12,7 +12,7 @@ from reconciler.nostr import kinds
 from tests.sandbox.kit import NOW, Relay
 
 from .stage import Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
+from .table import GITEA, KHATRU, NGIT, NGIT_3, RELAY, SPEC, all_of, row, some
 
 
 def _burst(relay: Relay, stage: Stage, most: int = 70) -> tuple[int, str]:
@@ -156,6 +156,7 @@ def _many(stage: Stage, count: int) -> Stage:
     {
         SPEC: (500, 500, 500),
         NGIT: (500, 600, 1001),
+        NGIT_3: (500, 500, 500),
         RELAY: (250, 600, 250),
         KHATRU: (500, 500, 500),
         GITEA: (500, 500, 500),
@@ -199,7 +200,11 @@ def message_size(stage: Stage) -> object:
         return False  # ValueError: the closing handshake reads as an empty message
 
 
-@row("6-malformed", "a malformed message ends the connection", all_of(False, ngit_grasp=True))
+@row(
+    "6-malformed",
+    "a malformed message ends the connection",
+    all_of(False, ngit_grasp=True, ngit_grasp_3=False),
+)
 def malformed(stage: Stage) -> object:
     with Relay(stage.server.relay_url) as relay:
         relay.socket.send("{")

@@ -12,7 +12,7 @@ from reconciler.sandbox.policy.archive import Archive
 from tests.sandbox.kit import Person, Relay
 
 from .stage import Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row
+from .table import GITEA, KHATRU, NGIT, NGIT_3, RELAY, SPEC, all_of, row
 
 KHATRU_AUTH = "auth-required: must be published by authenticated event author"
 
@@ -23,6 +23,7 @@ KHATRU_AUTH = "auth-required: must be published by authenticated event author"
     {
         SPEC: ("sandbox-spec", "1.0.0"),
         NGIT: ("ngit-grasp", "1.0.2"),
+        NGIT_3: ("ngit-grasp", "3.0.5"),
         RELAY: ("ngit-relay", "0.0.2"),
         KHATRU: ("nak", "0.15.0"),
         GITEA: ("grasp-gitea", "1.0.0"),
@@ -33,14 +34,27 @@ def software(stage: Stage) -> object:
     return body["software"].rpartition("/")[2], body["version"]
 
 
-@row("5-limitation", "`limitation` and its max_limit", all_of(None, spec=500))
+@row("5-limitation", "`limitation` and its max_limit", all_of(None, spec=500, ngit_grasp_3=500))
 def limitation(stage: Stage) -> object:
     return stage.info().json().get("limitation", {}).get("max_limit")
 
 
-@row("5-criteria", "repo_acceptance_criteria of ngit-grasp is the text None", {NGIT: "None"})
+@row(
+    "5-criteria",
+    "repo_acceptance_criteria is the text None",
+    {SPEC: False, NGIT: True, NGIT_3: False, GITEA: False},
+)
 def criteria(stage: Stage) -> object:
-    return stage.info().json()["repo_acceptance_criteria"]
+    return stage.info().json()["repo_acceptance_criteria"] == "None"
+
+
+@row(
+    "5-restricted",
+    "`limitation` says that not everybody may write",
+    all_of(False, ngit_grasp_3=True),
+)
+def restricted(stage: Stage) -> object:
+    return stage.info().json().get("limitation", {}).get("restricted_writes", False)
 
 
 @row(
@@ -56,7 +70,7 @@ def accept(stage: Stage) -> object:
 @row(
     "5-any-path",
     "the document and the relay at any path",
-    all_of((False, False), ngit_grasp=(True, True)),
+    all_of((False, False), ngit_grasp=(True, True), ngit_grasp_3=(False, False)),
 )
 def any_path(stage: Stage) -> object:
     answer = stage.get("/some/where", Accept="application/nostr+json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.sandbox.kit import NOW, Relay
 
 from .stage import DEV, MAIN, TAG, Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
+from .table import GITEA, KHATRU, NGIT, NGIT_3, RELAY, SPEC, all_of, row, some
 
 REFUSED = (False, "blocked: repository state signer is not authorized for a hosted repository")
 PARKED = (True, "purgatory: won't be served until git data arrives")
@@ -161,6 +161,7 @@ def no_d(stage: Stage) -> object:
 def older_other(stage: Stage) -> object:
     owner, friend, (one, two, _) = stage.person(), stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: two}, stage.name, friend, at=NOW + 5)
+    stage.answer(friend, owner)
     state = friend.state(stage.name, {MAIN: one}, at=NOW + 2)
     accepted = stage.accepts(state)[0]
     stage.later(61)
@@ -195,6 +196,7 @@ def oldest_first(stage: Stage) -> object:
 def old_waiting(stage: Stage) -> object:
     owner, friend, (one, two, _) = stage.person(), stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one}, stage.name, friend)
+    stage.answer(friend, owner)
     stage.publish(friend.state(stage.name, {MAIN: stage.trunk.stray}, at=NOW + 1))
     stage.advance(owner, {MAIN: two}, at=NOW + 5)
     return stage.pushes(owner, {MAIN: stage.trunk.stray})
@@ -217,11 +219,12 @@ def lost_data(stage: Stage) -> object:
 @row(
     "2.2-tie",
     "two maintainers in one second: whose is followed",
-    {SPEC: "lowest", NGIT: "highest", RELAY: "first", GITEA: "lowest"},
+    {SPEC: "lowest", NGIT: "highest", NGIT_3: "lowest", RELAY: "first", GITEA: "lowest"},
 )
 def tie(stage: Stage) -> object:
     owner, friend, (one, two, three) = stage.person(), stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: three}, stage.name, friend)
+    stage.answer(friend, owner)
     found: set[str] = set()
     for at in range(NOW + 10, NOW + 26):
         first = owner.state(stage.name, {MAIN: one}, at=at)

@@ -169,6 +169,11 @@ class Stage:
         self.clock.advance(1)
         return event
 
+    def answer(self, invited: Person, inviter: Person) -> None:
+        """The invited one names the other back, for families that ask for it. It hosts nothing."""
+        tags = ("d", self.name), ("maintainers", inviter.pubkey)
+        self.publish(invited.sign(kinds.ANNOUNCEMENT, *tags))
+
     def about(self, owner: Person, name: str = "") -> tuple[str, str]:
         """The `a` tag of a repository."""
         return ("a", f"{kinds.ANNOUNCEMENT}:{owner.pubkey}:{name or self.name}")

@@ -17,6 +17,7 @@ VERSIONS = (0, 2)
 REFUSED = {
     "spec": "protocol error: bad band #69",
     "ngit-grasp": "protocol error: bad band #69",
+    "ngit-grasp-3": "protocol error: bad band #69",
     "ngit-relay": "(pre-receive hook declined)",
     "khatru": "HTTP 403",
     "gitea": "(pre-receive hook declined)",

@@ -6,11 +6,12 @@ are written after their published sources; a few values that those leave open ar
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 from reconciler.errors import OurFault
-from reconciler.limits import WS_MESSAGE_BYTES
+from reconciler.limits import REQ_PAGE, WS_MESSAGE_BYTES
 from reconciler.nostr import kinds
 from reconciler.sandbox.family.dialect import (
     Alignment,
@@ -109,6 +110,25 @@ NGIT_GRASP: Final = Dialect(
     ),
 )
 """ngit-grasp 1.0.2: purgatory, and pushes that must equal a state in it exactly."""
+
+NGIT_GRASP_3: Final = replace(
+    NGIT_GRASP,
+    name="ngit-grasp-3",
+    info=Info(
+        "https://gitworkshop.dev/danconwaydev.com/ngit-grasp",
+        "3.0.5",
+        (1, 5, 9, 11, 34, 77),  # the real one has 62 as well, which is not done here
+        grasps=("GRASP-01", "GRASP-02"),  # and 03 and 06, likewise
+        restricted_writes=True,
+        plain_upgrade=True,
+    ),
+    announcements=replace(NGIT_GRASP.announcements, refused_characters="/"),
+    states=replace(NGIT_GRASP.states, tie=Tie.LOWEST, roles=True, start_check=True),
+    limits=replace(
+        NGIT_GRASP.limits, max_limit=REQ_PAGE, over_limit=REQ_PAGE, drops_malformed=False
+    ),
+)
+"""ngit-grasp 3.0, whose source nobody has: 1.0.2 with what its documents say is different."""
 
 NGIT_RELAY: Final = Dialect(
     "ngit-relay",
@@ -330,7 +350,7 @@ GITEA: Final = Dialect(
 """grasp-gitea: an embedded relay before Gitea; purgatory that says nothing and outlives a crash."""
 
 PRESETS: Final = MappingProxyType(
-    {d.name: d for d in (SPEC, NGIT_GRASP, NGIT_RELAY, KHATRU, GITEA)}
+    {d.name: d for d in (SPEC, NGIT_GRASP, NGIT_GRASP_3, NGIT_RELAY, KHATRU, GITEA)}
 )
 
 

@@ -10,7 +10,7 @@ from reconciler.errors import PeerFault
 from reconciler.nostr import kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Announcement, Coordinate
-from reconciler.sandbox.family.dialect import Creation
+from reconciler.sandbox.family.dialect import AnnouncementRules, Creation
 from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.storage.agenda import Task
@@ -31,7 +31,7 @@ def receive(service: Service, event: Event) -> Answer:
     try:
         announcement = nip34.announcement(event)
     except PeerFault as fault:
-        if rules.checks_identifier:
+        if _is_refused(rules, event.first("d") or ""):
             return Answer(False, words.identifier.format(why=fault))
         return keep(service, event)
     archive, coordinate = service.spec.archive, announcement.coordinate
@@ -49,6 +49,12 @@ def receive(service: Service, event: Event) -> Answer:
     if rules.waits and (rules.parks_with_data or not service.repos.refs(coordinate)):
         return _park(service, announcement)
     return _hosted(service, announcement)
+
+
+def _is_refused(rules: AnnouncementRules, impossible: str) -> bool:
+    """Is this identifier, which nobody can host, refused? Otherwise it is stored all the same."""
+    held = rules.refused_characters
+    return rules.checks_identifier and (not held or any(c in impossible for c in held))
 
 
 def keep(service: Service, event: Event) -> Answer:

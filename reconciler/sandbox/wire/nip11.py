@@ -37,6 +37,7 @@ def _limitation(service: Service) -> Json:
         "max_subscriptions": limits.subscriptions,
         "max_subid_length": limits.subscription_chars,
         **({} if limits.max_limit is None else {"max_limit": limits.max_limit}),
+        **({"restricted_writes": True} if service.dialect.info.restricted_writes else {}),
     }
 
 
