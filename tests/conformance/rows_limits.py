@@ -35,6 +35,7 @@ def _burst(relay: Relay, stage: Stage, most: int = 70) -> tuple[int, str]:
         KHATRU: (70, ""),
         GITEA: (70, ""),
     },
+    guesses=(GITEA,),
 )
 def event_burst(stage: Stage) -> object:
     second = stage.other()
@@ -176,6 +177,7 @@ def req(stage: Stage) -> object:
     "6-ids-close",
     "a question for ids is closed once all were found",
     all_of(False, ngit_grasp=True),
+    guesses=(RELAY, KHATRU, GITEA),
 )
 def ids_close(stage: Stage) -> object:
     owner = stage.person()
@@ -190,7 +192,12 @@ def ids_close(stage: Stage) -> object:
         return "CLOSED" in kinds_seen
 
 
-@row("6-message-size", "a message of 600,000 bytes", all_of(False, spec=True, ngit_grasp=True))
+@row(
+    "6-message-size",
+    "a message of 600,000 bytes",
+    all_of(False, spec=True, ngit_grasp=True),
+    guesses=(GITEA,),
+)
 def message_size(stage: Stage) -> object:
     event = stage.person().sign(kinds.GRASP_LIST, content="x" * 600_000)
     try:
@@ -204,6 +211,7 @@ def message_size(stage: Stage) -> object:
     "6-malformed",
     "a malformed message ends the connection",
     all_of(False, ngit_grasp=True, ngit_grasp_3=False),
+    guesses=(RELAY, KHATRU, GITEA),
 )
 def malformed(stage: Stage) -> object:
     with Relay(stage.server.relay_url) as relay:
@@ -214,13 +222,23 @@ def malformed(stage: Stage) -> object:
             return True
 
 
-@row("6-expired", "an expired event (NIP-40)", all_of((False, "blocked: event is expired")))
+@row(
+    "6-expired",
+    "an expired event (NIP-40)",
+    all_of((False, "blocked: event is expired")),
+    guesses=(GITEA,),
+)
 def expired(stage: Stage) -> object:
     event = stage.person().sign(kinds.ISSUE, ("expiration", "1"))
     return stage.publish(event)[0]
 
 
-@row("6-count", "COUNT (NIP-45)", all_of(True))
+@row(
+    "6-count",
+    "COUNT (NIP-45)",
+    all_of(True),
+    guesses=(GITEA,),
+)
 def count(stage: Stage) -> object:
     return stage.relay.count({"kinds": [kinds.ANNOUNCEMENT]}) >= 0
 

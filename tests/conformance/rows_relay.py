@@ -34,7 +34,12 @@ def software(stage: Stage) -> object:
     return body["software"].rpartition("/")[2], body["version"]
 
 
-@row("5-limitation", "`limitation` and its max_limit", all_of(None, spec=500, ngit_grasp_3=500))
+@row(
+    "5-limitation",
+    "`limitation` and its max_limit",
+    all_of(None, spec=500, ngit_grasp_3=500),
+    guesses=(GITEA,),
+)
 def limitation(stage: Stage) -> object:
     return stage.info().json().get("limitation", {}).get("max_limit")
 
@@ -61,6 +66,7 @@ def restricted(stage: Stage) -> object:
     "5-accept",
     "an Accept header with more than one type",
     all_of(True, ngit_relay=False, khatru=False),
+    guesses=(GITEA,),
 )
 def accept(stage: Stage) -> object:
     answer = stage.info(Accept="application/nostr+json, */*")
@@ -71,6 +77,7 @@ def accept(stage: Stage) -> object:
     "5-any-path",
     "the document and the relay at any path",
     all_of((False, False), ngit_grasp=(True, True), ngit_grasp_3=(False, False)),
+    guesses=(RELAY, KHATRU, GITEA),
 )
 def any_path(stage: Stage) -> object:
     answer = stage.get("/some/where", Accept="application/nostr+json")
@@ -82,7 +89,12 @@ def any_path(stage: Stage) -> object:
     return document, True
 
 
-@row("5-upgrade", "an upgrade whose Connection header says more", all_of(True, ngit_grasp=False))
+@row(
+    "5-upgrade",
+    "an upgrade whose Connection header says more",
+    all_of(True, ngit_grasp=False),
+    guesses=(RELAY, KHATRU, GITEA),
+)
 def upgrade(stage: Stage) -> object:
     headers = ["Connection: keep-alive, Upgrade"]
     try:
@@ -112,6 +124,7 @@ def negentropy(stage: Stage) -> object:
         KHATRU: (KHATRU_AUTH, True),
         GITEA: ("blocked: event marked as protected", False),
     },
+    guesses=(GITEA,),
 )
 def protected(stage: Stage) -> object:
     event = _protected(stage, stage.person())
@@ -128,6 +141,7 @@ def protected(stage: Stage) -> object:
     "5-authenticated",
     "NIP-42: the author proves itself and publishes it",
     all_of(True, gitea=False),
+    guesses=(GITEA,),
 )
 def authenticated(stage: Stage) -> object:
     return _after_auth(stage, stranger=False)
@@ -138,7 +152,12 @@ def auth_stranger(stage: Stage) -> object:
     return _after_auth(stage, stranger=True)
 
 
-@row("5-metrics", "figures for Prometheus", all_of(True))
+@row(
+    "5-metrics",
+    "figures for Prometheus",
+    all_of(True),
+    guesses=(RELAY, KHATRU, GITEA),
+)
 def metrics(stage: Stage) -> object:
     return "ngit_websocket_connections_total" in stage.get("/metrics").text
 
