@@ -155,14 +155,15 @@ def waiting_state(stage: Stage) -> object:
 
 @row(
     "3.3-waiting-pull",
-    "of a pull request that waits: is it served after the push of its commit?",
-    some(False, SPEC, NGIT) | some(True, GITEA),
+    "of a pull request that waits: (does another commit pass, is it served after its own)",
+    some((True, False), SPEC, NGIT) | some((False, True), GITEA),
 )
 def waiting_pull(stage: Stage) -> object:
     owner, writer, two = stage.person(), stage.person(), stage.trunk.commits[1]
     stage.host(owner)
     pull = writer.pull(owner, stage.name, two)
     stage.publish(pull, writer.sign(kinds.DELETION, ("e", pull.id), at=NOW + 1))
+    other = stage.pushes(owner, {f"refs/nostr/{pull.id}": stage.trunk.stray})
     stage.push(owner, {f"refs/nostr/{pull.id}": two})
     stage.later(31)
-    return stage.serves(pull)
+    return other, stage.serves(pull)
