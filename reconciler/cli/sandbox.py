@@ -80,7 +80,8 @@ def serve(
 ) -> None:
     """Start one server of a family, empty at first, until Ctrl-C.
 
-    DIALECT is one of spec (GRASP-01 to the letter), ngit-grasp, ngit-relay, khatru and gitea.
+    DIALECT is one of spec (GRASP-01 to the letter), ngit-grasp, ngit-grasp-3, ngit-relay, khatru
+    and gitea.
     """
     stop = _until_stopped()
     with tempfile.TemporaryDirectory(prefix="grasp-sandbox-") as temporary:

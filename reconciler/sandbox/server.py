@@ -31,7 +31,7 @@ from reconciler.sandbox.counts.metrics import Metrics, Sizes
 from reconciler.sandbox.family import presets
 from reconciler.sandbox.family.rates import Buckets
 from reconciler.sandbox.faults import Effect, Fault, Faults
-from reconciler.sandbox.flow import losses
+from reconciler.sandbox.flow import integrity, losses
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import ServerSpec, Service
 from reconciler.sandbox.storage.persistence import Ledger
@@ -63,7 +63,7 @@ class RunningServer:
         chance: Callable[[], float],
     ) -> None:
         self.spec = spec
-        self.url = f"http://{HOST}:{listener.getsockname()[1]}"
+        self.url = f"http://{spec.host}:{listener.getsockname()[1]}"
         self.relay_url = urls.relay(self.url)
         self.faults = Faults(clock)
         self.counters = Counters()
@@ -208,6 +208,7 @@ class RunningServer:
 
     async def _serve(self) -> None:
         runtime = Runtime(self._service)
+        await runtime.run(integrity.check, self._service)
         runner = web.AppRunner(
             front.application(runtime, self._hub),
             access_log=None,

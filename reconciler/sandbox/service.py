@@ -31,7 +31,9 @@ from reconciler.sandbox.storage.store import Added, Store
 
 @dataclass(frozen=True, slots=True)
 class ServerSpec:
-    """What to start. `port` 0 picks a free one; `grasp=False` is a plain index relay.
+    """What to start. `dialect` is a preset's name, or a family of one's own. `port` 0 picks a free
+    one; `host` is what the server calls itself, whereas 127.0.0.1 is bound always; `grasp=False` is
+    a plain index relay.
 
     `archive` is GRASP-05 and the operator's lists; `rate_limits=False` lifts the family's budgets
     for events and connections, which a plain relay never has. `sync` is GRASP-02; `bootstrap` is a
@@ -40,13 +42,14 @@ class ServerSpec:
 
     name: str
     directory: Path
-    dialect: str = "ngit-grasp"
+    dialect: str | Dialect = "ngit-grasp"
     grasp: bool = True
     port: int = 0
     archive: Archive = field(default_factory=Archive)
     rate_limits: bool = True
     sync: bool = False
     bootstrap: str = ""
+    host: str = "127.0.0.1"
 
     @property
     def limited(self) -> bool:
@@ -75,7 +78,8 @@ class Service:
     def announced(self, identifier: str) -> Announced:
         """Who announced this identifier, in the store or in purgatory."""
         parked = (e.announcement for e in self.purgatory.announcements(identifier))
-        return announced(identifier, (*self.stored_announcements(identifier), *parked))
+        known = (*self.stored_announcements(identifier), *parked)
+        return announced(identifier, known, roles=self.dialect.states.roles)
 
     def stored_announcements(self, identifier: str) -> tuple[Announcement, ...]:
         """The announcements of this identifier that are served."""

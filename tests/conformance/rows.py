@@ -6,10 +6,15 @@ from typing import Final
 
 from . import (
     rows_announcements,
+    rows_authorisation,
+    rows_authorities,
+    rows_deletions,
     rows_events,
     rows_git,
     rows_grasp01,
+    rows_identifiers,
     rows_limits,
+    rows_pulls,
     rows_relay,
     rows_states,
 )
@@ -18,9 +23,14 @@ from .table import ROWS
 SECTIONS: Final = (
     rows_grasp01,
     rows_announcements,
+    rows_identifiers,
+    rows_authorities,
     rows_states,
     rows_events,
+    rows_pulls,
+    rows_deletions,
     rows_git,
+    rows_authorisation,
     rows_relay,
     rows_limits,
 )

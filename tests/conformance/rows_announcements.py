@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from reconciler.nostr import kinds, nip19, urls
-from reconciler.nostr.event import Event
-from tests.sandbox.kit import NOW, Person
+from tests.sandbox.kit import NOW
 
 from .stage import MAIN, Stage
 from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
@@ -93,6 +92,32 @@ def port(stage: Stage) -> object:
     return listing(stage, f"http://127.0.0.1/NPUB/{stage.name}.git", "ws://127.0.0.1")
 
 
+@row(
+    "1.1-case",
+    "an upper-case host: in clone, and in relays",
+    {
+        SPEC: [(True, 200), (True, 200)],
+        NGIT: [(False, 404), (False, 404)],
+        RELAY: [(False, 404), (False, 404)],
+        KHATRU: [(True, 200), (True, 200)],
+        GITEA: [(True, 404), (True, 200)],
+    },
+)
+def upper_case(stage: Stage) -> object:
+    second = stage.other(host="localhost")
+    _, clone, relay = hosts(second)
+    shouted = (clone.replace("localhost", "LOCALHOST"), relay.replace("localhost", "LOCALHOST"))
+    found = [listing(second, shouted[0], relay), listing(second, clone, shouted[1])]
+    second.stop()
+    return found
+
+
+@row("1.1-percent", "a clone path with more encoded than it needs", all_of((True, 200)))
+def percent(stage: Stage) -> object:
+    _, clone, relay = hosts(stage)
+    return listing(stage, clone.replace("widget", "%77idg%65t"), relay)
+
+
 @row("1.1-slash", "a slash at the end", all_of((True, 200)))
 def slash(stage: Stage) -> object:
     _, clone, relay = hosts(stage)
@@ -124,41 +149,6 @@ def clone_tags(stage: Stage) -> object:
 def relays_tags(stage: Stage) -> object:
     _, clone, relay = hosts(stage)
     return listing(stage, clone, "wss://b.example", ("relays", relay))
-
-
-@row("1.2-special", "spaces and symbols in the identifier", all_of(200, khatru=400, gitea=404))
-def special(stage: Stage) -> object:
-    owner = stage.person()
-    stage.announce(owner, "my widget+☃")
-    return stage.status(owner, "my widget+☃")
-
-
-@row("1.2-colon", "a colon in it", all_of(200, khatru=400))
-def colon(stage: Stage) -> object:
-    owner = stage.person()
-    stage.announce(owner, "a:b")
-    return stage.status(owner, "a:b")
-
-
-@row("1.2-missing", "no d tag", all_of(True, spec=False, ngit_grasp=False))
-def missing(stage: Stage) -> object:
-    return (
-        stage.accepts(stage.person().sign(kinds.ANNOUNCEMENT, ("clone", "x")))[0]
-        or (stage.accepts(_listed(stage, stage.person(), None))[0])
-    )
-
-
-@row("1.2-slash", "a slash in it", all_of(True, spec=False, ngit_grasp=False))
-def identifier_slash(stage: Stage) -> object:
-    return stage.accepts(_listed(stage, stage.person(), "a/b"))[0]
-
-
-def _listed(stage: Stage, owner: Person, identifier: str | None) -> Event:
-    tags = [("d", identifier)] if identifier is not None else []
-    clone = f"{stage.server.url}/{nip19.npub(owner.pubkey)}/x.git"
-    return owner.sign(
-        kinds.ANNOUNCEMENT, *tags, ("clone", clone), ("relays", stage.server.relay_url)
-    )
 
 
 @row(
@@ -231,6 +221,20 @@ def parked_older(stage: Stage) -> object:
 
 
 @row(
+    "1.3-parked-again",
+    "the same one while it waits: the OK, and its 30 minutes begin anew: status after 33",
+    some(((True, PARKED), 200), SPEC, NGIT),
+)
+def parked_again(stage: Stage) -> object:
+    owner = stage.person()
+    event = stage.announce(owner)
+    stage.later(1000)
+    answer = stage.publish(event)[0]
+    stage.later(1000)
+    return answer, stage.status(owner)
+
+
+@row(
     "1.3-deleted",
     "one that its author deleted",
     all_of((False, "blocked: this event is deleted"), ngit_relay=(True, ""), gitea=(True, "")),
@@ -240,6 +244,22 @@ def deleted(stage: Stage) -> object:
     event = stage.announce(owner)
     stage.publish(owner.sign(kinds.DELETION, ("e", event.id), at=NOW + 1))
     return stage.publish(event)[0]
+
+
+@row(
+    "1.3-returns",
+    "deleted by address and announced anew, with its git data: (served, refs after 31 minutes)",
+    all_of((True, 1), ngit_grasp=(False, 0)),
+)
+def returns(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 1))
+    again = owner.announce(stage.server, stage.name, at=NOW + 2)
+    stage.publish(again)
+    found = stage.serves(again)
+    stage.later(1861)
+    return found, len(stage.refs(owner))
 
 
 @row(
@@ -345,31 +365,3 @@ def provisions(stage: Stage) -> object:
         stage.publish(owner.announce(stage.server, f"r{number}"))
     stage.clock.advance(1)
     return stage.status(owner, "r10")
-
-
-@row(
-    "1.4-coupled",
-    "a maintainer's push moves the other owner's refs, in time",
-    all_of(True, khatru=False),
-)
-def coupled(stage: Stage) -> object:
-    owner, friend, two = stage.person(), stage.person(), stage.trunk.commits[1]
-    stage.host(owner, {MAIN: two}, stage.name, friend)
-    stage.announce(friend, stage.name, owner)
-    one = stage.trunk.commits[0]
-    tags = ("d", stage.name), (MAIN, one), ("HEAD", f"ref: {MAIN}"), stage.about(owner)
-    stage.publish(friend.sign(kinds.STATE, *tags, at=NOW + 5))
-    stage.push(friend, {MAIN: one})
-    stage.later(61)
-    return stage.refs(owner).get(MAIN) == stage.trunk.commits[0]
-
-
-@row("1.4-first-tag", "only the first `maintainers` tag is read", all_of(False))
-def first_tag(stage: Stage) -> object:
-    owner, friend, second = stage.person(), stage.person(), stage.person()
-    stage.host(owner)
-    event = owner.announce(
-        stage.server, stage.name, friend, at=NOW + 1, extra=(("maintainers", second.pubkey),)
-    )
-    stage.publish(event, second.state(stage.name, {MAIN: stage.trunk.commits[1]}, at=NOW + 5))
-    return stage.pushes(owner, {MAIN: stage.trunk.commits[1]})

@@ -69,7 +69,8 @@ def push_other(stage: Stage) -> object:
 def recursive(stage: Stage) -> object:
     owner, friend, third = stage.person(), stage.person(), stage.person()
     stage.host(owner, None, stage.name, friend)
-    stage.announce(friend, stage.name, third)
+    stage.announce(friend, stage.name, owner, third)
+    stage.answer(third, friend)
     tags = ("d", stage.name), (MAIN, stage.trunk.commits[2]), stage.about(owner)
     stage.publish(third.sign(kinds.STATE, *tags, at=NOW + 5))
     return stage.pushes(owner, {MAIN: stage.trunk.commits[2]})
@@ -219,7 +220,7 @@ def cors(stage: Stage) -> object:
     "NIP-11: supported_grasps, repo_acceptance_criteria, curation",
     {
         SPEC: (["GRASP-01"], True, False),
-        NGIT: (["GRASP-01"], True, False),
+        NGIT: (["GRASP-01", "GRASP-02"], True, False),
         RELAY: (None, False, False),
         KHATRU: (["GRASP-01"], False, False),
         GITEA: (["GRASP-01"], True, False),

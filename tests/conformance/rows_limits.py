@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from reconciler.nostr import kinds
 from tests.sandbox.kit import NOW, Relay
 
 from .stage import Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
+from .table import GITEA, KHATRU, NGIT, NGIT_3, RELAY, SPEC, all_of, row, some
 
 
 def _burst(relay: Relay, stage: Stage, most: int = 70) -> tuple[int, str]:
@@ -34,6 +35,7 @@ def _burst(relay: Relay, stage: Stage, most: int = 70) -> tuple[int, str]:
         KHATRU: (70, ""),
         GITEA: (70, ""),
     },
+    guesses=(GITEA,),
 )
 def event_burst(stage: Stage) -> object:
     second = stage.other()
@@ -78,7 +80,12 @@ def event_payer(stage: Stage) -> object:
     return found
 
 
-@row("6-subscriptions", "the 501st subscription", all_of("rate-limited: too many REQs"))
+@row(
+    "6-subscriptions",
+    "the 501st subscription",
+    all_of("rate-limited: too many REQs"),
+    guesses=(RELAY, KHATRU, GITEA),
+)
 def subscriptions(stage: Stage) -> object:
     with Relay(stage.server.relay_url) as relay:
         for number in range(501):
@@ -92,6 +99,7 @@ def subscriptions(stage: Stage) -> object:
     "6-sub-id",
     "a subscription id of 65 and of 251 characters",
     all_of((False, False), ngit_grasp=(True, False)),
+    guesses=(RELAY, KHATRU, GITEA),
 )
 def sub_id(stage: Stage) -> object:
     with Relay(stage.server.relay_url) as relay:
@@ -100,6 +108,38 @@ def sub_id(stage: Stage) -> object:
             relay.send("REQ", "s" * size, {"kinds": [9]})
             found.append(relay.receive()[0] == "EOSE")
         return tuple(found)
+
+
+@row(
+    "6-connections",
+    "connections: the budget; the status beyond one of 12; how many a minute gives back",
+    {
+        SPEC: (None, 101, 13),
+        NGIT: (None, 101, 13),
+        RELAY: ((2000, 10, 60), 429, 10),
+        KHATRU: (None, 101, 13),
+        GITEA: (None, 101, 13),
+    },
+    guesses=(KHATRU, GITEA),
+)
+def connections(stage: Stage) -> object:
+    budget, limits = stage.preset.limits.connections, stage.preset.limits
+    small = replace(limits, connections=budget and replace(budget, burst=12))
+    second = stage.other(dialect=replace(stage.preset, limits=small))
+    statuses = [_connect(second) for _ in range(12)]  # the stage itself has one
+    second.clock.advance(60)
+    back = [_connect(second) for _ in range(13)].count(101)
+    second.stop()
+    return budget and (budget.burst, budget.refill, budget.seconds), statuses[-1], back
+
+
+def _connect(stage: Stage) -> int:
+    """The status of an upgrade."""
+    try:
+        with Relay(stage.server.relay_url):
+            return 101
+    except websocket.WebSocketBadStatusException as refused:
+        return int(refused.status_code)
 
 
 def _many(stage: Stage, count: int) -> Stage:
@@ -117,6 +157,7 @@ def _many(stage: Stage, count: int) -> Stage:
     {
         SPEC: (500, 500, 500),
         NGIT: (500, 600, 1001),
+        NGIT_3: (500, 500, 500),
         RELAY: (250, 600, 250),
         KHATRU: (500, 500, 500),
         GITEA: (500, 500, 500),
@@ -136,6 +177,7 @@ def req(stage: Stage) -> object:
     "6-ids-close",
     "a question for ids is closed once all were found",
     all_of(False, ngit_grasp=True),
+    guesses=(RELAY, KHATRU, GITEA),
 )
 def ids_close(stage: Stage) -> object:
     owner = stage.person()
@@ -150,7 +192,12 @@ def ids_close(stage: Stage) -> object:
         return "CLOSED" in kinds_seen
 
 
-@row("6-message-size", "a message of 600,000 bytes", all_of(False, spec=True, ngit_grasp=True))
+@row(
+    "6-message-size",
+    "a message of 600,000 bytes",
+    all_of(False, spec=True, ngit_grasp=True),
+    guesses=(GITEA,),
+)
 def message_size(stage: Stage) -> object:
     event = stage.person().sign(kinds.GRASP_LIST, content="x" * 600_000)
     try:
@@ -160,7 +207,12 @@ def message_size(stage: Stage) -> object:
         return False  # ValueError: the closing handshake reads as an empty message
 
 
-@row("6-malformed", "a malformed message ends the connection", all_of(False, ngit_grasp=True))
+@row(
+    "6-malformed",
+    "a malformed message ends the connection",
+    all_of(False, ngit_grasp=True, ngit_grasp_3=False),
+    guesses=(RELAY, KHATRU, GITEA),
+)
 def malformed(stage: Stage) -> object:
     with Relay(stage.server.relay_url) as relay:
         relay.socket.send("{")
@@ -170,13 +222,23 @@ def malformed(stage: Stage) -> object:
             return True
 
 
-@row("6-expired", "an expired event (NIP-40)", all_of((False, "blocked: event is expired")))
+@row(
+    "6-expired",
+    "an expired event (NIP-40)",
+    all_of((False, "blocked: event is expired")),
+    guesses=(GITEA,),
+)
 def expired(stage: Stage) -> object:
     event = stage.person().sign(kinds.ISSUE, ("expiration", "1"))
     return stage.publish(event)[0]
 
 
-@row("6-count", "COUNT (NIP-45)", all_of(True))
+@row(
+    "6-count",
+    "COUNT (NIP-45)",
+    all_of(True),
+    guesses=(GITEA,),
+)
 def count(stage: Stage) -> object:
     return stage.relay.count({"kinds": [kinds.ANNOUNCEMENT]}) >= 0
 

@@ -8,10 +8,11 @@ import websocket
 
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
+from reconciler.sandbox.policy.archive import Archive
 from tests.sandbox.kit import Person, Relay
 
 from .stage import Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row
+from .table import GITEA, KHATRU, NGIT, NGIT_3, RELAY, SPEC, all_of, row
 
 KHATRU_AUTH = "auth-required: must be published by authenticated event author"
 
@@ -22,6 +23,7 @@ KHATRU_AUTH = "auth-required: must be published by authenticated event author"
     {
         SPEC: ("sandbox-spec", "1.0.0"),
         NGIT: ("ngit-grasp", "1.0.2"),
+        NGIT_3: ("ngit-grasp", "3.0.5"),
         RELAY: ("ngit-relay", "0.0.2"),
         KHATRU: ("nak", "0.15.0"),
         GITEA: ("grasp-gitea", "1.0.0"),
@@ -32,20 +34,39 @@ def software(stage: Stage) -> object:
     return body["software"].rpartition("/")[2], body["version"]
 
 
-@row("5-limitation", "`limitation` and its max_limit", all_of(None, spec=500))
+@row(
+    "5-limitation",
+    "`limitation` and its max_limit",
+    all_of(None, spec=500, ngit_grasp_3=500),
+    guesses=(GITEA,),
+)
 def limitation(stage: Stage) -> object:
     return stage.info().json().get("limitation", {}).get("max_limit")
 
 
-@row("5-criteria", "repo_acceptance_criteria of ngit-grasp is the text None", {NGIT: "None"})
+@row(
+    "5-criteria",
+    "repo_acceptance_criteria is the text None",
+    {SPEC: False, NGIT: True, NGIT_3: False, GITEA: False},
+)
 def criteria(stage: Stage) -> object:
-    return stage.info().json()["repo_acceptance_criteria"]
+    return stage.info().json()["repo_acceptance_criteria"] == "None"
+
+
+@row(
+    "5-restricted",
+    "`limitation` says that not everybody may write",
+    all_of(False, ngit_grasp_3=True),
+)
+def restricted(stage: Stage) -> object:
+    return stage.info().json().get("limitation", {}).get("restricted_writes", False)
 
 
 @row(
     "5-accept",
     "an Accept header with more than one type",
     all_of(True, ngit_relay=False, khatru=False),
+    guesses=(GITEA,),
 )
 def accept(stage: Stage) -> object:
     answer = stage.info(Accept="application/nostr+json, */*")
@@ -55,7 +76,8 @@ def accept(stage: Stage) -> object:
 @row(
     "5-any-path",
     "the document and the relay at any path",
-    all_of((False, False), ngit_grasp=(True, True)),
+    all_of((False, False), ngit_grasp=(True, True), ngit_grasp_3=(False, False)),
+    guesses=(RELAY, KHATRU, GITEA),
 )
 def any_path(stage: Stage) -> object:
     answer = stage.get("/some/where", Accept="application/nostr+json")
@@ -67,7 +89,12 @@ def any_path(stage: Stage) -> object:
     return document, True
 
 
-@row("5-upgrade", "an upgrade whose Connection header says more", all_of(True, ngit_grasp=False))
+@row(
+    "5-upgrade",
+    "an upgrade whose Connection header says more",
+    all_of(True, ngit_grasp=False),
+    guesses=(RELAY, KHATRU, GITEA),
+)
 def upgrade(stage: Stage) -> object:
     headers = ["Connection: keep-alive, Upgrade"]
     try:
@@ -97,6 +124,7 @@ def negentropy(stage: Stage) -> object:
         KHATRU: (KHATRU_AUTH, True),
         GITEA: ("blocked: event marked as protected", False),
     },
+    guesses=(GITEA,),
 )
 def protected(stage: Stage) -> object:
     event = _protected(stage, stage.person())
@@ -113,6 +141,7 @@ def protected(stage: Stage) -> object:
     "5-authenticated",
     "NIP-42: the author proves itself and publishes it",
     all_of(True, gitea=False),
+    guesses=(GITEA,),
 )
 def authenticated(stage: Stage) -> object:
     return _after_auth(stage, stranger=False)
@@ -123,7 +152,12 @@ def auth_stranger(stage: Stage) -> object:
     return _after_auth(stage, stranger=True)
 
 
-@row("5-metrics", "figures for Prometheus", all_of(True))
+@row(
+    "5-metrics",
+    "figures for Prometheus",
+    all_of(True),
+    guesses=(RELAY, KHATRU, GITEA),
+)
 def metrics(stage: Stage) -> object:
     return "ngit_websocket_connections_total" in stage.get("/metrics").text
 
@@ -148,3 +182,18 @@ def _after_auth(stage: Stage, *, stranger: bool) -> bool:
         relay.socket.send(json.dumps(["AUTH", proof.to_json()]))
         relay.receive()
         return relay.publish(event)[0]
+
+
+@row(
+    "5-grasps",
+    "supported_grasps of an archive",
+    {
+        SPEC: ["GRASP-01", "GRASP-05"],
+        NGIT: ["GRASP-01", "GRASP-05", "GRASP-02"],
+    },
+)
+def grasps(stage: Stage) -> object:
+    second = stage.other(Archive(everything=True))
+    found = second.info().json()["supported_grasps"]
+    second.stop()
+    return found

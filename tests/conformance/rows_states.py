@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.sandbox.kit import NOW
+from tests.sandbox.kit import NOW, Relay
 
 from .stage import DEV, MAIN, TAG, Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
+from .table import GITEA, KHATRU, NGIT, NGIT_3, RELAY, SPEC, all_of, row, some
 
 REFUSED = (False, "blocked: repository state signer is not authorized for a hosted repository")
 PARKED = (True, "purgatory: won't be served until git data arrives")
@@ -148,6 +148,46 @@ def hint(stage: Stage) -> object:
     return stage.accepts(friend.state(stage.name, {MAIN: stage.trunk.commits[0]}, at=NOW + 5))[0]
 
 
+@row("2.1-no-d", "a state without `d`", all_of(True, spec=False, ngit_grasp=False, gitea=False))
+def no_d(stage: Stage) -> object:
+    return stage.accepts(stage.person().sign(30_618, (MAIN, stage.trunk.stray)))[0]
+
+
+@row(
+    "2.2-older-other",
+    "another maintainer's older state: (accepted, served, refs stay as they are)",
+    all_of((True, True, True)),
+)
+def older_other(stage: Stage) -> object:
+    owner, friend, (one, two, _) = stage.person(), stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: two}, stage.name, friend, at=NOW + 5)
+    stage.answer(friend, owner)
+    state = friend.state(stage.name, {MAIN: one}, at=NOW + 2)
+    accepted = stage.accepts(state)[0]
+    stage.later(61)
+    return accepted, stage.serves(state), stage.refs(owner) == {MAIN: two}
+
+
+@row(
+    "2.2-oldest-first",
+    "two waiting states, and the push of both's objects: they are served in turn",
+    some([0, 1], SPEC, NGIT, GITEA),
+)
+def oldest_first(stage: Stage) -> object:
+    owner, (one, two, three) = stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: one})
+    states = [
+        owner.state(stage.name, {MAIN: oid}, at=NOW + 5 + n) for n, oid in enumerate((two, three))
+    ]
+    stage.publish(*reversed(states))
+    with Relay(stage.server.relay_url) as relay:
+        relay.send("REQ", "live", {"ids": [state.id for state in states]})
+        assert relay.receive()[0] == "EOSE"
+        assert stage.pushes(owner, {MAIN: three})
+        stage.later(31)
+        return [[s.id for s in states].index(relay.receive()[2]["id"]) for _ in states]
+
+
 @row(
     "2.2-old-waiting",
     "an older waiting state may turn the refs back",
@@ -156,6 +196,7 @@ def hint(stage: Stage) -> object:
 def old_waiting(stage: Stage) -> object:
     owner, friend, (one, two, _) = stage.person(), stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one}, stage.name, friend)
+    stage.answer(friend, owner)
     stage.publish(friend.state(stage.name, {MAIN: stage.trunk.stray}, at=NOW + 1))
     stage.advance(owner, {MAIN: two}, at=NOW + 5)
     return stage.pushes(owner, {MAIN: stage.trunk.stray})
@@ -178,11 +219,12 @@ def lost_data(stage: Stage) -> object:
 @row(
     "2.2-tie",
     "two maintainers in one second: whose is followed",
-    {SPEC: "lowest", NGIT: "highest", RELAY: "first", GITEA: "lowest"},
+    {SPEC: "lowest", NGIT: "highest", NGIT_3: "lowest", RELAY: "first", GITEA: "lowest"},
 )
 def tie(stage: Stage) -> object:
     owner, friend, (one, two, three) = stage.person(), stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: three}, stage.name, friend)
+    stage.answer(friend, owner)
     found: set[str] = set()
     for at in range(NOW + 10, NOW + 26):
         first = owner.state(stage.name, {MAIN: one}, at=at)

@@ -21,6 +21,8 @@ from reconciler.git.advertisement import RECEIVE, UPLOAD, Advertisement
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
+from reconciler.sandbox.family.dialect import Dialect
+from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.policy.archive import Archive
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 from tests.sandbox.kit import NOW, Clock, Person, Relay, Work, git
@@ -100,13 +102,19 @@ class Stage:
         self.relay.socket.close()
         self.server.kill()
 
-    def other(self, archive: Archive | None = None) -> Stage:
-        """A second server of the family: with its real budgets, or as an archive."""
+    @property
+    def preset(self) -> Dialect:
+        """The family's switches."""
+        return PRESETS[self.dialect]
+
+    def other(self, archive: Archive | None = None, **options: Any) -> Stage:
+        """A second server of the family: with its real budgets, as an archive, or with other
+        options. A `dialect` is the family's with smaller numbers."""
         found = Stage.__new__(Stage)
         found.dialect, found.folder, found.trunk = self.dialect, self.folder, self.trunk
         found.name = self.name
         found.clock = Clock(self.clock.offset)
-        found.server = found._start(archive or Archive(), rate_limits=archive is None)
+        found.server = found._start(archive or Archive(), rate_limits=archive is None, **options)
         found.relay = Relay(found.server.relay_url)
         return found
 
@@ -120,10 +128,10 @@ class Stage:
         found.relay = Relay(found.server.relay_url)
         return found
 
-    def _start(self, archive: Archive, *, rate_limits: bool) -> RunningServer:
+    def _start(self, archive: Archive, *, rate_limits: bool, **options: Any) -> RunningServer:
         name = f"{self.dialect}-{next(_NUMBERS)}"
-        folder = self.folder / name
-        spec = ServerSpec(name, folder, self.dialect, archive=archive, rate_limits=rate_limits)
+        options = {"dialect": self.dialect, "archive": archive, **options}
+        spec = ServerSpec(name, self.folder / name, rate_limits=rate_limits, **options)
         return start(spec, clock=self.clock)
 
     # --- people and events ---
@@ -160,6 +168,11 @@ class Stage:
         assert self.publish(event)[0][0], "announced"
         self.clock.advance(1)
         return event
+
+    def answer(self, invited: Person, inviter: Person) -> None:
+        """The invited one names the other back, for families that ask for it. It hosts nothing."""
+        tags = ("d", self.name), ("maintainers", inviter.pubkey)
+        self.publish(invited.sign(kinds.ANNOUNCEMENT, *tags))
 
     def about(self, owner: Person, name: str = "") -> tuple[str, str]:
         """The `a` tag of a repository."""

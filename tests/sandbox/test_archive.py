@@ -71,7 +71,7 @@ def test_whitelisted_repositories_are_archived_with_their_data(tmp_path: Path, w
         publish(server, ALICE.state("widget", {"refs/heads/main": commit}))
         assert work.push(server, ALICE, "widget", f"{commit}:refs/heads/main")
         assert publish(server, BOB.announce(server, "listed")) == [(True, PARKED)]
-        assert info(server)["supported_grasps"] == ["GRASP-01", "GRASP-05"]
+        assert info(server)["supported_grasps"] == ["GRASP-01", "GRASP-05", "GRASP-02"]
         assert info(server)["curation"] == "archive of chosen repositories"
     finally:
         server.kill()
@@ -120,6 +120,6 @@ def test_operators_lists_come_first(tmp_path: Path) -> None:
             "Repository is blacklisted",
             "Author is blacklisted",
         ]
-        assert info(server)["supported_grasps"] == ["GRASP-01"]
+        assert info(server)["supported_grasps"] == ["GRASP-01", "GRASP-02"]
     finally:
         server.kill()

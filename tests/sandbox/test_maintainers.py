@@ -46,3 +46,16 @@ def test_invitation() -> None:
     assert not found.invites(ALICE.pubkey, own_counts=False)
     assert found.invites(ALICE.pubkey, own_counts=True)
     assert not found.invites(MALLORY.pubkey, own_counts=True)
+
+
+def test_with_roles_an_invitation_counts_once_it_is_answered() -> None:
+    known = [says(ALICE, BOB), says(BOB, CAROL), says(CAROL, BOB)]
+    assert names(announced("w", known, roles=True), ALICE) == {"alice"}
+    back = says(BOB, CAROL, ALICE, at=NOW + 1)
+    assert names(announced("w", [*known, back], roles=True), ALICE) == {"alice", "bob", "carol"}
+
+
+def test_an_answer_to_somebody_who_joins_later_counts() -> None:
+    """Carol is invited by Alice and names Bob, who is a maintainer only one step later."""
+    known = [says(ALICE, BOB, CAROL), says(CAROL, BOB), says(BOB, ALICE)]
+    assert names(announced("w", known, roles=True), ALICE) == {"alice", "bob", "carol"}

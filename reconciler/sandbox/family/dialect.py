@@ -115,9 +115,9 @@ class Query(Enum):
 @dataclass(frozen=True, slots=True)
 class Info:
     """NIP-11. Empty texts and tuples are left out of the document. `shows_limits`: `limitation`
-    is given; `exact_accept`: the Accept header must be that type and nothing else; `any_path`:
-    document and WebSocket are at every path; `plain_upgrade`: the Connection header of an upgrade
-    must be `upgrade` and nothing else."""
+    is given, and `restricted_writes` in it; `exact_accept`: the Accept header must be that type
+    and nothing else; `any_path`: document and WebSocket are at every path; `plain_upgrade`: the
+    Connection header of an upgrade must be `upgrade` and nothing else."""
 
     software: str
     version: str
@@ -125,6 +125,7 @@ class Info:
     grasps: tuple[str, ...] = ("GRASP-01",)
     criteria: str = "announcements that list this service in clone and relays"
     shows_limits: bool = True
+    restricted_writes: bool = False
     exact_accept: bool = False
     any_path: bool = False
     plain_upgrade: bool = False
@@ -133,23 +134,28 @@ class Info:
 @dataclass(frozen=True, slots=True)
 class AnnouncementRules:
     """Kind 30617. `one_clone_tag`: several are refused; `checks_identifier`: impossible ones are
-    refused, otherwise stored and not hosted; `unlisted_stored`: stored and not hosted;
+    refused, otherwise stored and not hosted; `refused_characters`: not all impossible ones are,
+    only those that hold one of these; `unlisted_stored`: stored and not hosted;
     `maintainer_exception`: who is invited need not list the service, nor (`own_invites`) who has
     an earlier announcement here; `related_stored`: nor who is related to a stored event; `waits`:
     in purgatory until git data comes; `parked_keeps_newest`: an older one does not replace a
-    newer one there; `hosted_identifiers`: a pattern, others are stored and not hosted;
+    newer one there; `parks_with_data`: it also waits when its repository holds data already, after
+    a deletion for instance, and that data goes with it when it waits in vain;
+    `hosted_identifiers`: a pattern, others are stored and not hosted;
     `provisions`: new repositories an author; `drop_archives`: a newer announcement without the
     service is stored and ends hosting."""
 
     listing: Listing = Listing.CANONICAL
     one_clone_tag: bool = False
     checks_identifier: bool = True
+    refused_characters: str = ""
     unlisted_stored: bool = False
     maintainer_exception: bool = True
     own_invites: bool = False
     related_stored: bool = False
     waits: bool = True
     parked_keeps_newest: bool = True
+    parks_with_data: bool = False
     creation: Creation = Creation.AT_ONCE
     creation_seconds: float = 0.0
     hosted_identifiers: str = ""
@@ -161,7 +167,8 @@ class AnnouncementRules:
 class EventRules:
     """All other events, and what all have in common. `always`: kinds taken from everybody;
     `kinds`: when given, no others are taken; `future_seconds` and `tag_value_chars`: more is
-    refused; `older`: the OK to an event older than the stored one; `protected`: the OK to a
+    refused; `cuts_addresses`: an address that an event tags ends at its third colon, whatever its
+    identifier; `older`: the OK to an event older than the stored one; `protected`: the OK to a
     NIP-70 event without its author's AUTH; when empty it is refused even with it."""
 
     relation: Relation = Relation.RELATED
@@ -169,6 +176,7 @@ class EventRules:
     kinds: tuple[int, ...] = ()
     future_seconds: int | None = None
     tag_value_chars: int | None = None
+    cuts_addresses: bool = False
     older: tuple[bool, str] = (True, "duplicate: a newer version is stored")
     protected: str = "auth-required: this event may only be published by its author"
     deletion: Deletion = Deletion.TAKEN
@@ -180,16 +188,20 @@ class EventRules:
 @dataclass(frozen=True, slots=True)
 class StateRules:
     """Kind 30618. `anyone`: every author's is stored; `owner_only`: maintainers' do not count for
-    pushes; `waits`: in purgatory until its objects are here; `release_seconds`: how long after
-    that it is served; `durable`: purgatory outlives a kill; `owner_hint`: when several hosted
-    repositories are meant, `p` or `a` must name an owner; `others_seconds`: when other owners'
-    repositories follow (AUTHOR_FIRST); `realigns_stored`: a push also brings repositories to the
-    stored state; `present_promotes`: data that was here before the state releases announcements;
-    `bare_head`: HEAD's value may lack `ref: `; `skips_symbolic`: a symbolic value takes its ref
-    out when applying, and matches no push."""
+    pushes; `roles`: maintainers are those of the role tags (v3) who name one back; `start_check`:
+    a start takes away and turns back refs that no stored state authorises; `waits`: in purgatory
+    until its objects are here; `release_seconds`: how long after that it is served; `durable`:
+    purgatory outlives a kill; `owner_hint`: when several hosted repositories are meant, `p` or `a`
+    must name an owner; `others_seconds`: when other owners' repositories follow (AUTHOR_FIRST);
+    `realigns_stored`: a push also brings repositories to the stored state; `present_promotes`:
+    data that was here before the state releases announcements; `bare_head`: HEAD's value may lack
+    `ref: `; `skips_symbolic`: a symbolic value takes its ref out when applying, and matches no
+    push."""
 
     anyone: bool = False
     owner_only: bool = False
+    roles: bool = False
+    start_check: bool = False
     waits: bool = True
     release_seconds: float = 0.0
     durable: bool = False

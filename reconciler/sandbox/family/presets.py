@@ -6,11 +6,12 @@ are written after their published sources; a few values that those leave open ar
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 from reconciler.errors import OurFault
-from reconciler.limits import WS_MESSAGE_BYTES
+from reconciler.limits import REQ_PAGE, WS_MESSAGE_BYTES
 from reconciler.nostr import kinds
 from reconciler.sandbox.family.dialect import (
     Alignment,
@@ -58,13 +59,20 @@ NGIT_GRASP: Final = Dialect(
         "https://gitworkshop.dev/danconwaydev.com/ngit-grasp",
         "1.0.2",
         (1, 11, 34, 77),
+        grasps=("GRASP-01", "GRASP-02"),  # the latter whether or not it syncs
         criteria="None",
         shows_limits=False,
         any_path=True,
         plain_upgrade=True,
     ),
-    AnnouncementRules(listing=Listing.SUBSTRING, one_clone_tag=True, parked_keeps_newest=False),
+    AnnouncementRules(
+        listing=Listing.SUBSTRING,
+        one_clone_tag=True,
+        parked_keeps_newest=False,
+        parks_with_data=True,
+    ),
     EventRules(
+        cuts_addresses=True,
         older=(False, "error: unknown"),
         protected="auth-required: you must auth",
         foreign_deletion_refused=True,
@@ -102,6 +110,25 @@ NGIT_GRASP: Final = Dialect(
     ),
 )
 """ngit-grasp 1.0.2: purgatory, and pushes that must equal a state in it exactly."""
+
+NGIT_GRASP_3: Final = replace(
+    NGIT_GRASP,
+    name="ngit-grasp-3",
+    info=Info(
+        "https://gitworkshop.dev/danconwaydev.com/ngit-grasp",
+        "3.0.5",
+        (1, 5, 9, 11, 34, 77),  # the real one has 62 as well, which is not done here
+        grasps=("GRASP-01", "GRASP-02"),  # and 03 and 06, likewise
+        restricted_writes=True,
+        plain_upgrade=True,
+    ),
+    announcements=replace(NGIT_GRASP.announcements, refused_characters="/"),
+    states=replace(NGIT_GRASP.states, tie=Tie.LOWEST, roles=True, start_check=True),
+    limits=replace(
+        NGIT_GRASP.limits, max_limit=REQ_PAGE, over_limit=REQ_PAGE, drops_malformed=False
+    ),
+)
+"""ngit-grasp 3.0, whose source nobody has: 1.0.2 with what its documents say is different."""
 
 NGIT_RELAY: Final = Dialect(
     "ngit-relay",
@@ -220,7 +247,7 @@ KHATRU: Final = Dialect(
     PullRules(waits=False, needs_commit=False, push=NostrPush.STORED, merged_goes=True),
     GitRules(
         bad_npub=(400, 400),
-        identifiers=r"[\w.-]+",
+        identifiers=r"[0-9A-Za-z_.-]+",  # Go's \w knows ASCII only
         settings=(
             "uploadpack.allowTipSHA1InWant=true",
             "uploadpack.allowReachableSHA1InWant=true",
@@ -323,16 +350,18 @@ GITEA: Final = Dialect(
 """grasp-gitea: an embedded relay before Gitea; purgatory that says nothing and outlives a crash."""
 
 PRESETS: Final = MappingProxyType(
-    {d.name: d for d in (SPEC, NGIT_GRASP, NGIT_RELAY, KHATRU, GITEA)}
+    {d.name: d for d in (SPEC, NGIT_GRASP, NGIT_GRASP_3, NGIT_RELAY, KHATRU, GITEA)}
 )
 
 
-def named(name: str) -> Dialect:
-    """The preset called `name`.
+def named(name: str | Dialect) -> Dialect:
+    """The preset called `name`; what is a dialect already stays as it is.
 
     Raises:
         OurFault: there is none.
     """
+    if isinstance(name, Dialect):
+        return name
     if name not in PRESETS:
         raise OurFault(f"no dialect {name!r}; there are {', '.join(sorted(PRESETS))}")
     return PRESETS[name]

@@ -16,7 +16,7 @@ from reconciler.sandbox.flow.announcing import Answer, keep, told
 from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.policy.maintainers import Announced
 from reconciler.sandbox.service import Service
-from reconciler.sandbox.storage.addresses import own_addresses
+from reconciler.sandbox.storage.addresses import named_addresses, own_addresses
 from reconciler.sandbox.storage.agenda import Task
 from reconciler.sandbox.storage.store import Added
 
@@ -181,6 +181,7 @@ def _deletion(service: Service, event: Event) -> Answer:
 def _delete(service: Service, event: Event) -> Answer:
     rules = service.dialect.events
     authors = {service.store.author_of(i) for i in event.values("e")} - {None}
+    authors |= {pubkey for _, pubkey, _ in named_addresses(event)}
     if rules.foreign_deletion_refused and authors - {event.pubkey}:
         return Answer(False, rules.words.foreign)
     _carry_out(service, event)

@@ -10,7 +10,7 @@ from reconciler.errors import PeerFault
 from reconciler.nostr import kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Announcement, Coordinate
-from reconciler.sandbox.family.dialect import Creation
+from reconciler.sandbox.family.dialect import AnnouncementRules, Creation
 from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.storage.agenda import Task
@@ -31,7 +31,7 @@ def receive(service: Service, event: Event) -> Answer:
     try:
         announcement = nip34.announcement(event)
     except PeerFault as fault:
-        if rules.checks_identifier:
+        if _is_refused(rules, event.first("d") or ""):
             return Answer(False, words.identifier.format(why=fault))
         return keep(service, event)
     archive, coordinate = service.spec.archive, announcement.coordinate
@@ -46,7 +46,15 @@ def receive(service: Service, event: Event) -> Answer:
         return _unhosted(service, announcement)
     if service.store.has_address(kinds.ANNOUNCEMENT, coordinate.owner, coordinate.identifier):
         return _hosted(service, announcement)
-    return _park(service, announcement) if rules.waits else _hosted(service, announcement)
+    if rules.waits and (rules.parks_with_data or not service.repos.refs(coordinate)):
+        return _park(service, announcement)
+    return _hosted(service, announcement)
+
+
+def _is_refused(rules: AnnouncementRules, impossible: str) -> bool:
+    """Is this identifier, which nobody can host, refused? Otherwise it is stored all the same."""
+    held = rules.refused_characters
+    return rules.checks_identifier and (not held or any(c in impossible for c in held))
 
 
 def keep(service: Service, event: Event) -> Answer:
@@ -80,13 +88,14 @@ def revive(service: Service, coordinate: Coordinate) -> None:
 
 def _refusal(service: Service, announcement: Announcement, *, listed: bool) -> str | None:
     rules, event = service.dialect.announcements, announcement.event
+    others = service.dialect.events
     found = service.announced(announcement.coordinate.identifier)
     return acceptance.announcement_refusal(
         service.dialect,
         announcement,
         listed=listed,
         invited=found.invites(event.pubkey, own_counts=rules.own_invites),
-        related=rules.related_stored and acceptance.is_related(event, service.store),
+        related=rules.related_stored and acceptance.is_related(others, event, service.store),
     )
 
 

@@ -117,16 +117,16 @@ def other_refusal(
     if event.kind in rules.always or rules.relation is Relation.ANY:
         return None
     hosted_only = rules.relation is Relation.HOSTED
-    if _is_hosted(event, facts, hosts) if hosted_only else is_related(event, facts):
+    if _is_hosted(event, facts, hosts) if hosted_only else is_related(rules, event, facts):
         return None
     is_pull = event.kind in kinds.PULLS
     return rules.words.unrelated_pull if is_pull else rules.words.unrelated
 
 
-def is_related(event: Event, facts: Facts) -> bool:
+def is_related(rules: EventRules, event: Event, facts: Facts) -> bool:
     """Does it tag a stored event, or is it tagged by one (a, A, q by address; e, E, q by id)?"""
     for name in _BY_ADDRESS:
-        if any(_address_stored(value, facts) for value in event.values(name)):
+        if any(_address_stored(rules, value, facts) for value in event.values(name)):
             return True
     for name in _BY_ID:
         if any(is_hex32(value) and facts.has(value) for value in event.values(name)):
@@ -145,9 +145,11 @@ def _is_hosted(event: Event, facts: Facts, hosts: Callable[[Coordinate], bool]) 
     return any(is_hex32(value) and facts.kind_of(value) in kinds.ROOTS for value in ids)
 
 
-def _address_stored(value: str, facts: Facts) -> bool:
+def _address_stored(rules: EventRules, value: str, facts: Facts) -> bool:
     kind, _, rest = value.partition(":")
     pubkey, _, d = rest.partition(":")
+    if rules.cuts_addresses:
+        d = d.partition(":")[0]
     if not (kind.isascii() and kind.isdigit() and len(kind) <= 5 and is_hex32(pubkey)):
         return False
     return facts.has_address(int(kind), pubkey, d)

@@ -1,4 +1,5 @@
-"""Who may speak for a repository on a server: the recursive closure of `maintainers` tags (v1).
+"""Who may speak for a repository on a server: the recursive closure of `maintainers` tags (v1), or
+of roles that are answered (v3).
 
 Pure. Announcements of one identifier in, sets of pubkeys out.
 """
@@ -15,25 +16,27 @@ from reconciler.nostr.nip34 import Announcement
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """The newest announcement of every owner of one identifier, stored or in purgatory."""
+    """The newest announcement of every owner of one identifier, stored or in purgatory. With
+    `roles`, M and m tags invite, and who is invited counts once it names a maintainer back."""
 
     identifier: str
     by_owner: Mapping[str, Announcement]
+    roles: bool = False
 
     def authority(self, owner: str) -> frozenset[str]:
-        """The owner and all whom the announcements invite, step by step; leaves need none.
+        """The owner and all whom the announcements invite, step by step; without roles, leaves
+        need none of their own.
 
         Empty when the owner announced nothing: nobody may push there.
         """
         if owner not in self.by_owner:
             return frozenset()
-        found = {owner}
-        pending = [owner]
-        while pending:
-            announcement = self.by_owner.get(pending.pop())
-            new = set(invited(announcement)) - found if announcement else set()
+        found: set[str] = set()
+        new = {owner}
+        while new:
             found |= new
-            pending += new
+            named = {pubkey for member in found for pubkey in self._invited(member)} - found
+            new = {pubkey for pubkey in named if self._joins(pubkey, found)}
         return frozenset(found)
 
     def owners_for(self, author: str) -> tuple[str, ...]:
@@ -43,20 +46,32 @@ class Announced:
     def invites(self, pubkey: str, *, own_counts: bool) -> bool:
         """Does an announcement list this pubkey as a maintainer? With `own_counts`, an earlier
         announcement of its own is enough."""
-        others = (a for o, a in self.by_owner.items() if o != pubkey)
-        return (own_counts and pubkey in self.by_owner) or any(pubkey in invited(a) for a in others)
+        others = (owner for owner in self.by_owner if owner != pubkey)
+        return (own_counts and pubkey in self.by_owner) or any(
+            pubkey in self._invited(owner) for owner in others
+        )
+
+    def _invited(self, owner: str) -> tuple[str, ...]:
+        announcement = self.by_owner.get(owner)
+        if announcement is None:
+            return ()
+        return announcement.maintainers if self.roles else invited(announcement)
+
+    def _joins(self, pubkey: str, members: set[str]) -> bool:
+        """Is an invitation enough, or is it answered?"""
+        return not self.roles or not members.isdisjoint(self._invited(pubkey))
 
 
-def announced(identifier: str, known: Iterable[Announcement]) -> Announced:
+def announced(identifier: str, known: Iterable[Announcement], *, roles: bool = False) -> Announced:
     """Gather announcements of one identifier; of one owner's the newest counts."""
     by_owner: dict[str, Announcement] = {}
     for one in sorted(known, key=lambda a: newest_first(a.event)):
         by_owner.setdefault(one.coordinate.owner, one)
-    return Announced(identifier, MappingProxyType(by_owner))
+    return Announced(identifier, MappingProxyType(by_owner), roles)
 
 
 def invited(announcement: Announcement) -> tuple[str, ...]:
-    """The pubkeys in the first `maintainers` tag; role tags (v3) are not read by these servers."""
+    """The pubkeys in the first `maintainers` tag: role tags are not read by v1 servers."""
     for tag in announcement.event.tags:
         if tag and tag[0] == "maintainers":
             return tuple(pubkey for pubkey in tag[1:] if is_hex32(pubkey))

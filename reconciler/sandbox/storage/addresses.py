@@ -18,10 +18,15 @@ def address_of(event: Event) -> Address | None:
 
 def own_addresses(deletion: Event) -> tuple[Address, ...]:
     """The addresses that a kind 5 names and that belong to its author."""
+    return tuple(found for found in named_addresses(deletion) if found[1] == deletion.pubkey)
+
+
+def named_addresses(deletion: Event) -> tuple[Address, ...]:
+    """All addresses that a kind 5 names, whoever they belong to."""
     found = []
     for value in deletion.values("a"):
         kind, _, rest = value.partition(":")
         pubkey, _, d = rest.partition(":")
-        if kind.isascii() and kind.isdigit() and len(kind) <= 5 and pubkey == deletion.pubkey:
+        if kind.isascii() and kind.isdigit() and len(kind) <= 5:
             found.append((int(kind), pubkey, d))
     return tuple(found)

@@ -37,19 +37,24 @@ def _limitation(service: Service) -> Json:
         "max_subscriptions": limits.subscriptions,
         "max_subid_length": limits.subscription_chars,
         **({} if limits.max_limit is None else {"max_limit": limits.max_limit}),
+        **({"restricted_writes": True} if service.dialect.info.restricted_writes else {}),
     }
 
 
 def _grasp(service: Service) -> dict[str, Json]:
     """GRASP-01's fields; what a family leaves empty is not there at all."""
     info, archive = service.dialect.info, service.spec.archive
-    grasps = list(info.grasps)
-    if grasps:
-        grasps += ["GRASP-05"] if archive.is_on() else []
-        grasps += ["GRASP-02"] if service.spec.sync else []
     fields: dict[str, Json] = {
-        "supported_grasps": list(grasps),
+        "supported_grasps": list(_grasps(service)),
         "repo_acceptance_criteria": info.criteria,
         "curation": archive.curation(),
     }
     return {name: value for name, value in fields.items() if value}
+
+
+def _grasps(service: Service) -> tuple[str, ...]:
+    """01, 05, 02: in the order in which ngit-grasp gives them. None where the family names none."""
+    own = service.dialect.info.grasps
+    on = {"GRASP-05": service.spec.archive.is_on(), "GRASP-02": service.spec.sync}
+    names = ("GRASP-01", "GRASP-05", "GRASP-02")
+    return tuple(n for n in names if own and (n in own or on.get(n)))
