@@ -25,7 +25,13 @@ REFUSED = {
 """What git's user reads. A pkt-line ERR in place of the report is read as side band E."""
 
 pytestmark = [
-    pytest.mark.parametrize("family", PRESETS),
+    pytest.mark.parametrize(
+        "family",
+        [
+            pytest.param(name, marks=() if name in ("spec", "ngit-grasp") else pytest.mark.long)
+            for name in PRESETS
+        ],
+    ),
     pytest.mark.parametrize("version", VERSIONS),
 ]
 
