@@ -46,7 +46,7 @@ def limitation(stage: Stage) -> object:
 
 @row(
     "5-criteria",
-    "repo_acceptance_criteria is the text None",
+    'repo_acceptance_criteria is the text "None"',
     {SPEC: False, NGIT: True, NGIT_3: False, GITEA: False},
 )
 def criteria(stage: Stage) -> object:
