@@ -75,6 +75,11 @@ class OddRelay(Listener):
         return len(self._sockets)
 
     @property
+    def held(self) -> int:
+        """Answers whose EOSE is held back."""
+        return len(self._held)
+
+    @property
     def url(self) -> str:
         """ws://…"""
         return f"ws://127.0.0.1:{self.port}"
@@ -126,6 +131,7 @@ class OddRelay(Listener):
         return text.replace(event.sig, "0" * 128) if event.id == self.corrupt else text
 
     async def _drop(self) -> None:
+        self._held.clear()
         for socket in list(self._sockets):
             with suppress(ConnectionError):
                 await socket.close()

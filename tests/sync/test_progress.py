@@ -77,6 +77,26 @@ def test_failed_attempts_do_not_restart_the_15_minutes() -> None:
     assert progress.confirmed == Needs()
 
 
+def test_connections_that_break_before_they_caught_up_do_not_hide_the_first_loss() -> None:
+    progress = confirmed(ONE)
+    progress.disconnected(2000)
+    for now in (2100, 2400, 2900):
+        assert progress.connected(now) == 2000 - SINCE_MARGIN
+        progress.disconnected(now + 1)
+    assert progress.connected(2901) is None
+    assert progress.confirmed == Needs()
+
+
+def test_a_loss_that_was_made_good_is_over() -> None:
+    progress = confirmed(ONE)
+    progress.disconnected(2000)
+    progress.connected(2100)
+    progress.caught_up()
+    progress.disconnected(5000)
+    assert progress.connected(5001) == 5000 - SINCE_MARGIN
+    assert progress.confirmed == ONE
+
+
 def test_what_nobody_wants_is_forgotten() -> None:
     progress = confirmed(ONE | TWO)
     progress.trim(TWO)

@@ -222,6 +222,29 @@ def test_after_more_than_15_minutes_everything_is_asked_for(
     eventually(lambda: by_source(two)["startup"] == 1)
 
 
+def test_a_reading_after_a_loss_that_broke_off_begins_where_it_began(
+    fleet: Fleet, odd: OddRelay, work: Work
+) -> None:
+    """Three connections in 18 minutes, none of which lives to catch up: the loss is too old then,
+    whatever came in between."""
+    two = fleet.start("two", sync=True)
+    host(two, work, odd.url)
+    settled(two)
+    old = issue(int(fleet.clock()) - 1000, "reached the relay late")
+    odd.silent = lambda f: f.get("limit") != 1
+    odd.drop()
+    tried(two, odd, 1)
+    odd.stored.append(old)
+    for connection in (2, 3, 4):
+        fleet.clock.advance(360)
+        eventually(lambda n=connection: odd.connections == n and odd.held)
+        odd.drop()
+        tried(two, odd, connection)
+    odd.silent = lambda _: False
+    fleet.clock.advance(30)
+    eventually(lambda: has(two, old))
+
+
 def test_a_first_reading_that_broke_off_is_not_taken_for_a_whole_one(
     fleet: Fleet, odd: OddRelay
 ) -> None:

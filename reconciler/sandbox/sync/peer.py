@@ -108,6 +108,7 @@ class Peer:
         for part in self.progress.confirmed.batches():
             self._followed.append(await link.follow(questions(part)))
             await self._fetch(link, questions(part), source, since)
+        self.progress.caught_up()
         seen = None
         while True:
             if self._clock() >= self._daily_at:

@@ -6,7 +6,8 @@
 
 A batch is confirmed as a whole, when the last of its questions has ended; a lost connection takes
 its batches back. What is confirmed survives 15 minutes without connection: then only what is newer
-than the loss (less a margin) is asked for; after that everything is.
+than the loss (less a margin) is asked for; after that everything is. A loss is made good when that
+has been read to its end, not when a connection stands: until then the same loss counts.
 """
 
 from __future__ import annotations
@@ -65,18 +66,23 @@ class Progress:
         """A connection stands. Returns the second from which on events are missing; None when
         everything has to be asked for, because nothing is known or it is too long ago."""
         self.status = Status.CONNECTED
-        lost_at, self.lost_at = self.lost_at, None
-        if lost_at is None:
+        if self.lost_at is None:
             return None
-        if now - lost_at > KEEP_SECONDS:
+        if now - self.lost_at > KEEP_SECONDS:
             self.confirmed = Needs()
             self.has_announcements = False
+            self.lost_at = None
             return None
-        return max(0, int(lost_at) - SINCE_MARGIN)
+        return max(0, int(self.lost_at) - SINCE_MARGIN)
+
+    def caught_up(self) -> None:
+        """What was missed since the loss has been read to its end."""
+        self.lost_at = None
 
     def disconnected(self, now: float) -> None:
-        """The connection is gone, or could not be made: then the first loss still counts."""
-        if self.status is Status.CONNECTED:
+        """The connection is gone, or could not be made; the first loss that is not made good
+        counts."""
+        if self.status is Status.CONNECTED and self.lost_at is None:
             self.lost_at = now
         self.status = Status.DISCONNECTED
         self._pending.clear()
