@@ -32,6 +32,22 @@ def test_a_batch_is_confirmed_only_when_all_its_questions_have_ended() -> None:
     assert progress.pending == ()
 
 
+def test_what_was_kept_back_is_neither_confirmed_nor_begun_anew_at_once() -> None:
+    progress = confirmed(ONE)
+    progress.has_announcements = True
+    number = progress.begin(ONE | TWO, ["0", "1"])
+    progress.doubt(ONE | TWO)
+    assert not progress.ended(number, "0")
+    assert not progress.ended(number, "1")
+    assert progress.confirmed == Needs()
+    assert progress.missing(ONE | TWO) == Needs()
+    assert progress.unconfirmed and not progress.is_whole
+    again = progress.begin(ONE | TWO, ["0"])
+    assert progress.ended(again, "0")
+    assert progress.confirmed == ONE | TWO
+    assert progress.is_whole and not progress.unconfirmed
+
+
 def test_batches_confirm_independently() -> None:
     progress = Progress()
     first, second = progress.begin(ONE, ["0"]), progress.begin(TWO, ["0"])

@@ -11,6 +11,7 @@ import pytest
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
+from reconciler.sandbox.faults import Aim
 from reconciler.sandbox.server import RunningServer
 
 from ..sandbox.kit import ALICE, BOB, CAROL, MALLORY, NOW, Work, hosted
@@ -86,14 +87,58 @@ def test_the_three_layers_are_asked_for(fleet: Fleet, odd: OddRelay, work: Work)
     assert all("since" not in f for f in odd.asked)
 
 
-def test_a_relay_that_caps_its_answers_is_read_to_the_end(fleet: Fleet, work: Work) -> None:
-    """No NIP-77 here: REQ, EOSE, and on by `until`; 7 events share one second at a page's end."""
+@pytest.mark.parametrize("max_limit", [None, 500])
+def test_a_relay_that_caps_its_answers_is_read_to_the_end(
+    fleet: Fleet, work: Work, max_limit: int | None
+) -> None:
+    """No NIP-77 here: REQ, EOSE, and on by `until`; 7 events share one second at a page's end.
+    What NIP-11 says of the cap need not be true."""
     issues = [issue(NOW - n // 7, str(n)) for n in range(90)]
-    with OddRelay(*issues, cap=20) as odd:
+    with OddRelay(*issues, cap=20, max_limit=max_limit) as odd:
         two = fleet.start("two", sync=True)
         host(two, work, odd.url)
         eventually(lambda: has(two, *issues))
     eventually(lambda: by_source(two)["startup"] == 90)
+
+
+def test_a_silent_cap_behind_nip77_hides_nothing(fleet: Fleet, work: Work) -> None:
+    """The ids are known, so that those which did not come are asked for again."""
+    one = fleet.start("one", grasp=False)
+    issues = [issue(NOW - n, str(n)) for n in range(60)]
+    for event in issues:
+        one.seed(event)
+    one.faults.set("cap", Aim(value=10))
+    two = fleet.start("two", sync=True)
+    host(two, work, one.relay_url)
+    eventually(lambda: has(two, *issues))
+    settled(two)
+    assert one.counters.negs
+
+
+def test_what_a_relay_names_and_keeps_back_is_not_confirmed_and_asked_for_again(
+    fleet: Fleet, work: Work
+) -> None:
+    """The state stays away; the repository's issue comes all the same, and later the state."""
+    one = fleet.start("one", grasp=False)
+    two = fleet.start("two", sync=True)
+    commit = hosted(two, work, ALICE, "widget")
+    state = ALICE.state("widget", {"refs/heads/main": commit}, at=NOW + 1)
+    one.seed(state)
+    one.seed(issue())
+    one.faults.set("hidden-state")
+    put(two, announce(ALICE, "widget", two, relays=(one.relay_url,), at=NOW + 1))
+    eventually(lambda: by_source(two)["startup"] == 1)  # the issue
+    eventually(lambda: two.figures().confirmed == 1)  # answers to it
+    assert two.figures().batches_pending == 1
+    asked = one.counters.negs
+    never(lambda: one.counters.negs > asked, 0.3)
+    assert two.figures().relays_connected == 1
+    fleet.clock.advance(6)
+    eventually(lambda: one.counters.negs > asked)
+    one.faults.clear()
+    fleet.clock.advance(12)
+    eventually(lambda: has(two, state))
+    settled(two)
 
 
 def test_a_relay_that_only_claims_to_reconcile_is_paged(fleet: Fleet, work: Work) -> None:
@@ -237,7 +282,7 @@ def test_a_reading_after_a_loss_that_broke_off_begins_where_it_began(
     odd.stored.append(old)
     for connection in (2, 3, 4):
         fleet.clock.advance(360)
-        eventually(lambda n=connection: odd.connections == n and odd.held)
+        eventually(lambda: odd.open_sockets and odd.held)
         odd.drop()
         tried(two, odd, connection)
     odd.silent = lambda _: False

@@ -95,7 +95,7 @@ class Sync:
             relays_read=sum(p.has_announcements for p in progress),
             events=self._tally.by_source(),
             events_rejected=self._tally.rejected,
-            batches_pending=sum(len(p.pending) for p in progress),
+            batches_pending=sum(p.unconfirmed for p in progress),
             confirmed=sum(len(p.confirmed) for p in progress),
             hunts=len(self._hunter.queue),
             hunts_running=self._hunter.queue.running,
