@@ -210,5 +210,11 @@ def test_values_alone(server: RunningServer, clock: Clock) -> None:
     assert entry
     assert entry.soft
     clock.advance(25 * 3600)
+    assert not purgatory.has_expired(announcement.event.id)  # it can still be revived
     assert purgatory.clean("w").softened == ()  # it was softened already
+    assert purgatory.has_expired(announcement.event.id)
+    purgatory.park_announcement(announcement)  # a client sent it again
+    assert not purgatory.has_expired(announcement.event.id)
+    purgatory.drop_announcement(coordinate)  # its data came: that is no expiry
+    assert not purgatory.has_expired(announcement.event.id)
     assert purgatory.everything() == Everything()

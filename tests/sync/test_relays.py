@@ -14,7 +14,7 @@ from reconciler.nostr.filters import Filter
 from reconciler.sandbox.faults import Aim
 from reconciler.sandbox.server import RunningServer
 
-from ..sandbox.kit import ALICE, BOB, CAROL, MALLORY, NOW, Work, hosted
+from ..sandbox.kit import ALICE, BOB, CAROL, MALLORY, NOW, PARKED, Work, hosted, publish
 from .kit import Fleet, announce, eventually, has, never, put
 from .odd import OddRelay
 
@@ -221,6 +221,37 @@ def test_what_waits_does_not_wait_longer_because_it_is_seen_again(
     eventually(lambda: sum("since" in f and f["limit"] > 1 for f in odd.asked) == 3)
     fleet.clock.advance(600)
     eventually(lambda: not path.exists())
+
+
+def test_what_expired_without_git_data_is_not_taken_from_a_relay_again(
+    fleet: Fleet, odd: OddRelay, work: Work
+) -> None:
+    """Every daily round would let it wait, and be hunted for, another 30 minutes. A client may
+    send it again."""
+    two = fleet.start("two", sync=True)
+    host(two, work, odd.url)
+    settled(two)
+    main = {"refs/heads/main": work.commit("nowhere")}
+    state, other = (ALICE.state("widget", main, at=NOW + n) for n in (1, 2))
+    pull = BOB.pull(ALICE, "widget", work.commit("nowhere either"))
+    odd.publish(state, pull)
+    eventually(lambda: waiting(two) == {state.id, pull.id})
+    fleet.clock.advance(1801)
+    eventually(lambda: not waiting(two))
+    rejected, asked = two.figures().events_rejected, len(odd.asked)
+    odd.stored.append(other)  # taken in the same round: so that round is over
+    fleet.clock.advance(25 * HOUR)
+    eventually(lambda: len(odd.asked) > asked)
+    eventually(lambda: waiting(two) == {other.id})
+    eventually(lambda: two.figures().events_rejected == rejected + 2)
+    assert publish(two, state) == [(True, PARKED)]
+    assert waiting(two) == {other.id, state.id}
+
+
+def waiting(server: RunningServer) -> set[str]:
+    """The events of states and pull requests in purgatory."""
+    held = server._service.purgatory.everything()
+    return {e.state.event.id for e in held.states} | {e.event_id for e in held.pulls}
 
 
 def test_after_a_short_absence_only_what_is_newer_is_asked_for(

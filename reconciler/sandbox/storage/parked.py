@@ -14,6 +14,8 @@ EXTENSION_SECONDS: Final = 900.0
 """What a push leaves at least to the states and pull requests that it concerns."""
 SOFT_SECONDS: Final = 86_400.0
 """How long an announcement is kept after its bare repository went."""
+REMEMBERED: Final = 10_000
+"""Ids of events that expired without git data; about 1 MB, and more than a day of them usually."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 Three shelves: announcements by coordinate; states by event id, several of one identifier at a time,
 bound to refs only when a push comes; pull requests by event id, where either half may come first.
+What expired is remembered by its id, so that the sync does not bring it in again and again.
 Values and an injected clock: files, repositories and events served are somebody else's.
 
 Whoever changes entries holds the identifier's lock; the inner lock only keeps the shelves whole.
@@ -20,6 +21,7 @@ from reconciler.sandbox.storage.addresses import Address
 from reconciler.sandbox.storage.parked import (
     EXPIRY_SECONDS,
     EXTENSION_SECONDS,
+    REMEMBERED,
     SOFT_SECONDS,
     Everything,
     Expired,
@@ -43,6 +45,7 @@ class Purgatory:
         self._announcements: Shelf[Coordinate, ParkedAnnouncement] = Shelf(clock)
         self._states: Shelf[str, ParkedState] = Shelf(clock)
         self._pulls: Shelf[str, ParkedPull] = Shelf(clock)
+        self._expired: dict[str, None] = {}  # ids, the oldest first
 
     # --- announcements ---
 
@@ -50,6 +53,7 @@ class Purgatory:
         """Hold an announcement, in place of an earlier one; its 30 minutes start now."""
         entry = ParkedAnnouncement(announcement, self._clock() + EXPIRY_SECONDS)
         with self._lock:
+            self._expired.pop(announcement.event.id, None)
             self._announcements.put(announcement.coordinate, entry)
         self._parked(entry.identifier)
 
@@ -81,8 +85,10 @@ class Purgatory:
 
     def park_state(self, state: State) -> None:
         """Hold a state beside others of its identifier."""
+        entry = ParkedState(state, self._clock() + EXPIRY_SECONDS)
         with self._lock:
-            self._states.put(state.event.id, ParkedState(state, self._clock() + EXPIRY_SECONDS))
+            self._expired.pop(state.event.id, None)
+            self._states.put(state.event.id, entry)
         self._parked(state.identifier)
 
     def states(self, identifier: str) -> tuple[State, ...]:
@@ -114,8 +120,10 @@ class Purgatory:
     def park_pull(self, event: Event, commit: str, identifier: str) -> None:
         """Hold a pull request until its commit comes."""
         expires = self._clock() + EXPIRY_SECONDS
+        entry = ParkedPull(event.id, commit, identifier, expires, event)
         with self._lock:
-            self._pulls.put(event.id, ParkedPull(event.id, commit, identifier, expires, event))
+            self._expired.pop(event.id, None)
+            self._pulls.put(event.id, entry)
         self._parked(identifier)
 
     def place(
@@ -208,21 +216,42 @@ class Purgatory:
             shelves = (self._announcements, self._states, self._pulls)
             return frozenset[str]().union(*(shelf.overdue() for shelf in shelves))
 
+    def has_expired(self, event_id: str) -> bool:
+        """Did this event wait here for its whole time, and has not begun to wait again?"""
+        with self._lock:
+            return event_id in self._expired
+
     def clean(self, identifier: str) -> Expired:
         """Take out what has expired; announcements go soft first and are dropped 24 h later."""
-        softened = []
         with self._lock:
-            for entry in self._announcements.take_expired(identifier):
-                if entry.soft:
-                    continue
-                coordinate = entry.announcement.coordinate
-                softened.append(coordinate)
-                soft = replace(entry, expires=entry.expires + SOFT_SECONDS, soft=True)
-                if self._announcements.lives(soft):
-                    self._announcements.put(coordinate, soft)
-            self._states.take_expired(identifier)
+            softened = self._soften(identifier)
+            for state in self._states.take_expired(identifier):
+                self._remember(state.state.event)
             gone = self._pulls.take_expired(identifier)
-        return Expired(tuple(softened), tuple(e for e in gone if e.event is None))
+            for pull in gone:
+                if pull.event:
+                    self._remember(pull.event)
+        return Expired(softened, tuple(e for e in gone if e.event is None))
+
+    def _soften(self, identifier: str) -> tuple[Coordinate, ...]:
+        """The announcements that lose their bare repository."""
+        softened = []
+        for entry in self._announcements.take_expired(identifier):
+            coordinate = entry.announcement.coordinate
+            soft = replace(entry, expires=entry.expires + SOFT_SECONDS, soft=True)
+            if not entry.soft:
+                softened.append(coordinate)
+            if not entry.soft and self._announcements.lives(soft):
+                self._announcements.put(coordinate, soft)
+            else:
+                self._remember(entry.announcement.event)
+        return tuple(softened)
+
+    def _remember(self, event: Event) -> None:
+        """It expired; of too many the oldest is forgotten."""
+        self._expired[event.id] = None
+        if len(self._expired) > REMEMBERED:
+            del self._expired[next(iter(self._expired))]
 
     def everything(self) -> Everything:
         """All entries, as values: what a clean stop writes down."""
@@ -232,6 +261,7 @@ class Purgatory:
     def restore(self, kept: Everything) -> None:
         """Hold exactly what `everything` gave; expiry times are taken as they stand."""
         with self._lock:
+            self._expired.clear()
             self._announcements.fill((e.announcement.coordinate, e) for e in kept.announcements)
             self._states.fill((e.state.event.id, e) for e in kept.states)
             self._pulls.fill((e.event_id, e) for e in kept.pulls)

@@ -60,7 +60,9 @@ class Intake:
         await self._runtime.tidy()
         needed = admission.identifiers(service, event)
         try:
-            answer = await self._runtime.run_locked(needed, admission.receive, service, event)
+            answer = await self._runtime.run_locked(
+                needed, admission.receive, service, event, synced=True
+            )
         except PeerFault:
             return None
         if answer.accepted and _may_lack_data(service, event):
