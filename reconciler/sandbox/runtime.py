@@ -34,6 +34,7 @@ class Runtime:
         self.stopping = False
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix=service.spec.name)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._at_work = 0
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do blocking work in a thread."""
@@ -79,6 +80,7 @@ class Runtime:
         """Do blocking work in a thread; a cancellation comes through when the thread has ended."""
         job = self._workers.submit(work)
         ended = asyncio.wrap_future(job)
+        self._at_work += 1
         try:
             return await asyncio.shield(ended)
         except asyncio.CancelledError:
@@ -87,7 +89,11 @@ class Runtime:
                 with suppress(asyncio.CancelledError):  # asked once more: it still takes its time
                     await asyncio.wait([ended])
             raise
+        finally:
+            self._at_work -= 1
 
-    def close(self) -> None:
-        """Wait for the threads; nothing new is started."""
+    async def close(self) -> None:
+        """Wait for the threads, and for those who wait for them; nothing new is started."""
         self._workers.shutdown(wait=True, cancel_futures=True)
+        while self._at_work:  # their threads have ended: they need a few turns of the loop
+            await asyncio.sleep(0)

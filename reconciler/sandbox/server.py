@@ -227,7 +227,7 @@ class RunningServer:
         if not self._clean:
             self._service.repos.kill_children()
         await runner.cleanup()
-        runtime.close()
+        await runtime.close()
 
 
 async def _keep_tidy(runtime: Runtime, door: Door) -> None:

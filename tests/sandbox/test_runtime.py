@@ -55,11 +55,29 @@ def test_a_cancelled_job_keeps_its_lock_until_its_thread_has_ended(runtime: Runt
         first.may_end.set()
         with pytest.raises(asyncio.CancelledError):
             await one
+        await asyncio.wait([two])
+        await runtime.close()
         return await two
 
     assert asyncio.run(scene()) == "second"
     assert order == ["first", "second"]
-    runtime.close()
+
+
+def test_who_was_cancelled_has_put_everything_away_when_the_server_has_ended(
+    runtime: Runtime,
+) -> None:
+    job = Job("job", [])
+
+    async def scene() -> bool:
+        task = asyncio.create_task(runtime.run_locked(["widget"], job))
+        await job.has_begun()
+        task.cancel()
+        await asyncio.sleep(0)
+        job.may_end.set()
+        await runtime.close()
+        return task.done()
+
+    assert asyncio.run(scene())
 
 
 def test_who_still_waits_for_the_lock_goes_at_once(runtime: Runtime) -> None:
@@ -76,7 +94,7 @@ def test_who_still_waits_for_the_lock_goes_at_once(runtime: Runtime) -> None:
             await two
         first.may_end.set()
         assert await one == "first"
+        await runtime.close()
 
     asyncio.run(scene())
     assert not second.begun.is_set()
-    runtime.close()
