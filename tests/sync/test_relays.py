@@ -101,6 +101,20 @@ def test_a_relay_that_caps_its_answers_is_read_to_the_end(
     eventually(lambda: by_source(two)["startup"] == 90)
 
 
+def test_a_second_with_more_events_than_an_answer_holds_is_not_taken_for_read(
+    fleet: Fleet, work: Work
+) -> None:
+    """Nobody can page within a second; what is older is read all the same."""
+    crowd = [issue(NOW, str(n)) for n in range(8)]
+    older = [issue(NOW - n, "older") for n in (1, 2, 3)]
+    with OddRelay(*crowd, *older, cap=5) as odd:
+        two = fleet.start("two", sync=True)
+        host(two, work, odd.url)
+        eventually(lambda: has(two, *crowd[:5], *older))
+        eventually(lambda: two.figures().confirmed >= 8)  # answers to those
+        assert two.figures().batches_pending == 1
+
+
 def test_a_silent_cap_behind_nip77_hides_nothing(fleet: Fleet, work: Work) -> None:
     """The ids are known, so that those which did not come are asked for again."""
     one = fleet.start("one", grasp=False)

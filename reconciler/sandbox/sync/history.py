@@ -88,9 +88,11 @@ async def _pages(
     """Relays cap answers silently: ask for older ones until none come.
 
     The next page starts at the oldest second of the last one, because the cap may have cut through
-    that second; only when nothing new is in it, at the second before.
+    that second; only when nothing new is in it, at the second before. When there are events before
+    a second that filled a page, the cap cut it: nobody can say how many more it holds.
     """
     seen: set[str] = set()
+    stuck = cut = False
     for _ in range(REQ_PAGES):
         raws = await link.ask(replace(question, limit=REQ_PAGE))
         page = await runtime.run(readable, raws, question)
@@ -98,10 +100,13 @@ async def _pages(
         seen |= {event.id for event in fresh}
         if fresh:
             yield fresh
-        if not page:
-            return
-        oldest = min(event.created_at for event in page)
-        if not fresh and oldest == 0:
-            return
-        question = replace(question, until=oldest if fresh else oldest - 1)
-    raise PeerFault(f"more than {REQ_PAGES} pages")
+        cut = cut or (stuck and bool(page))
+        oldest = min((event.created_at for event in page), default=0)
+        stuck = not fresh
+        if not page or (stuck and oldest == 0):
+            break
+        question = replace(question, until=oldest - 1 if stuck else oldest)
+    else:
+        raise PeerFault(f"more than {REQ_PAGES} pages")
+    if cut:
+        raise Withheld("more events in one second than one answer can hold")
