@@ -109,10 +109,12 @@ def test_a_second_with_more_events_than_an_answer_holds_is_not_taken_for_read(
     older = [issue(NOW - n, "older") for n in (1, 2, 3)]
     with OddRelay(*crowd, *older, cap=5) as odd:
         two = fleet.start("two", sync=True)
-        host(two, work, odd.url)
+        hosted(two, work, ALICE, "widget")
+        put(two, announce(ALICE, "widget", two, relays=(odd.url,), at=NOW + 1))
         eventually(lambda: has(two, *crowd[:5], *older))
-        eventually(lambda: two.figures().confirmed >= 8)  # answers to those
-        assert two.figures().batches_pending == 1
+        eventually(lambda: two.figures().confirmed == 8)  # answers to those
+        eventually(lambda: two.figures().batches_pending == 1)
+        never(lambda: two.figures().confirmed > 8, 0.3)
 
 
 def test_a_silent_cap_behind_nip77_hides_nothing(fleet: Fleet, work: Work) -> None:
