@@ -333,7 +333,7 @@ def test_a_reading_after_a_loss_that_broke_off_begins_where_it_began(
         odd.drop()
         tried(two, odd, connection)
     odd.silent = lambda _: False
-    fleet.clock.advance(30)
+    fleet.clock.advance(60)  # the fourth wait has 40 seconds
     eventually(lambda: has(two, old))
 
 
