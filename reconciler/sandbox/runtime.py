@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Final, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
@@ -34,6 +34,7 @@ class Runtime:
         self.stopping = False
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix=service.spec.name)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._at_work = 0
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do blocking work in a thread."""
@@ -48,12 +49,16 @@ class Runtime:
         **kwargs: P.kwargs,
     ) -> T:
         """Do blocking work while nobody else works on these identifiers. Always in one order, so
-        that two who need several cannot wait for each other."""
+        that two who need several cannot wait for each other.
+
+        Work that has begun is waited for even when the caller is cancelled: a thread cannot be
+        stopped, and until it ends the locks and the caller's files are in its use.
+        """
         async with AsyncExitStack() as held:
             for identifier in sorted(set(identifiers)):
                 lock = self._locks.setdefault(identifier, asyncio.Lock())
                 await held.enter_async_context(lock)
-            return await self.run(work, *args, **kwargs)
+            return await self._to_its_end(lambda: work(*args, **kwargs))
 
     async def tidy(self) -> None:
         """Clean purgatory where something expired. Cheap when nothing did."""
@@ -71,6 +76,24 @@ class Runtime:
         while faults.generation == generation and not self.stopping:
             await asyncio.sleep(0.02)
 
-    def close(self) -> None:
-        """Wait for the threads; nothing new is started."""
+    async def _to_its_end(self, work: Callable[[], T]) -> T:
+        """Do blocking work in a thread; a cancellation comes through when the thread has ended."""
+        job = self._workers.submit(work)
+        ended = asyncio.wrap_future(job)
+        self._at_work += 1
+        try:
+            return await asyncio.shield(ended)
+        except asyncio.CancelledError:
+            job.cancel()  # one that has not begun never does
+            while not ended.done():
+                with suppress(asyncio.CancelledError):  # asked once more: it still takes its time
+                    await asyncio.wait([ended])
+            raise
+        finally:
+            self._at_work -= 1
+
+    async def close(self) -> None:
+        """Wait for the threads, and for those who wait for them; nothing new is started."""
         self._workers.shutdown(wait=True, cancel_futures=True)
+        while self._at_work:  # their threads have ended: they need a few turns of the loop
+            await asyncio.sleep(0)

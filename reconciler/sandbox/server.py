@@ -233,7 +233,7 @@ class RunningServer:
         if not self._clean:
             self._service.repos.kill_children()
         await runner.cleanup()
-        runtime.close()
+        await runtime.close()
 
 
 async def _end_tasks() -> None:

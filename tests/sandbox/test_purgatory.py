@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 import requests
 
 from reconciler.git import receive_pack
 from reconciler.git.receive_pack import RefUpdate
+from reconciler.limits import PARKED_ANNOUNCEMENTS
 from reconciler.nostr import nip34, urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.server import RunningServer
-from reconciler.sandbox.storage.parked import Everything
+from reconciler.sandbox.storage.parked import Bounds, Everything
 from reconciler.sandbox.storage.purgatory import Purgatory
 
 from .conftest import Starter
-from .kit import ALICE, BOB, NOW, PARKED, ZERO, Clock, Work, hosted, publish, remote_refs, served
+from .kit import (
+    ALICE,
+    BOB,
+    CAROL,
+    NOW,
+    PARKED,
+    ZERO,
+    Clock,
+    Person,
+    Work,
+    hosted,
+    publish,
+    remote_refs,
+    served,
+)
 
 MAIN = "refs/heads/main"
 HALF_HOUR = 1800
@@ -26,6 +42,13 @@ def status(server: RunningServer, identifier: str = "widget") -> int:
     url = urls.clone(server.url, ALICE.pubkey, identifier)
     answer = requests.get(f"{url}/info/refs?service=git-upload-pack", timeout=5)
     return answer.status_code
+
+
+def wait_until(fact: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not fact():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_state_waits_thirty_minutes(server: RunningServer, work: Work, clock: Clock) -> None:
@@ -128,10 +151,7 @@ def test_clean_up_needs_no_visitor(server: RunningServer, clock: Clock) -> None:
     publish(server, ALICE.announce(server, "widget"))
     path = server.repo_path(ALICE.pubkey, "widget")
     clock.advance(HALF_HOUR + 1)
-    deadline = time.monotonic() + 10
-    while path.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not path.exists()
+    wait_until(lambda: not path.exists())
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -210,5 +230,109 @@ def test_values_alone(server: RunningServer, clock: Clock) -> None:
     assert entry
     assert entry.soft
     clock.advance(25 * 3600)
+    assert not purgatory.has_expired(announcement.event.id)  # it can still be revived
     assert purgatory.clean("w").softened == ()  # it was softened already
+    assert purgatory.has_expired(announcement.event.id)
+    purgatory.park_announcement(announcement)  # a client sent it again
+    assert not purgatory.has_expired(announcement.event.id)
+    purgatory.drop_announcement(coordinate)  # its data came: that is no expiry
+    assert not purgatory.has_expired(announcement.event.id)
     assert purgatory.everything() == Everything()
+
+
+def test_of_too_many_announcements_of_one_author_the_oldest_goes_with_its_repository(
+    starter: Starter, clock: Clock
+) -> None:
+    server = starter(dialect="spec")
+    bobs = BOB.announce(server, "other")
+    publish(server, bobs, *(ALICE.announce(server, f"w{n}") for n in range(PARKED_ANNOUNCEMENTS)))
+    publish(server, *(ALICE.announce(server, f"more{n}") for n in range(3)))
+    gone = [server.repo_path(ALICE.pubkey, f"w{n}") for n in range(3)]
+    wait_until(lambda: not any(path.exists() for path in gone))
+    assert status(server, "w3") == status(server, "more2") == 200
+    assert server._service.repos.count() == PARKED_ANNOUNCEMENTS + 1
+    held = server._service.purgatory.everything()
+    assert len(held.announcements) == PARKED_ANNOUNCEMENTS + 1
+    commit = "1" * 40
+    answers = publish(server, *(ALICE.state(name, {MAIN: commit}) for name in ("w2", "w3")), bobs)
+    assert answers == [
+        (False, "invalid: no announcement exists for this repository"),
+        (True, PARKED),
+        (True, PARKED),
+    ]
+    assert publish(server, ALICE.announce(server, "w0")) == [(True, PARKED)]
+    assert status(server, "w0") == 200
+
+
+class Shelves:
+    """Small ones, by values: 3 announcements and 4 other entries an author, 6 of a kind."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.purgatory = Purgatory(clock, bounds=Bounds(6, 3, 4, 2))
+
+    def announce(self, owner: Person, name: str) -> None:
+        self.purgatory.park_announcement(nip34.announcement(owner.sign(30617, ("d", name))))
+
+    def state(self, author: Person, number: int) -> None:
+        self.purgatory.park_state(nip34.state(author.state("w", {}, at=NOW + number)))
+
+    def announced(self, owner: Person) -> str:
+        """The names that wait."""
+        names = "abcdefghi"
+        return "".join(n for n in names if self.purgatory.announcement(Coordinate(owner.pubkey, n)))
+
+    def states(self, author: Person) -> int:
+        found = self.purgatory.states("w")
+        return sum(s.event.pubkey == author.pubkey for s in found)
+
+
+def test_one_author_has_a_share_and_nobody_elses_goes(clock: Clock) -> None:
+    shelves = Shelves(clock)
+    shelves.announce(BOB, "a")
+    for name in "abcde":
+        shelves.announce(ALICE, name)
+    assert shelves.announced(ALICE) == "cde"
+    assert shelves.announced(BOB) == "a"
+    assert shelves.purgatory.overdue() == {"a", "b"}
+    # The lock of their identifiers is needed to take them out with their repositories.
+    coordinates = [shelves.purgatory.clean(name).softened for name in "ab"]
+    assert coordinates == [(Coordinate(ALICE.pubkey, name),) for name in "ab"]
+    assert not shelves.purgatory.is_due()
+    assert len(shelves.purgatory.everything().announcements) == 4
+
+
+def test_of_too_many_the_oldest_goes_whoevers_it_is(clock: Clock) -> None:
+    shelves = Shelves(clock)
+    for number, author in enumerate((ALICE, ALICE, BOB, BOB, BOB, CAROL, CAROL, CAROL)):
+        shelves.state(author, number)
+    assert [shelves.states(author) for author in (ALICE, BOB, CAROL)] == [0, 3, 3]
+    shelves.purgatory.clean("w")
+    assert len(shelves.purgatory.everything().states) == 6
+
+
+def test_a_soft_announcement_makes_room_first_and_a_revived_one_last(clock: Clock) -> None:
+    shelves = Shelves(clock)
+    shelves.announce(ALICE, "a")
+    clock.advance(HALF_HOUR - 10)
+    shelves.announce(ALICE, "b")
+    clock.advance(20)
+    shelves.purgatory.clean("a")
+    shelves.announce(ALICE, "c")
+    shelves.announce(ALICE, "d")
+    assert shelves.announced(ALICE) == "bcd"
+    assert shelves.purgatory.clean("a").softened == ()  # its repository went before
+    shelves.purgatory.extend_announcement(Coordinate(ALICE.pubkey, "b"))
+    shelves.announce(ALICE, "e")
+    assert shelves.announced(ALICE) == "bde"
+
+
+def test_what_made_room_has_not_expired_and_expired_ids_are_bounded(clock: Clock) -> None:
+    shelves = Shelves(clock)
+    events = [ALICE.state("w", {}, at=NOW + n) for n in range(5)]
+    for event in events:
+        shelves.purgatory.park_state(nip34.state(event))
+    shelves.purgatory.clean("w")
+    assert not shelves.purgatory.has_expired(events[0].id)
+    clock.advance(HALF_HOUR + 1)
+    shelves.purgatory.clean("w")
+    assert [shelves.purgatory.has_expired(e.id) for e in events] == [False] * 3 + [True] * 2

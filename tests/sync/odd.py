@@ -49,14 +49,21 @@ class Listener:
 
 
 class OddRelay(Listener):
-    """Answers at most `cap` events, newest first. `asked` is every filter that came, as JSON.
+    """Answers at most `cap` events, newest first; `max_limit` is what it says of that in NIP-11.
+    `asked` is every filter that came, as JSON.
 
     `silent` says for which filters EOSE is held back; `refusal` is the CLOSED text for every REQ;
     `down` refuses connections; `hang` accepts them and says nothing. The event whose id
     is `corrupt` is sent with a wrong signature.
     """
 
-    def __init__(self, *events: Event, cap: int = 1000, nips: tuple[int, ...] = (1, 11)) -> None:
+    def __init__(
+        self,
+        *events: Event,
+        cap: int = 1000,
+        nips: tuple[int, ...] = (1, 11),
+        max_limit: int | None = None,
+    ) -> None:
         self.stored = list(events)
         self.asked: list[dict[str, Any]] = []
         self.connections = 0
@@ -65,7 +72,9 @@ class OddRelay(Listener):
         self.corrupt = ""
         self.down = self.hang = False
         self._cap = cap
-        self._nips = nips
+        self._information: dict[str, Any] = {"supported_nips": list(nips)}
+        if max_limit:
+            self._information["limitation"] = {"max_limit": max_limit}
         self._sockets: dict[web.WebSocketResponse, dict[str, Req]] = {}
         self._held: list[tuple[web.WebSocketResponse, str]] = []
 
@@ -73,6 +82,11 @@ class OddRelay(Listener):
     def open_sockets(self) -> int:
         """Connections that stand."""
         return len(self._sockets)
+
+    @property
+    def held(self) -> int:
+        """Answers whose EOSE is held back."""
+        return len(self._held)
 
     @property
     def url(self) -> str:
@@ -126,6 +140,7 @@ class OddRelay(Listener):
         return text.replace(event.sig, "0" * 128) if event.id == self.corrupt else text
 
     async def _drop(self) -> None:
+        self._held.clear()
         for socket in list(self._sockets):
             with suppress(ConnectionError):
                 await socket.close()
@@ -136,7 +151,7 @@ class OddRelay(Listener):
         if self.down:
             return web.Response(status=503)
         if "Upgrade" not in request.headers:
-            return web.json_response({"supported_nips": list(self._nips)})
+            return web.json_response(self._information)
         socket = web.WebSocketResponse(timeout=0.1)
         await socket.prepare(request)
         self.connections += 1

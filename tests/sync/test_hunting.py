@@ -9,10 +9,11 @@ import pytest
 
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
+from reconciler.nostr.filters import Filter
 from reconciler.sandbox.server import RunningServer
 from reconciler.sandbox.storage.parked import Everything
 
-from ..sandbox.kit import ALICE, BOB, NOW, Person, Work, hosted, remote_refs
+from ..sandbox.kit import ALICE, BOB, NOW, Person, Work, head, hosted, remote_refs
 from .kit import Fleet, announce, eventually, has, never, put
 from .odd import Meter
 
@@ -298,3 +299,88 @@ def test_many_events_that_nobody_has_data_for_leave_nothing(
     eventually(lambda: hunter._service.purgatory.everything() == Everything())
     eventually(lambda: hunter.figures().indexed == before.indexed)
     assert not has(hunter, announcement)
+
+
+@pytest.mark.parametrize("dialect", ["ngit-relay", "khatru"])
+def test_families_without_purgatory_fetch_what_their_served_states_name(
+    fleet: Fleet, work: Work, dialect: str
+) -> None:
+    """The events are served at once, and the refs follow: new ones, moved ones, deleted ones."""
+    one = fleet.start("one")
+    two = fleet.start("two", sync=True, bootstrap=one.relay_url, dialect=dialect)
+    first = work.commit("first")
+    second = work.commit("second", first)
+    refs = {MAIN: first, "refs/heads/old": first, "refs/tags/v1": first}
+    put(one, announce(ALICE, "widget", one, two), ALICE.state("widget", refs))
+    assert work.push(one, ALICE, "widget", *(f"{oid}:{name}" for name, oid in refs.items()))
+    eventually(lambda: heads_and_tags(two) == refs)
+    assert head(two, ALICE, "widget") == "main"
+    eventually(lambda: two.figures().hunts == 0)
+    refs = {MAIN: second, "refs/tags/v1": first}
+    put(one, ALICE.state("widget", refs, at=NOW + 1))
+    assert work.push(one, ALICE, "widget", f"{second}:{MAIN}")
+    eventually(lambda: heads_and_tags(two) == refs)
+    assert two.counters.pushes_received == two.counters.events_received == 0
+    eventually(lambda: two.figures().hunts == 0)
+
+
+def heads_and_tags(server: RunningServer) -> dict[str, str]:
+    if not server.repo_path(ALICE.pubkey, "widget").exists():
+        return {}
+    found = remote_refs(server, ALICE, "widget")
+    return {name: oid for name, oid in found.items() if name.startswith("refs/")}
+
+
+def test_khatru_makes_no_repository_for_what_is_announced_for_others(
+    fleet: Fleet, work: Work
+) -> None:
+    """It stores everybody's announcements, and would become everybody's mirror."""
+    one = fleet.start("one")
+    two = fleet.start("two", sync=True, bootstrap=one.relay_url, dialect="khatru")
+    commit = hosted(one, work, ALICE, "widget")
+    state = one.events(Filter(kinds=(kinds.STATE,)))
+    eventually(lambda: has(two, *state))
+    stock(one, work, BOB, "ours", {MAIN: commit}, NOW)
+    put(one, announce(BOB, "ours", one, two, at=NOW + 1))
+    eventually(lambda: two.repo_path(BOB.pubkey, "ours").exists())
+    eventually(lambda: two.figures().hunts == 0)
+    assert not two.repo_path(ALICE.pubkey, "widget").exists()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "created", "seconds"),
+    [("ngit-relay", 1, 60), ("khatru", CLIENT_DELAY, CLIENT_DELAY)],
+)
+def test_the_client_of_a_family_without_purgatory_has_time_to_push(
+    fleet: Fleet, meter: Meter, work: Work, dialect: str, created: float, seconds: float
+) -> None:
+    hunter = fleet.start("hunter", sync=True, dialect=dialect)
+    commit = work.commit("nowhere")
+    put(hunter, announce(ALICE, "widget", hunter, clone=(at(meter.url, "widget"),)))
+    eventually(lambda: hunter.figures().hunts == 1)
+    fleet.clock.advance(created)
+    eventually(lambda: hunter.figures().hunts == 0)  # no state names any data yet
+    put(hunter, ALICE.state("widget", {MAIN: commit}))
+    fleet.clock.advance(seconds - 2)
+    never(lambda: meter.starts, 0.3)
+    fleet.clock.advance(2)
+    failed(hunter, 1)
+
+
+def test_ngit_relay_looks_again_every_15_minutes(
+    fleet: Fleet, meter: Meter, empty: RunningServer, work: Work
+) -> None:
+    """Longer than any hunt lasts."""
+    hunter = fleet.start("hunter", sync=True, dialect="ngit-relay")
+    commit = work.commit("late")
+    clone = (at(meter.url, "widget"),)
+    put(hunter, announce(ALICE, "widget", hunter, clone=clone))
+    put(hunter, ALICE.state("widget", {MAIN: commit}))
+    fleet.clock.advance(60)
+    failed(hunter, 1)
+    asked = len(meter.starts)
+    fleet.clock.advance(4000)
+    eventually(lambda: len(meter.starts) > asked)
+    stock(empty, work, ALICE, "widget", {MAIN: commit}, NOW)
+    fleet.clock.advance(900)
+    eventually(lambda: heads_and_tags(hunter) == {MAIN: commit})

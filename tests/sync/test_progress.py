@@ -32,6 +32,22 @@ def test_a_batch_is_confirmed_only_when_all_its_questions_have_ended() -> None:
     assert progress.pending == ()
 
 
+def test_what_was_kept_back_is_neither_confirmed_nor_begun_anew_at_once() -> None:
+    progress = confirmed(ONE)
+    progress.has_announcements = True
+    number = progress.begin(ONE | TWO, ["0", "1"])
+    progress.doubt(ONE | TWO)
+    assert not progress.ended(number, "0")
+    assert not progress.ended(number, "1")
+    assert progress.confirmed == Needs()
+    assert progress.missing(ONE | TWO) == Needs()
+    assert progress.unconfirmed and not progress.is_whole
+    again = progress.begin(ONE | TWO, ["0"])
+    assert progress.ended(again, "0")
+    assert progress.confirmed == ONE | TWO
+    assert progress.is_whole and not progress.unconfirmed
+
+
 def test_batches_confirm_independently() -> None:
     progress = Progress()
     first, second = progress.begin(ONE, ["0"]), progress.begin(TWO, ["0"])
@@ -75,6 +91,26 @@ def test_failed_attempts_do_not_restart_the_15_minutes() -> None:
         progress.connecting()
     assert progress.connected(2901) is None
     assert progress.confirmed == Needs()
+
+
+def test_connections_that_break_before_they_caught_up_do_not_hide_the_first_loss() -> None:
+    progress = confirmed(ONE)
+    progress.disconnected(2000)
+    for now in (2100, 2400, 2900):
+        assert progress.connected(now) == 2000 - SINCE_MARGIN
+        progress.disconnected(now + 1)
+    assert progress.connected(2901) is None
+    assert progress.confirmed == Needs()
+
+
+def test_a_loss_that_was_made_good_is_over() -> None:
+    progress = confirmed(ONE)
+    progress.disconnected(2000)
+    progress.connected(2100)
+    progress.caught_up()
+    progress.disconnected(5000)
+    assert progress.connected(5001) == 5000 - SINCE_MARGIN
+    assert progress.confirmed == ONE
 
 
 def test_what_nobody_wants_is_forgotten() -> None:

@@ -11,9 +11,10 @@ import pytest
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
+from reconciler.sandbox.faults import Aim
 from reconciler.sandbox.server import RunningServer
 
-from ..sandbox.kit import ALICE, BOB, CAROL, MALLORY, NOW, Work, hosted
+from ..sandbox.kit import ALICE, BOB, CAROL, MALLORY, NOW, PARKED, Work, hosted, publish
 from .kit import Fleet, announce, eventually, has, never, put
 from .odd import OddRelay
 
@@ -86,14 +87,74 @@ def test_the_three_layers_are_asked_for(fleet: Fleet, odd: OddRelay, work: Work)
     assert all("since" not in f for f in odd.asked)
 
 
-def test_a_relay_that_caps_its_answers_is_read_to_the_end(fleet: Fleet, work: Work) -> None:
-    """No NIP-77 here: REQ, EOSE, and on by `until`; 7 events share one second at a page's end."""
+@pytest.mark.parametrize("max_limit", [None, 500])
+def test_a_relay_that_caps_its_answers_is_read_to_the_end(
+    fleet: Fleet, work: Work, max_limit: int | None
+) -> None:
+    """No NIP-77 here: REQ, EOSE, and on by `until`; 7 events share one second at a page's end.
+    What NIP-11 says of the cap need not be true."""
     issues = [issue(NOW - n // 7, str(n)) for n in range(90)]
-    with OddRelay(*issues, cap=20) as odd:
+    with OddRelay(*issues, cap=20, max_limit=max_limit) as odd:
         two = fleet.start("two", sync=True)
         host(two, work, odd.url)
         eventually(lambda: has(two, *issues))
     eventually(lambda: by_source(two)["startup"] == 90)
+
+
+def test_a_second_with_more_events_than_an_answer_holds_is_not_taken_for_read(
+    fleet: Fleet, work: Work
+) -> None:
+    """Nobody can page within a second; what is older is read all the same."""
+    crowd = [issue(NOW, str(n)) for n in range(8)]
+    older = [issue(NOW - n, "older") for n in (1, 2, 3)]
+    with OddRelay(*crowd, *older, cap=5) as odd:
+        two = fleet.start("two", sync=True)
+        hosted(two, work, ALICE, "widget")
+        put(two, announce(ALICE, "widget", two, relays=(odd.url,), at=NOW + 1))
+        eventually(lambda: has(two, *crowd[:5], *older))
+        eventually(lambda: two.figures().confirmed == 8)  # answers to those
+        eventually(lambda: two.figures().batches_pending == 1)
+        never(lambda: two.figures().confirmed > 8, 0.3)
+
+
+def test_a_silent_cap_behind_nip77_hides_nothing(fleet: Fleet, work: Work) -> None:
+    """The ids are known, so that those which did not come are asked for again."""
+    one = fleet.start("one", grasp=False)
+    issues = [issue(NOW - n, str(n)) for n in range(60)]
+    for event in issues:
+        one.seed(event)
+    one.faults.set("cap", Aim(value=10))
+    two = fleet.start("two", sync=True)
+    host(two, work, one.relay_url)
+    eventually(lambda: has(two, *issues))
+    settled(two)
+    assert one.counters.negs
+
+
+def test_what_a_relay_names_and_keeps_back_is_not_confirmed_and_asked_for_again(
+    fleet: Fleet, work: Work
+) -> None:
+    """The state stays away; the repository's issue comes all the same, and later the state."""
+    one = fleet.start("one", grasp=False)
+    two = fleet.start("two", sync=True)
+    commit = hosted(two, work, ALICE, "widget")
+    state = ALICE.state("widget", {"refs/heads/main": commit}, at=NOW + 1)
+    one.seed(state)
+    one.seed(issue())
+    one.faults.set("hidden-state")
+    put(two, announce(ALICE, "widget", two, relays=(one.relay_url,), at=NOW + 1))
+    eventually(lambda: by_source(two)["startup"] == 1)  # the issue
+    eventually(lambda: two.figures().confirmed == 1)  # answers to it
+    assert two.figures().batches_pending == 1
+    asked = one.counters.negs
+    never(lambda: one.counters.negs > asked, 0.3)
+    assert two.figures().relays_connected == 1
+    fleet.clock.advance(6)
+    eventually(lambda: one.counters.negs > asked)
+    one.faults.clear()
+    fleet.clock.advance(12)
+    eventually(lambda: has(two, state))
+    settled(two)
 
 
 def test_a_relay_that_only_claims_to_reconcile_is_paged(fleet: Fleet, work: Work) -> None:
@@ -178,6 +239,37 @@ def test_what_waits_does_not_wait_longer_because_it_is_seen_again(
     eventually(lambda: not path.exists())
 
 
+def test_what_expired_without_git_data_is_not_taken_from_a_relay_again(
+    fleet: Fleet, odd: OddRelay, work: Work
+) -> None:
+    """Every daily round would let it wait, and be hunted for, another 30 minutes. A client may
+    send it again."""
+    two = fleet.start("two", sync=True)
+    host(two, work, odd.url)
+    settled(two)
+    main = {"refs/heads/main": work.commit("nowhere")}
+    state, other = (ALICE.state("widget", main, at=NOW + n) for n in (1, 2))
+    pull = BOB.pull(ALICE, "widget", work.commit("nowhere either"))
+    odd.publish(state, pull)
+    eventually(lambda: waiting(two) == {state.id, pull.id})
+    fleet.clock.advance(1801)
+    eventually(lambda: not waiting(two))
+    rejected, asked = two.figures().events_rejected, len(odd.asked)
+    odd.stored.append(other)  # taken in the same round: so that round is over
+    fleet.clock.advance(25 * HOUR)
+    eventually(lambda: len(odd.asked) > asked)
+    eventually(lambda: waiting(two) == {other.id})
+    eventually(lambda: two.figures().events_rejected == rejected + 2)
+    assert publish(two, state) == [(True, PARKED)]
+    assert waiting(two) == {other.id, state.id}
+
+
+def waiting(server: RunningServer) -> set[str]:
+    """The events of states and pull requests in purgatory."""
+    held = server._service.purgatory.everything()
+    return {e.state.event.id for e in held.states} | {e.event_id for e in held.pulls}
+
+
 def test_after_a_short_absence_only_what_is_newer_is_asked_for(
     fleet: Fleet, odd: OddRelay, work: Work
 ) -> None:
@@ -220,6 +312,29 @@ def test_after_more_than_15_minutes_everything_is_asked_for(
     eventually(lambda: has(two, old))
     assert all("since" not in f for f in odd.asked)
     eventually(lambda: by_source(two)["startup"] == 1)
+
+
+def test_a_reading_after_a_loss_that_broke_off_begins_where_it_began(
+    fleet: Fleet, odd: OddRelay, work: Work
+) -> None:
+    """Three connections in 18 minutes, none of which lives to catch up: the loss is too old then,
+    whatever came in between."""
+    two = fleet.start("two", sync=True)
+    host(two, work, odd.url)
+    settled(two)
+    old = issue(int(fleet.clock()) - 1000, "reached the relay late")
+    odd.silent = lambda f: f.get("limit") != 1
+    odd.drop()
+    tried(two, odd, 1)
+    odd.stored.append(old)
+    for connection in (2, 3, 4):
+        fleet.clock.advance(360)
+        eventually(lambda: odd.open_sockets and odd.held)
+        odd.drop()
+        tried(two, odd, connection)
+    odd.silent = lambda _: False
+    fleet.clock.advance(60)  # the fourth wait has 40 seconds
+    eventually(lambda: has(two, old))
 
 
 def test_a_first_reading_that_broke_off_is_not_taken_for_a_whole_one(

@@ -292,6 +292,18 @@ class RelayLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchRules:
+    """When a server with sync looks for git data by itself, in seconds. `client_seconds`: after a
+    client's event that lacks some, because a push is expected to follow; `created_seconds`: after
+    a new announcement, where states do not wait; `every_seconds`: for all states that are served,
+    again and again (None: never)."""
+
+    client_seconds: float = 180.0
+    created_seconds: float = 180.0
+    every_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """All switches of one family."""
 
@@ -303,3 +315,4 @@ class Dialect:
     pulls: PullRules = field(default_factory=PullRules)
     git: GitRules = field(default_factory=GitRules)
     limits: RelayLimits = field(default_factory=RelayLimits)
+    fetches: FetchRules = field(default_factory=FetchRules)

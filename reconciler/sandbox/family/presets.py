@@ -21,6 +21,7 @@ from reconciler.sandbox.family.dialect import (
     Deletion,
     Dialect,
     EventRules,
+    FetchRules,
     GitRules,
     Head,
     Info,
@@ -210,6 +211,7 @@ NGIT_RELAY: Final = Dialect(
         message_bytes=_KHATRU_BYTES,
         ping_seconds=30.0,
     ),
+    FetchRules(client_seconds=60.0, created_seconds=1.0, every_seconds=900.0),
 )
 """ngit-relay 0.0.2: no purgatory, hooks that judge each ref by the stored state."""
 

@@ -20,6 +20,7 @@ class EventWords:
     newer_waits: str = "duplicate: a newer version is in purgatory"
     deleted: str = "blocked: this event is deleted"
     expired: str = "blocked: event is expired"
+    expired_before: str = "invalid: previously expired from purgatory without git data"
     future: str = "blocked: event too much in the future"
     large_tags: str = "blocked: event contains too large tags"
     kind: str = "blocked: this kind of event is not accepted"

@@ -39,11 +39,19 @@ def identifiers(service: Service, event: Event) -> frozenset[str]:
     return frozenset()
 
 
-def receive(service: Service, event: Event, authenticated: frozenset[str] = frozenset()) -> Answer:
+def receive(
+    service: Service,
+    event: Event,
+    authenticated: frozenset[str] = frozenset(),
+    *,
+    synced: bool = False,
+) -> Answer:
     """Judge an event and do what follows; the answer is what the client is told.
 
     Args:
         authenticated: the pubkeys that proved themselves on the connection (NIP-42).
+        synced: it comes from another server and not from a client. What expired here once waits
+            again only when a client sends it.
     """
     rules = service.dialect.events
     if service.store.has(event.id):
@@ -53,6 +61,8 @@ def receive(service: Service, event: Event, authenticated: frozenset[str] = froz
     present = event.pubkey in authenticated
     if reason := acceptance.unfit(rules, event, now=service.clock(), author_present=present):
         return Answer(False, reason)
+    if synced and service.purgatory.has_expired(event.id):
+        return Answer(False, rules.words.expired_before)
     if not service.spec.grasp:
         return _delete(service, event) if event.kind == kinds.DELETION else keep(service, event)
     if rules.kinds and event.kind not in rules.kinds:

@@ -43,6 +43,19 @@ def deliver(service: Service, pushed: Coordinate) -> None:
             release(service, pushed)
 
 
+def deliver_fetched(service: Service, coordinate: Coordinate) -> None:
+    """The same for git data that this server has fetched itself. In families where nothing but a
+    push moves refs and HEAD, it counts as the push of what the newest state declares."""
+    deliver(service, coordinate)
+    if service.dialect.states.alignment is not Alignment.NEVER:
+        return
+    state = governing(service, coordinate)
+    if state and service.repos.exists(coordinate):
+        align(service, coordinate, state)
+        if state.head and state.head in dict(state.refs):
+            service.repos.set_head(coordinate, state.head)
+
+
 def release(service: Service, pushed: Coordinate) -> None:
     """Serve what waited for the git data of this repository, and align refs with it."""
     identifier = pushed.identifier

@@ -8,6 +8,7 @@ from typing import TypeVar
 from reconciler.nostr.strictjson import Json
 from reconciler.sandbox.storage import written
 from reconciler.sandbox.storage.journal import Journal
+from reconciler.sandbox.storage.parked import BOUNDS, Bounds
 from reconciler.sandbox.storage.purgatory import Purgatory
 from reconciler.sandbox.storage.shelf import K, Shelf, Waiting
 
@@ -23,8 +24,11 @@ class KeptShelf(Shelf[K, W]):
         journal: Journal,
         name: str,
         as_json: Callable[[W], Json],
+        *,
+        most: int,
+        each: int,
     ) -> None:
-        super().__init__(clock)
+        super().__init__(clock, most=most, each=each)
         self._journal = journal
         self._name = name
         self._as_json = as_json
@@ -55,10 +59,25 @@ class DurablePurgatory(Purgatory):
     """Purgatory on kept shelves."""
 
     def __init__(
-        self, clock: Callable[[], float], parked: Callable[[str], None], journal: Journal
+        self,
+        clock: Callable[[], float],
+        parked: Callable[[str], None],
+        journal: Journal,
+        bounds: Bounds = BOUNDS,
     ) -> None:
-        super().__init__(clock, parked)
-        as_json = written.announcement_json
-        self._announcements = KeptShelf(clock, journal, written.ANNOUNCEMENTS, as_json)
-        self._states = KeptShelf(clock, journal, written.STATES, written.state_json)
-        self._pulls = KeptShelf(clock, journal, written.PULLS, written.pull_json)
+        super().__init__(clock, parked, bounds)
+        most, each = bounds.most, bounds.each
+        self._announcements = KeptShelf(
+            clock,
+            journal,
+            written.ANNOUNCEMENTS,
+            written.announcement_json,
+            most=most,
+            each=bounds.announcements,
+        )
+        self._states = KeptShelf(
+            clock, journal, written.STATES, written.state_json, most=most, each=each
+        )
+        self._pulls = KeptShelf(
+            clock, journal, written.PULLS, written.pull_json, most=most, each=each
+        )

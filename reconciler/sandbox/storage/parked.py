@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from reconciler.limits import PARKED, PARKED_ANNOUNCEMENTS, PARKED_EACH, PARKED_EXPIRED
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
 
@@ -14,6 +15,20 @@ EXTENSION_SECONDS: Final = 900.0
 """What a push leaves at least to the states and pull requests that it concerns."""
 SOFT_SECONDS: Final = 86_400.0
 """How long an announcement is kept after its bare repository went."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much may wait; of too much the oldest goes. `most`: of one kind; `announcements`: of one
+    author; `each`: other entries of one author; `expired`: ids of what expired."""
+
+    most: int = PARKED
+    announcements: int = PARKED_ANNOUNCEMENTS
+    each: int = PARKED_EACH
+    expired: int = PARKED_EXPIRED
+
+
+BOUNDS: Final = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +44,11 @@ class ParkedAnnouncement:
         """That of its repository."""
         return self.announcement.coordinate.identifier
 
+    @property
+    def author(self) -> str:
+        """Its repository's owner."""
+        return self.announcement.coordinate.owner
+
 
 @dataclass(frozen=True, slots=True)
 class ParkedState:
@@ -41,6 +61,11 @@ class ParkedState:
     def identifier(self) -> str:
         """That of its repository."""
         return self.state.identifier
+
+    @property
+    def author(self) -> str:
+        """Who signed it."""
+        return self.state.event.pubkey
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +81,11 @@ class ParkedPull:
     expires: float
     event: Event | None = None
     owner: str = ""
+
+    @property
+    def author(self) -> str:
+        """Who signed it; of a commit without event, whose repository it was pushed to."""
+        return self.event.pubkey if self.event else self.owner
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 Three shelves: announcements by coordinate; states by event id, several of one identifier at a time,
 bound to refs only when a push comes; pull requests by event id, where either half may come first.
+How much waits is bounded, too: the oldest makes room. What expired is remembered by its id, so that
+the sync does not bring it in again and again.
 Values and an injected clock: files, repositories and events served are somebody else's.
 
 Whoever changes entries holds the identifier's lock; the inner lock only keeps the shelves whole.
@@ -18,15 +20,18 @@ from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
 from reconciler.sandbox.storage.addresses import Address
 from reconciler.sandbox.storage.parked import (
+    BOUNDS,
     EXPIRY_SECONDS,
     EXTENSION_SECONDS,
     SOFT_SECONDS,
+    Bounds,
     Everything,
     Expired,
     ParkedAnnouncement,
     ParkedPull,
     ParkedState,
 )
+from reconciler.sandbox.storage.remembered import Remembered
 from reconciler.sandbox.storage.shelf import Shelf
 
 
@@ -34,15 +39,22 @@ class Purgatory:
     """Everything that waits on one server. An expired entry is as good as gone."""
 
     def __init__(
-        self, clock: Callable[[], float], parked: Callable[[str], None] = lambda _: None
+        self,
+        clock: Callable[[], float],
+        parked: Callable[[str], None] = lambda _: None,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         """`parked` is told the identifier of everything that begins to wait."""
         self._clock = clock
         self._parked = parked
         self._lock = threading.RLock()
-        self._announcements: Shelf[Coordinate, ParkedAnnouncement] = Shelf(clock)
-        self._states: Shelf[str, ParkedState] = Shelf(clock)
-        self._pulls: Shelf[str, ParkedPull] = Shelf(clock)
+        most, each = bounds.most, bounds.each
+        self._announcements: Shelf[Coordinate, ParkedAnnouncement] = Shelf(
+            clock, most=most, each=bounds.announcements
+        )
+        self._states: Shelf[str, ParkedState] = Shelf(clock, most=most, each=each)
+        self._pulls: Shelf[str, ParkedPull] = Shelf(clock, most=most, each=each)
+        self._expired = Remembered(bounds.expired)
 
     # --- announcements ---
 
@@ -50,6 +62,7 @@ class Purgatory:
         """Hold an announcement, in place of an earlier one; its 30 minutes start now."""
         entry = ParkedAnnouncement(announcement, self._clock() + EXPIRY_SECONDS)
         with self._lock:
+            self._expired.discard(announcement.event.id)
             self._announcements.put(announcement.coordinate, entry)
         self._parked(entry.identifier)
 
@@ -70,7 +83,7 @@ class Purgatory:
             if entry := self._announcements.get(coordinate):
                 least = expires if entry.soft else max(entry.expires, expires)
                 kept = replace(entry, expires=least, soft=False)
-                self._announcements.update(coordinate, kept)
+                self._announcements.put(coordinate, kept)  # it is the last to make room
 
     def drop_announcement(self, coordinate: Coordinate) -> None:
         """Forget it: released, deleted or withdrawn."""
@@ -81,8 +94,10 @@ class Purgatory:
 
     def park_state(self, state: State) -> None:
         """Hold a state beside others of its identifier."""
+        entry = ParkedState(state, self._clock() + EXPIRY_SECONDS)
         with self._lock:
-            self._states.put(state.event.id, ParkedState(state, self._clock() + EXPIRY_SECONDS))
+            self._expired.discard(state.event.id)
+            self._states.put(state.event.id, entry)
         self._parked(state.identifier)
 
     def states(self, identifier: str) -> tuple[State, ...]:
@@ -114,8 +129,10 @@ class Purgatory:
     def park_pull(self, event: Event, commit: str, identifier: str) -> None:
         """Hold a pull request until its commit comes."""
         expires = self._clock() + EXPIRY_SECONDS
+        entry = ParkedPull(event.id, commit, identifier, expires, event)
         with self._lock:
-            self._pulls.put(event.id, ParkedPull(event.id, commit, identifier, expires, event))
+            self._expired.discard(event.id)
+            self._pulls.put(event.id, entry)
         self._parked(identifier)
 
     def place(
@@ -208,21 +225,41 @@ class Purgatory:
             shelves = (self._announcements, self._states, self._pulls)
             return frozenset[str]().union(*(shelf.overdue() for shelf in shelves))
 
-    def clean(self, identifier: str) -> Expired:
-        """Take out what has expired; announcements go soft first and are dropped 24 h later."""
-        softened = []
+    def has_expired(self, event_id: str) -> bool:
+        """Did this event wait here for its whole time, and has not begun to wait again?"""
         with self._lock:
-            for entry in self._announcements.take_expired(identifier):
-                if entry.soft:
-                    continue
-                coordinate = entry.announcement.coordinate
-                softened.append(coordinate)
-                soft = replace(entry, expires=entry.expires + SOFT_SECONDS, soft=True)
-                if self._announcements.lives(soft):
-                    self._announcements.put(coordinate, soft)
-            self._states.take_expired(identifier)
-            gone = self._pulls.take_expired(identifier)
-        return Expired(tuple(softened), tuple(e for e in gone if e.event is None))
+            return event_id in self._expired
+
+    def clean(self, identifier: str) -> Expired:
+        """Take out what has expired, or had to make room; announcements that expire go soft first
+        and are dropped 24 h later."""
+        with self._lock:
+            softened = self._soften(identifier)
+            states = self._states.take_expired(identifier)
+            pulls = self._pulls.take_expired(identifier)
+            # What only had to make room did not expire, and may come in by sync once more.
+            ids = [e.state.event.id for e in states if not self._states.lives(e)]
+            ids += [e.event_id for e in pulls if e.event and not self._pulls.lives(e)]
+            for event_id in ids:
+                self._expired.add(event_id)
+        return Expired(softened, tuple(e for e in pulls if e.event is None))
+
+    def _soften(self, identifier: str) -> tuple[Coordinate, ...]:
+        """The announcements that lose their bare repository. A soft one keeps its place, so that
+        it makes room before those that have one."""
+        lives = self._announcements.lives
+
+        def soft(entry: ParkedAnnouncement) -> ParkedAnnouncement | None:
+            if entry.soft or lives(entry):
+                return None
+            found = replace(entry, expires=entry.expires + SOFT_SECONDS, soft=True)
+            return found if lives(found) else None
+
+        gone = self._announcements.take_expired(identifier, soft)
+        for entry in gone:
+            if not lives(entry) and not soft(entry):
+                self._expired.add(entry.announcement.event.id)
+        return tuple(e.announcement.coordinate for e in gone if not e.soft)
 
     def everything(self) -> Everything:
         """All entries, as values: what a clean stop writes down."""
@@ -232,6 +269,7 @@ class Purgatory:
     def restore(self, kept: Everything) -> None:
         """Hold exactly what `everything` gave; expiry times are taken as they stand."""
         with self._lock:
+            self._expired.clear()
             self._announcements.fill((e.announcement.coordinate, e) for e in kept.announcements)
             self._states.fill((e.state.event.id, e) for e in kept.states)
             self._pulls.fill((e.event_id, e) for e in kept.pulls)

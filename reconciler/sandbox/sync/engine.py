@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from math import inf
 from typing import Final
 
 import aiohttp
@@ -18,6 +19,7 @@ from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.counts.figures import Figures, Source, Tally
 from reconciler.sandbox.runtime import Runtime
+from reconciler.sandbox.sync import supply
 from reconciler.sandbox.sync.hunter import Hunter
 from reconciler.sandbox.sync.intake import HUNT_DELAY, Intake
 from reconciler.sandbox.sync.peer import Peer, Surroundings
@@ -43,6 +45,7 @@ class Sync:
         service = runtime.service
         self._runtime = runtime
         self._clock = service.clock
+        self._dialect = service.dialect
         self._chance = chance
         self._tally = Tally()
         self._reach = Reach(service.url)
@@ -54,6 +57,7 @@ class Sync:
         self._task: asyncio.Task[None] | None = None
         self._rebuild_at = 0.0
         self._look_at = 0.0
+        self._hunt_at = inf if service.dialect.states.waits else 0.0
         self._meanwhile: list[Event] | None = None
         self._released: list[Event] = []
 
@@ -77,14 +81,20 @@ class Sync:
         self._wanted.add(event)
         self._released += self._intake.rejected.release(event)
         identifier = event.first("d") or ""
-        if event.kind == kinds.ANNOUNCEMENT and identifier in self._hunter.queue:
+        is_announcement = event.kind == kinds.ANNOUNCEMENT
+        if not self._dialect.states.waits and (is_announcement or event.kind == kinds.STATE):
+            # Served at once: nothing parks, and its git data may be missing all the same.
+            rules = self._dialect.fetches
+            delay = rules.created_seconds if is_announcement else rules.client_seconds
+            self._hunter.waits(identifier, delay)
+        elif is_announcement and identifier in self._hunter.queue:
             # It may name new clone URLs, or give authority to a state that waits.
             self._hunter.waits(identifier, HUNT_DELAY)
 
     def parked(self, identifier: str) -> None:
         """Something of this identifier went into purgatory. Call it in the event loop."""
         self._look_at = 0.0
-        self._hunter.waits(identifier)
+        self._hunter.waits(identifier, self._dialect.fetches.client_seconds)
 
     def figures(self) -> Figures:
         """Numbers of this moment."""
@@ -96,7 +106,7 @@ class Sync:
             relays_read=sum(p.has_announcements for p in progress),
             events=self._tally.by_source(),
             events_rejected=self._tally.rejected,
-            batches_pending=sum(len(p.pending) for p in progress),
+            batches_pending=sum(p.unconfirmed for p in progress),
             confirmed=sum(len(p.confirmed) for p in progress),
             hunts=len(self._hunter.queue),
             hunts_running=self._hunter.queue.running,
@@ -137,6 +147,7 @@ class Sync:
                 group.create_task(self._hunter.run())
                 while True:
                     await self._look()
+                    await self._hunt_again()
                     self._follow(group, around)
                     self._judge_again(group)
                     await asyncio.sleep(TICK)
@@ -147,6 +158,15 @@ class Sync:
         waiting = {e.identifier for e in held.states}
         waiting |= {e.identifier for e in held.pulls if e.event}
         for identifier in waiting:
+            self._hunter.waits(identifier, HUNT_DELAY)
+
+    async def _hunt_again(self) -> None:
+        """Where states are served without their data, look for it at the start, and as often as
+        the family does."""
+        if self._clock() < self._hunt_at:
+            return
+        self._hunt_at = self._clock() + (self._dialect.fetches.every_seconds or inf)
+        for identifier in await self._runtime.run(supply.served, self._runtime.service):
             self._hunter.waits(identifier, HUNT_DELAY)
 
     async def _look(self) -> None:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from reconciler.errors import NetworkFault
 from reconciler.limits import CHILD_MEMORY_BYTES, CHILD_WALL_SECONDS, PACK_BYTES
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.flow import gitdata
+from reconciler.sandbox.flow import gitdata, push
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.sync.reach import Endpoint
@@ -84,6 +84,8 @@ async def advertised(runtime: Runtime, endpoint: Endpoint, target: Coordinate) -
 
 def _deliver(service: Service, target: Coordinate, staging: Path, oids: frozenset[str]) -> bool:
     """Under the identifier's lock: into our repository, if there still is one."""
+    if push.is_promised(service, target):
+        service.repos.ensure(target)
     if not service.repos.exists(target):
         return False
     ordered = sorted(oids)
@@ -91,7 +93,7 @@ def _deliver(service: Service, target: Coordinate, staging: Path, oids: frozense
         part = ordered[start : start + 500]
         flags = ("--quiet", "--no-tags", "--no-write-fetch-head")
         service.repos.git(target, "fetch", *flags, str(staging), *part)
-    gitdata.deliver(service, target)
+    gitdata.deliver_fetched(service, target)
     return True
 
 
@@ -105,8 +107,9 @@ def _staging(service: Service, target: Coordinate) -> Iterator[Path]:
         (staging / "refs").mkdir()
         (staging / "objects" / "info").mkdir(parents=True)
         (staging / "HEAD").write_text("ref: refs/heads/main\n")
-        alternates = staging / "objects" / "info" / "alternates"
-        alternates.write_text(f"{service.repos.path(target) / 'objects'}\n")
+        if service.repos.exists(target):
+            alternates = staging / "objects" / "info" / "alternates"
+            alternates.write_text(f"{service.repos.path(target) / 'objects'}\n")
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)

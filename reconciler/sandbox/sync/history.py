@@ -1,7 +1,8 @@
 """All stored events that match one filter, page by page.
 
 NIP-77 where the relay has it; otherwise REQ, EOSE and the next page by `until`. A relay that
-refuses to reconcile is paged, too.
+refuses to reconcile is paged, too. Answers may be cut at any length without a word, whatever NIP-11
+says: a question has ended when asking on brings nothing, and ids when each of them came.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from reconciler.sandbox.sync.link import Link
 from reconciler.sandbox.sync.reconciling import reconcile
 
 
+class Withheld(PeerFault):
+    """The relay names events that it does not give out."""
+
+
 async def history(
     runtime: Runtime, link: Link, question: Filter, skip: Callable[[str], bool]
 ) -> AsyncIterator[tuple[Event, ...]]:
@@ -27,6 +32,7 @@ async def history(
 
     Raises:
         NetworkFault: the connection ended.
+        Withheld: all that came was given out, and some of what the relay named did not come.
         PeerFault: the relay broke the protocol.
     """
     ids = await reconcile(runtime, link, question) if 77 in link.info.nips else None
@@ -35,10 +41,31 @@ async def history(
             yield page
         return
     wanted = [event_id for event_id in ids if not skip(event_id)]
+    away = 0
     for start in range(0, len(wanted), REQ_PAGE):
-        part = Filter(ids=tuple(wanted[start : start + REQ_PAGE]))
-        async for page in _pages(runtime, link, part):
+        left = dict.fromkeys(wanted[start : start + REQ_PAGE])
+        async for page in _named(runtime, link, left):
             yield page
+        away += len(left)
+    if away:
+        raise Withheld(f"{away} events that the relay names did not come")
+
+
+async def _named(
+    runtime: Runtime, link: Link, left: dict[str, None]
+) -> AsyncIterator[tuple[Event, ...]]:
+    """The events with these ids, asked for until none of them comes any more; what came is taken
+    out of `left`. A bad event has come, too: it would not get better."""
+    while left:
+        question = Filter(ids=tuple(left), limit=REQ_PAGE)
+        raws = await link.ask(question)
+        ids = (raw.get("id") for raw in raws if isinstance(raw, dict))
+        came = left.keys() & {event_id for event_id in ids if isinstance(event_id, str)}
+        if not came:
+            return
+        yield await runtime.run(readable, raws, question)
+        for event_id in came:
+            del left[event_id]
 
 
 def readable(raws: list[Json], question: Filter | None = None) -> tuple[Event, ...]:
@@ -58,13 +85,14 @@ def readable(raws: list[Json], question: Filter | None = None) -> tuple[Event, .
 async def _pages(
     runtime: Runtime, link: Link, question: Filter
 ) -> AsyncIterator[tuple[Event, ...]]:
-    """Relays cap answers silently: ask for older ones until there are none.
+    """Relays cap answers silently: ask for older ones until none come.
 
     The next page starts at the oldest second of the last one, because the cap may have cut through
-    that second; only when nothing new is in it, at the second before.
+    that second; only when nothing new is in it, at the second before. When there are events before
+    a second that filled a page, the cap cut it: nobody can say how many more it holds.
     """
-    full = min(link.info.max_limit or 1, REQ_PAGE)
     seen: set[str] = set()
+    stuck = cut = False
     for _ in range(REQ_PAGES):
         raws = await link.ask(replace(question, limit=REQ_PAGE))
         page = await runtime.run(readable, raws, question)
@@ -72,10 +100,13 @@ async def _pages(
         seen |= {event.id for event in fresh}
         if fresh:
             yield fresh
-        if not page or len(raws) < full:
-            return
-        oldest = min(event.created_at for event in page)
-        if not fresh and oldest == 0:
-            return
-        question = replace(question, until=oldest if fresh else oldest - 1)
-    raise PeerFault(f"more than {REQ_PAGES} pages")
+        cut = cut or (stuck and bool(page))
+        oldest = min((event.created_at for event in page), default=0)
+        stuck = not fresh
+        if not page or (stuck and oldest == 0):
+            break
+        question = replace(question, until=oldest - 1 if stuck else oldest)
+    else:
+        raise PeerFault(f"more than {REQ_PAGES} pages")
+    if cut:
+        raise Withheld("more events in one second than one answer can hold")

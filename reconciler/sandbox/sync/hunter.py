@@ -1,4 +1,4 @@
-"""The hunt for git data that purgatory waits for: which repositories, when, and from whom.
+"""The hunt for git data that events wait for: which repositories, when, and from whom.
 
     an event waits ─▶ queue (3 minutes, or 500 ms when synced) ─▶ sources one after the other
     ─▶ what arrived is delivered at once ─▶ all here: done │ back-off, then another round
@@ -20,8 +20,6 @@ from reconciler.sandbox.sync import supply
 from reconciler.sandbox.sync.visit import Gear, Visit
 from reconciler.sandbox.sync.waiting import TICK
 
-CLIENT_DELAY: Final = 180.0
-"""Seconds from a client's event to the hunt: a push is expected to follow (GRASP-02)."""
 PATIENCE: Final = 2.0
 """Seconds after which the next source is asked although the last one is still at work."""
 
@@ -35,8 +33,8 @@ class Hunter:
         self._service = gear.runtime.service
         self._clock = gear.runtime.service.clock
 
-    def waits(self, identifier: str, delay: float = CLIENT_DELAY) -> None:
-        """An event of this identifier waits for git data."""
+    def waits(self, identifier: str, delay: float) -> None:
+        """An event of this identifier waits for git data; look for it after `delay` seconds."""
         self.queue.add(identifier, self._clock(), delay)
 
     async def run(self) -> None:
@@ -52,6 +50,7 @@ class Hunter:
     async def _attempt(self, identifier: str, entry: Entry) -> None:
         done, given_up = False, entry.given_up
         try:
+            await self._gear.runtime.tidy()  # some families make repositories a moment later
             given_up = await self._hunt(identifier, entry)
             done = not (await self._gear.missing(identifier)).waits
         except (PeerFault, OSError):
@@ -62,14 +61,15 @@ class Hunter:
     async def _hunt(self, identifier: str, entry: Entry) -> frozenset[str]:
         """One round over all sources; those that no later round needs to ask."""
         lacking = await self._gear.missing(identifier)
+        for target, oids in lacking.targets.items():
+            if not oids:  # the data is here and nobody delivered it: a crash in between
+                await self._deliver(identifier, target)
         if lacking.oids:
             run, reach = self._gear.runtime.run, self._gear.reach
             found, refused = await run(supply.sources, self._service, identifier, reach)
             self._gear.tally.sources_refused += refused
             hunt = Hunt(lacking.oids, found, entry.expires, given_up=entry.given_up)
             return (await self._round(identifier, hunt)).given_up
-        if lacking.targets:  # the data came and nobody delivered it: a crash in between
-            await self._deliver(identifier, next(iter(lacking.targets)))
         return entry.given_up
 
     async def _round(self, identifier: str, hunt: Hunt) -> Hunt:
@@ -100,7 +100,7 @@ class Hunter:
 
     async def _deliver(self, identifier: str, target: Coordinate) -> None:
         run_locked = self._gear.runtime.run_locked
-        await run_locked([identifier], gitdata.deliver, self._service, target)
+        await run_locked([identifier], gitdata.deliver_fetched, self._service, target)
 
 
 def _is_busy(visits: dict[asyncio.Task[None], Visit]) -> bool:

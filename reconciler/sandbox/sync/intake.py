@@ -60,10 +60,12 @@ class Intake:
         await self._runtime.tidy()
         needed = admission.identifiers(service, event)
         try:
-            answer = await self._runtime.run_locked(needed, admission.receive, service, event)
+            answer = await self._runtime.run_locked(
+                needed, admission.receive, service, event, synced=True
+            )
         except PeerFault:
             return None
-        if answer.accepted and _is_parked(service, event):
+        if answer.accepted and _may_lack_data(service, event):
             for identifier in needed:
                 self._waits(identifier, HUNT_DELAY)
         return answer.accepted
@@ -76,6 +78,14 @@ def _is_parked(service: Service, event: Event) -> bool:
         entry = purgatory.announcement(Coordinate(event.pubkey, event.first("d") or ""))
         return entry is not None and entry.announcement.event == event
     return purgatory.has_state(event.id) or purgatory.pull(event.id, waiting=True) is not None
+
+
+def _may_lack_data(service: Service, event: Event) -> bool:
+    """Does it wait for git data, or is it of those that are served without?"""
+    if _is_parked(service, event):
+        return True
+    served = not service.dialect.states.waits
+    return served and event.kind in (kinds.ANNOUNCEMENT, kinds.STATE)
 
 
 def _rank(event: Event) -> tuple[int, int]:

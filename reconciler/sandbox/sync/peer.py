@@ -1,13 +1,14 @@
 """One other relay: connect, ask in layers, follow what is new, come back after a failure.
 
 layer 1 (announcements) ─▶ what was confirmed before, since the loss ─▶ batches of what is new:
-each one followed live first, then its history, so that nothing falls between
+each one followed live first, then its history, so that nothing falls between; what the relay names
+and keeps back is asked for again, each time later
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,7 +21,7 @@ from reconciler.nostr.filters import Filter
 from reconciler.pacing.backoff import Health
 from reconciler.sandbox.counts.figures import Source, Tally
 from reconciler.sandbox.runtime import Runtime
-from reconciler.sandbox.sync.history import history, readable
+from reconciler.sandbox.sync.history import Withheld, history, readable
 from reconciler.sandbox.sync.intake import Intake
 from reconciler.sandbox.sync.link import Link, RateLimited, connect
 from reconciler.sandbox.sync.needs import Needs, announcements, questions
@@ -63,6 +64,7 @@ class Peer:
         self._clock = around.runtime.service.clock
         self._followed: list[str] = []
         self._daily_at = 0.0
+        self._kept_back = Health()
 
     async def run(self) -> None:
         """Keep a session with the relay, for as long as it is wanted."""
@@ -87,6 +89,7 @@ class Peer:
         since = self.progress.connected(self._clock())
         self._attempted(connected=True)
         self._followed = []
+        self._kept_back = Health()
         async with asyncio.TaskGroup() as group:
             group.create_task(link.read())
             group.create_task(self._take_live(link))
@@ -110,12 +113,14 @@ class Peer:
             self._plan_daily()
         await link.follow(announcements())
         from_when = since if self.progress.has_announcements else None
-        await self._fetch(link, announcements(), source, from_when)
-        self.progress.has_announcements = True
+        whole = await self._fetch(link, announcements(), source, from_when)
+        self.progress.has_announcements = whole
         self.health = Health()  # it has answered, so that earlier failures no longer count
         for part in self.progress.confirmed.batches():
             self._followed.append(await link.follow(questions(part)))
-            await self._fetch(link, questions(part), source, since)
+            if not await self._fetch(link, questions(part), source, since):
+                self.progress.doubt(part)
+        self.progress.caught_up()
         seen = None
         while True:
             if self._clock() >= self._daily_at:
@@ -125,6 +130,7 @@ class Peer:
                 seen = wanted
                 self.progress.trim(wanted)
                 await self._catch_up(link, source)
+            await self._complete(link, source)
             await asyncio.sleep(TICK)
 
     async def _catch_up(self, link: Link, source: Source) -> None:
@@ -139,29 +145,48 @@ class Peer:
         asked = questions(needs)
         names = {str(number): one for number, one in enumerate(asked)}
         number = self.progress.begin(needs, ("live", *names))
-        self._followed.append(await link.follow(asked))
+        if not self.progress.partial & needs:  # that is followed already
+            self._followed.append(await link.follow(asked))
         self.progress.ended(number, "live")
 
         async def one(name: str) -> None:
-            await self._fetch(link, (names[name],), source)
-            self.progress.ended(number, name)
+            if await self._fetch(link, (names[name],), source):
+                self.progress.ended(number, name)
+            else:
+                self.progress.doubt(needs)
 
         async with asyncio.TaskGroup() as group:
             for name in names:
                 group.create_task(one(name))
 
+    async def _complete(self, link: Link, source: Source) -> None:
+        """Ask again for what the relay named and kept back, when it is time."""
+        if self.progress.is_whole:
+            self._kept_back = Health()
+            return
+        if self._clock() < self._kept_back.not_before:
+            return
+        if self._kept_back.failures:
+            if not self.progress.has_announcements:
+                whole = await self._fetch(link, announcements(), source)
+                self.progress.has_announcements = whole
+            for part in self.progress.partial.batches():
+                await self._batch(link, part, source)
+        self._kept_back = self._kept_back.failed(self._clock(), self._around.chance())
+
     async def _reconcile_all(self, link: Link) -> None:
         """Once a day everything, because live feeds lose events and `since` overlooks some."""
-        wanted = self._around.wanted.of(self._url)
-        parts: Iterable[Sequence[Filter]] = (questions(part) for part in wanted.batches())
-        for asked in (announcements(), *parts):
-            await self._fetch(link, asked, Source.DAILY)
+        if not await self._fetch(link, announcements(), Source.DAILY):
+            self.progress.has_announcements = False
+        for part in self._around.wanted.of(self._url).batches():
+            if not await self._fetch(link, questions(part), Source.DAILY):
+                self.progress.doubt(part & self.progress.confirmed)
         self._plan_daily()
 
     async def _consolidate(self, link: Link) -> None:
         """Small batches add up to many live questions; ask for the same in full ones. The new
         ones stand before the old ones end."""
-        parts = tuple(self.progress.confirmed.batches())
+        parts = tuple((self.progress.confirmed | self.progress.partial).batches())
         if len(self._followed) <= len(parts) + SPARE:
             return
         old, self._followed = self._followed, []
@@ -172,12 +197,18 @@ class Peer:
 
     async def _fetch(
         self, link: Link, asked: Sequence[Filter], source: Source, since: int | None = None
-    ) -> None:
-        around = self._around
+    ) -> bool:
+        """Read histories and admit what they hold. Did all come that the relay named?"""
+        around, whole = self._around, True
         for one in asked:
             question = replace(one, since=since)
-            async for page in history(around.runtime, link, question, around.intake.rejected.knows):
-                await around.intake.admit(page, source)
+            pages = history(around.runtime, link, question, around.intake.rejected.knows)
+            try:
+                async for page in pages:
+                    await around.intake.admit(page, source)
+            except Withheld:
+                whole = False
+        return whole
 
     def _plan_daily(self) -> None:
         least, most = DAILY_SECONDS

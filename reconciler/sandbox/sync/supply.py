@@ -1,15 +1,23 @@
 """What git data is missing here, and who may have it. Blocking; reads purgatory, store and
-repositories, and changes nothing."""
+repositories, and changes nothing.
+
+Where states wait (purgatory), what waits says it; in other families the newest state that counts
+for a repository does, which is served with or without its data.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from reconciler.nostr.nip34 import Coordinate
+from reconciler.nostr import kinds
+from reconciler.nostr.filters import Filter
+from reconciler.nostr.nip34 import Coordinate, State
+from reconciler.sandbox.family.dialect import Creation
 from reconciler.sandbox.flow import gitdata
+from reconciler.sandbox.policy.maintainers import Announced
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.sync.reach import Reach, Unreachable
 
@@ -19,8 +27,8 @@ SOURCES: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """`waits`: something of this identifier is in purgatory. `targets`: objects that a repository
-    here lacks; several owners may have the same identifier."""
+    """`waits`: something of this identifier waits for git data. `targets`: objects that a
+    repository here lacks; several owners may have the same identifier."""
 
     waits: bool
     targets: Mapping[Coordinate, frozenset[str]]
@@ -32,26 +40,50 @@ class Missing:
 
 
 def missing(service: Service, identifier: str) -> Missing:
-    """What the states and pull requests that wait under this identifier need.
+    """What the states and pull requests of this identifier need, and do not have here.
 
     A repository that has all it needs is listed with no objects.
     """
-    states = service.purgatory.states(identifier)
-    pulls = service.purgatory.pulls(identifier)
     found = service.announced(identifier)
-    hosted = frozenset(service.hosted(found))
     wanted: dict[Coordinate, set[str]] = {}
-    for state in states:
-        owners = (Coordinate(o, identifier) for o in found.owners_for(state.event.pubkey))
-        if target := next(filter(hosted.__contains__, owners), None):
-            wanted.setdefault(target, set()).update(oid for _, oid in state.refs)
+    of_states = _of_waiting if service.dialect.states.waits else _of_served
+    for target, state in of_states(service, found):
+        wanted.setdefault(target, set()).update(oid for _, oid in state.refs)
+    pulls = service.purgatory.pulls(identifier)
     for pull in pulls:
         if pull.event:
             targets = gitdata.pull_repositories(service, pull.event, identifier)
             if targets:
                 wanted.setdefault(targets[0], set()).add(pull.commit)
     lacking = {target: service.repos.missing(target, oids) for target, oids in wanted.items()}
-    return Missing(bool(states or pulls), MappingProxyType(lacking))
+    waits = bool(service.purgatory.states(identifier) or pulls or any(lacking.values()))
+    return Missing(waits, MappingProxyType(lacking))
+
+
+def served(service: Service) -> frozenset[str]:
+    """The identifiers of all states that are served."""
+    events = service.store.events(Filter(kinds=(kinds.STATE,)), now=service.clock())
+    return frozenset(event.first("d") or "" for event in events)
+
+
+def _of_waiting(service: Service, found: Announced) -> Iterator[tuple[Coordinate, State]]:
+    """Each state in purgatory, with one repository to fetch its objects to."""
+    hosted = frozenset(service.hosted(found))
+    for state in service.purgatory.states(found.identifier):
+        owners = (Coordinate(o, found.identifier) for o in found.owners_for(state.event.pubkey))
+        if target := next(filter(hosted.__contains__, owners), None):
+            yield target, state
+
+
+def _of_served(service: Service, found: Announced) -> Iterator[tuple[Coordinate, State]]:
+    """Each repository with the state that counts for it. Also one that does not exist before its
+    first git data comes, if it is announced for this server: such families store everybody's."""
+    lazy = service.dialect.announcements.creation is Creation.FIRST_PUSH
+    for owner, announcement in sorted(found.by_owner.items()):
+        target = Coordinate(owner, found.identifier)
+        ours = service.repos.exists(target) or (lazy and service.url in announcement.servers())
+        if ours and (state := gitdata.governing(service, target)):
+            yield target, state
 
 
 def sources(service: Service, identifier: str, reach: Reach) -> tuple[tuple[str, ...], int]:
