@@ -123,7 +123,7 @@ def test_a_silent_cap_behind_nip77_hides_nothing(fleet: Fleet, work: Work) -> No
     issues = [issue(NOW - n, str(n)) for n in range(60)]
     for event in issues:
         one.seed(event)
-    one.faults.set("cap", Aim(value=10))
+    one.faults.set("cap", Aim(value=10, message="REQ"))
     two = fleet.start("two", sync=True)
     host(two, work, one.relay_url)
     eventually(lambda: has(two, *issues))
@@ -141,7 +141,7 @@ def test_what_a_relay_names_and_keeps_back_is_not_confirmed_and_asked_for_again(
     state = ALICE.state("widget", {"refs/heads/main": commit}, at=NOW + 1)
     one.seed(state)
     one.seed(issue())
-    one.faults.set("hidden-state")
+    one.faults.set("hidden-state", Aim(message="REQ"))
     put(two, announce(ALICE, "widget", two, relays=(one.relay_url,), at=NOW + 1))
     eventually(lambda: by_source(two)["startup"] == 1)  # the issue
     eventually(lambda: two.figures().confirmed == 1)  # answers to it

@@ -150,7 +150,7 @@ class Session:
             await self._refuse(raw, f"invalid: {fault}")
             return
         self._service.metrics.events_received.labels(kind_label(event.kind)).inc()
-        if self._strikes(event.id, Stage.PUBLISH):
+        if self._strikes(f"EVENT {event.id}", Stage.PUBLISH):
             await self._channel.say(messages.ok(event.id, True))
             return
         try:
@@ -210,7 +210,7 @@ class Session:
             return
         subscription = Subscription(filters)
         self._subscriptions[name] = subscription  # before reading, so that nothing falls between
-        fault = self._strikes(name, Stage.QUERY, Stage.REQ)
+        fault = self._strikes(f"REQ {name}", Stage.QUERY, Stage.REQ)
         texts = await self._runtime.run(questions.answer, self._service, filters, fault)
         head = f'["EVENT",{dumps(name)},'
         for text in texts:
@@ -230,7 +230,7 @@ class Session:
 
     async def _count(self, name: str, filters: tuple[Filter, ...]) -> None:
         self._service.counters.bump("counts")
-        fault = self._strikes(name, Stage.QUERY)
+        fault = self._strikes(f"COUNT {name}", Stage.QUERY)
         number = await self._runtime.run(questions.count, self._service, filters, fault)
         await self._channel.say(messages.count(name, number))
 
@@ -240,7 +240,7 @@ class Session:
             await self._channel.say(messages.neg_err(message.subscription, _LONG_NAME))
             return
         opens = isinstance(message, NegOpen)
-        fault = self._strikes(message.subscription, Stage.QUERY) if opens else None
+        fault = self._strikes(f"NEG-OPEN {message.subscription}", Stage.QUERY) if opens else None
         answer = await self._runtime.run(self._conversations.answer, message, fault)
         if answer is not None:
             await self._channel.say(answer)
