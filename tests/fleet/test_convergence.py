@@ -153,7 +153,7 @@ def tell(case: Case, seed: int, steps: int) -> None:
 
 
 def test_a_generated_history_converges(case: Case) -> None:
-    tell(case, 2, 12)
+    tell(case, 2, 8)
 
 
 @pytest.mark.long

@@ -67,7 +67,13 @@ async def publish(theirs: nostr_sdk.Client, *events: nostr_sdk.Event) -> list[st
     return found
 
 
-@pytest.mark.parametrize("dialect", PRESETS)
+FAMILIES = [
+    pytest.param(name, marks=() if name in ("spec", "ngit-grasp") else pytest.mark.long)
+    for name in PRESETS
+]
+
+
+@pytest.mark.parametrize("dialect", FAMILIES)
 def test_it_publishes_a_repository_and_hears_of_an_issue(
     starter: Starter, work: Work, clock: Clock, dialect: str
 ) -> None:
@@ -104,7 +110,7 @@ def test_it_publishes_a_repository_and_hears_of_an_issue(
     assert {event.id for event in server.events(Filter())} == set(ids)
 
 
-@pytest.mark.parametrize("dialect", PRESETS)
+@pytest.mark.parametrize("dialect", FAMILIES)
 def test_it_reads_page_by_page_beyond_what_is_given_at_once(starter: Starter, dialect: str) -> None:
     server = starter(dialect=dialect)
     notes = [ALICE.sign(kinds.NOTE, ("n", str(n)), at=NOW + n // 3) for n in range(MANY)]
