@@ -10,7 +10,8 @@ from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import nip34
 from reconciler.nostr.nip34 import State
 from reconciler.sandbox.family.dialect import Dialect, Tie
-from reconciler.sandbox.family.presets import NGIT_GRASP, SPEC
+from reconciler.sandbox.family.ngit_grasp import NGIT_GRASP
+from reconciler.sandbox.family.presets import SPEC
 from reconciler.sandbox.policy.authorise import Push, newest, refusal
 
 from .kit import ALICE, BOB, NOW, ZERO

@@ -1,0 +1,113 @@
+"""ngit-relay 0.0.2: what differs from GRASP-01."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reconciler.sandbox.family.dialect import (
+    Alignment,
+    AnnouncementRules,
+    Creation,
+    Deletes,
+    Deletion,
+    Dialect,
+    EventRules,
+    FetchRules,
+    GitRules,
+    Head,
+    Info,
+    Listing,
+    NostrPush,
+    PullRules,
+    Refusal,
+    RelayLimits,
+    StateRules,
+    Tie,
+)
+from reconciler.sandbox.family.khatru import AUTH_REQUIRED, MESSAGE_BYTES
+from reconciler.sandbox.family.rates import Per, Rate
+from reconciler.sandbox.family.words import EventWords, PushWords
+
+NGIT_RELAY: Final = Dialect(
+    "ngit-relay",
+    Info(
+        "https://gitworkshop.dev/danconwaydev.com/ngit-relay",
+        "0.0.2",
+        (1, 11, 40, 42, 70, 86, 34, 9, 45),
+        grasps=(),
+        criteria="",
+        shows_limits=False,
+        exact_accept=True,
+    ),
+    AnnouncementRules(
+        listing=Listing.URL_SUBSTRING,
+        checks_identifier=False,
+        maintainer_exception=False,
+        related_stored=True,
+        waits=False,
+        creation=Creation.LATER,
+        creation_seconds=0.5,
+    ),
+    EventRules(
+        always=(),
+        future_seconds=1800,
+        tag_value_chars=120,
+        older=(True, ""),
+        protected=AUTH_REQUIRED,
+        deletion=Deletion.JUDGED_AFTER,
+        deleted_may_return=True,
+        words=EventWords(
+            stored_twice="",
+            unlisted="blocked: repository announcement doesn't list ngit-relay in tags: clones and"
+            " relays",
+            unrelated="blocked: event does not relate to a stored repository",
+            unrelated_pull="blocked: event does not relate to a stored repository",
+        ),
+    ),
+    StateRules(
+        anyone=True,
+        waits=False,
+        tie=Tie.FIRST,
+        alignment=Alignment.AUTHOR_FIRST,
+        others_seconds=60.0,
+        head=Head.DECLARED,
+    ),
+    PullRules(waits=False, needs_commit=False, push=NostrPush.ANYBODY, placeholder_loses_ref=False),
+    GitRules(
+        bad_npub=(404, 404),
+        settings=(
+            "uploadpack.allowTipSHA1InWant=true",
+            "uploadpack.allowFilter=false",
+            "receive.denyDeleteCurrent=ignore",
+        ),
+        deletes=Deletes.NEVER,
+        pr_branches=False,
+        refusal=Refusal.REPORT,
+        body_bytes=2**30,
+        cors_headers="Content-Type",
+        words=PushWords(
+            prefix="error: ",
+            missing="not found",
+            bad_npub="not found",
+            no_announcement="state event not on internal relay, cannot validate non-nostr refs",
+            no_state="state event not on internal relay, cannot validate non-nostr refs",
+            mismatch="cannot push {short} to {got} as nostr state event is at {want}",
+            undeclared="{name} not found in our latest nostr state event",
+            deletion="{name} may not be deleted by push",
+            other_ref="{name} not found in our latest nostr state event",
+            pr_branch="'pr/*' branches should be sent over nostr, not through git push",
+            bad_nostr="refs/nostr/<event-id> must use a valid event id",
+        ),
+    ),
+    RelayLimits(
+        events=Rate(Per.ADDRESS, 15, 3, 180.0, "rate-limited: slow down, please"),
+        connections=Rate(Per.ADDRESS, 2000, 10, 60.0, "rate-limited: slow down, please"),
+        default_limit=250,
+        max_limit=1000,
+        over_limit=250,
+        message_bytes=MESSAGE_BYTES,
+        ping_seconds=30.0,
+    ),
+    FetchRules(client_seconds=60.0, created_seconds=1.0, every_seconds=900.0),
+)
+"""ngit-relay 0.0.2: no purgatory, hooks that judge each ref by the stored state."""
