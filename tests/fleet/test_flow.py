@@ -153,7 +153,7 @@ class TestProcesses:
         assert report["exit_code"] == code
         assert "stopped by a signal" in report["notes"]
 
-    @pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.long)])
+    @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.long)])
     def test_after_kills_at_random_moments_the_next_run_converges(
         self, case: Case, kills: int
     ) -> None:
