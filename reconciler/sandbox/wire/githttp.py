@@ -180,8 +180,8 @@ async def _upload(
                 env=repos.environment(_protocol(request)),
             )
             try:
-                if lists and child.stdout:
-                    return _whole(_listing(runtime, request, await child.stdout.read()), _RESULT)
+                if lists:
+                    return _whole(_listing(runtime, request, await _output(child)), _RESULT)
                 return await _stream(request, child)
             finally:
                 if child.returncode is None:
@@ -192,8 +192,8 @@ async def _upload(
 async def _stream(request: web.Request, child: asyncio.subprocess.Process) -> web.StreamResponse:
     """The child's output as it comes; whole when a fault is going to change it."""
     output = child.stdout
-    if request.get(broken.STRUCK) and output:
-        return _whole(await output.read(), _RESULT)
+    if request.get(broken.STRUCK):
+        return _whole(await _output(child), _RESULT)
     response = web.StreamResponse(headers=_UNCACHED)
     response.content_type = _RESULT
     await response.prepare(request)
@@ -202,6 +202,13 @@ async def _stream(request: web.Request, child: asyncio.subprocess.Process) -> we
     await child.wait()
     await response.write_eof()
     return response
+
+
+async def _output(child: asyncio.subprocess.Process) -> bytes:
+    """All of it, and the child's end: to kill one that is ending would take its status away from
+    asyncio, which complains."""
+    output, _ = await child.communicate()
+    return output
 
 
 async def _receive(
