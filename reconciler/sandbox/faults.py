@@ -1,8 +1,8 @@
 """Faults on demand: what a broken server does instead of answering, as data, and when.
 
 A fault is armed for the whole server or aimed: so many times, only at a method, a part of the path
-or of a relay message, only for some seconds. What each effect does is in `broken`, `relay`,
-`questions` and `server`; here is only which one strikes.
+or of a relay message, only for some seconds. What each effect does is where its stage is
+answered: in `wire`, and in `flow.losses`. Here is only which one strikes.
 
 A server that is down for good needs no fault: stop its listener.
 """

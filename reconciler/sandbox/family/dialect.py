@@ -1,4 +1,4 @@
-"""How server families differ, as data: one field a difference. The presets are in `presets`.
+"""How server families differ, as data: one field a difference. Each family is a file beside this.
 
 Code asks for a field and never for a name, so that a new family is a new value there. The defaults
 of every group are GRASP-01 to the letter; what stands in a preset is what differs from it.

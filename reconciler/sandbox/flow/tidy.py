@@ -23,7 +23,8 @@ def tidy(service: Service, identifier: str) -> None:
     """
     expired = service.purgatory.clean(identifier)
     for coordinate in expired.softened:
-        service.repos.remove(coordinate)
+        with suppress(PeerFault, OSError):
+            service.repos.remove(coordinate)
     for errand in service.agenda.due(identifier):
         with suppress(PeerFault, OSError):
             _do(service, errand.task, errand.coordinate)
