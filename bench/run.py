@@ -25,8 +25,8 @@ from reconciler.desired import parse
 from reconciler.edge.fleet import Fleet
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.scene import client, history, writing
-from reconciler.sandbox.scene.people import Person, new
+from reconciler.sandbox.demo import client, history, writing
+from reconciler.sandbox.demo.people import Person, new
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
 REPOSITORIES = 20

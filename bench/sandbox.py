@@ -39,9 +39,9 @@ from reconciler.nostr.messages import Eose, NegMsg
 from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Initiator
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox.events.store import Store
+from reconciler.sandbox.repos import Repos
 from reconciler.sandbox.server import ServerSpec, start
-from reconciler.sandbox.storage.repos import Repos
-from reconciler.sandbox.storage.store import Store
 
 REPOSITORIES = 2_000
 EVENTS = 100_000

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
+from reconciler.facts.refs import differences
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import is_branch_or_tag, is_ours
 from reconciler.limits import SIGNATURES
@@ -21,7 +22,6 @@ from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.nip34 import Coordinate, state
-from reconciler.pushes import differences
 
 MASS_DELETE = "mass-delete"
 MASS_UPDATE = "mass-update"

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from reconciler.authority import invited
 from reconciler.errors import PeerFault
-from reconciler.knowledge import Knowledge, digest
+from reconciler.facts.authority import invited
+from reconciler.facts.knowledge import Knowledge, digest
+from reconciler.facts.selection import Selection
 from reconciler.limits import MAINTAINER_DEPTH, REQ_TAG_VALUES
 from reconciler.model.desired import Desired
 from reconciler.model.observed import (
@@ -37,7 +38,6 @@ from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate, pull_tip
-from reconciler.selection import Selection
 from reconciler.world import Failure, Watcher, World
 
 _REPLY_ROUNDS = 3

@@ -15,19 +15,19 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from reconciler.apply import apply, confirm
-from reconciler.codec import contract_of, digest
 from reconciler.desired import parse
 from reconciler.errors import OurFault
+from reconciler.facts.selection import Selection, select
 from reconciler.guard import contract, judge, withheld
 from reconciler.limits import SETTLE_SECONDS
-from reconciler.memory import remembered
+from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
 from reconciler.model.plan import Plan
 from reconciler.observe import observe
 from reconciler.plan import plan
-from reconciler.selection import Selection, select
+from reconciler.plan.submissions import remembered
 from reconciler.world import Signer, Watcher, World
 
 Connect = Callable[[Desired], AbstractContextManager[World]]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from reconciler.facts.selection import select
 from reconciler.model.desired import Desired, Npub, Policies, Rule, Server
 from reconciler.model.observed import Cell, Fault, FaultKind, Listing, Observed, ServerView
 from reconciler.model.plan import Plan
@@ -18,7 +19,6 @@ from reconciler.nostr.event import Draft, Event, Tag, seal
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plan import plan
-from reconciler.selection import select
 
 EPOCH = 1_700_000_000
 NOW = 1000

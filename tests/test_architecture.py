@@ -22,9 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "limits"),
     ("git", "nostr", "schemas", "pacing"),
     ("model",),
-    ("authority", "dialects", "knowledge", "selection", "placement", "pushes", "memory"),
-    ("subject", "wishes", "cell"),
-    ("codec", "world", "desired"),
+    ("facts", "world", "desired"),
     ("observe", "plan", "guard", "apply"),
     ("pipeline", "report"),
     ("edge", "sign", "sandbox"),
@@ -34,27 +32,29 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """Rooms from the ground up; a room may import its own floor and those below it, never above."""
 
 SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("counts", "family", "faults"),
-    ("storage",),
+    ("clock", "metrics", "family", "faults"),
+    ("events", "waiting", "repos"),
     ("policy",),
     ("service",),
     ("flow",),
     ("runtime",),
+    ("hunt",),
     ("sync", "wire"),
     ("server",),
-    ("scene",),
+    ("demo",),
 )
 """The same inside the sandbox."""
 
 ONLY: Mapping[str, frozenset[str]] = {
     "git": frozenset({"errors", "limits"}),
     "nostr": frozenset({"errors", "limits", "git"}),
-    "model": frozenset({"git", "nostr"}),
-    "observe": frozenset(
-        {"authority", "errors", "knowledge", "limits", "model", "nostr", "selection", "world"}
-    ),
+    "model": frozenset({"errors", "git", "limits", "nostr", "schemas"}),
+    "facts": frozenset({"errors", "git", "limits", "model", "nostr"}),
+    "plan": frozenset({"facts", "git", "limits", "model", "nostr", "pacing"}),
+    "guard": frozenset({"facts", "git", "limits", "model", "nostr"}),
+    "observe": frozenset({"errors", "facts", "limits", "model", "nostr", "world"}),
     "apply": frozenset({"errors", "limits", "model", "nostr", "world"}),
-    "report": frozenset({"codec", "git", "model", "nostr"}),
+    "report": frozenset({"git", "model", "nostr"}),
     "pacing": frozenset({"errors", "limits"}),
     "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "world"}),
     "sign": frozenset({"errors", "limits", "nostr"}),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.authority import Ruling, authority, invited, rule
+from reconciler.facts.authority import Ruling, authority, invited, rule
 from reconciler.limits import MAINTAINER_DEPTH, MAINTAINERS, MAX_FUTURE_SECONDS
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Announcement, Coordinate, State, state

@@ -15,7 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.codec import (
+from reconciler.errors import OurFault, UserFault
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.limits import SAVED_PLAN_BYTES
+from reconciler.model.codec import (
     canonical,
     contract_of,
     digest,
@@ -23,9 +26,6 @@ from reconciler.codec import (
     plan_to_json,
     pretty,
 )
-from reconciler.errors import OurFault, UserFault
-from reconciler.git.receive_pack import RefUpdate
-from reconciler.limits import SAVED_PLAN_BYTES
 from reconciler.model.plan import (
     Action,
     CellVerdict,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.dialects import GITEA, KHATRU, NGIT_GRASP, NGIT_RELAY, SPEC, Dialect, detect
+from reconciler.facts.dialects import GITEA, KHATRU, NGIT_GRASP, NGIT_RELAY, SPEC, Dialect, detect
 from reconciler.nostr.nip11 import RelayInfo
 
 SOFTWARE: dict[str, Dialect] = {

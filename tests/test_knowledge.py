@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from reconciler.knowledge import Knowledge, address_of, digest, without_deleted
+from reconciler.facts.knowledge import Knowledge, address_of, digest, without_deleted
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, Tag
 

@@ -8,11 +8,11 @@ import pytest
 
 from reconciler.git.advertisement import ZERO
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.memory import again_at, recall, remembered
 from reconciler.model.observed import ServerView, Submission
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import HoldReason, Publish, Push, Wave, Why
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.plan.submissions import again_at, recall, remembered
 
 WIDGET = Coordinate("a" * 64, "widget")
 SERVER = "https://git.example.org"

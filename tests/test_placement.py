@@ -9,7 +9,7 @@ import pytest
 from reconciler.model.desired import Npub, Policies
 from reconciler.model.observed import Absent, Observed
 from reconciler.nostr.nip34 import Announcement
-from reconciler.placement import signing, sources, wanted
+from reconciler.plan.placement import signing, sources, wanted
 
 from .build import ALICE, EPOCH, NOW, WIDGET, desired, observed, oid, parsed, refs, url, view
 

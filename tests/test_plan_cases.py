@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.codec import digest, plan_from_json, plan_to_json, pretty
 from reconciler.guard import contract
+from reconciler.model.codec import digest, plan_from_json, plan_to_json, pretty
 from reconciler.model.observed import Observed
 
 from .build import planned

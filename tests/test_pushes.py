@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.dialects import GITEA, KHATRU, NGIT_GRASP, NGIT_RELAY, SPEC, Dialect
+from reconciler.facts.dialects import GITEA, KHATRU, NGIT_GRASP, NGIT_RELAY, SPEC, Dialect
+from reconciler.facts.refs import differences
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.observed import Absent
 from reconciler.model.plan import HoldReason
 from reconciler.nostr import nip34
-from reconciler.pushes import Shape, differences, pull_shape, shape
+from reconciler.plan.pushes import Shape, pull_shape, shape
 
 from .build import ALICE, ZERO, oid, refs
 

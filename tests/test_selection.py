@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.knowledge import digest
+from reconciler.facts.knowledge import digest
+from reconciler.facts.selection import ranked, select
 from reconciler.model.desired import Desired, Npub
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.selection import ranked, select
 
 from .build import ALICE, BOB, MALLORY, desired
 

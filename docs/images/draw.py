@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from reconciler.sandbox.scene.scene import raise_curtain
+from reconciler.sandbox.demo.fleet import raise_curtain
 
 WIDTH = 92
 HERE = Path(__file__).parent

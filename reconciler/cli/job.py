@@ -12,11 +12,11 @@ from pathlib import Path
 from reconciler import __version__
 from reconciler.cli.guarded import Caught, signals
 from reconciler.cli.session import Session
-from reconciler.codec import digest, plan_from_json, plan_to_json, pretty, report_to_json
 from reconciler.desired import parse
 from reconciler.edge.files import locked, read, write
 from reconciler.edge.fleet import Fleet
 from reconciler.limits import SAVED_PLAN_BYTES, YAML_BYTES
+from reconciler.model.codec import digest, plan_from_json, plan_to_json, pretty, report_to_json
 from reconciler.model.desired import Desired
 from reconciler.model.outcome import Finding, Report
 from reconciler.model.plan import Plan

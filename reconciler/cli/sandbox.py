@@ -22,9 +22,9 @@ from reconciler.cli.arguments import PATH
 from reconciler.cli.session import Session
 from reconciler.errors import NetworkFault
 from reconciler.report.exits import Exit
+from reconciler.sandbox.demo.fleet import DIALECTS, Scene, raise_curtain
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
-from reconciler.sandbox.scene.scene import DIALECTS, Scene, raise_curtain
 from reconciler.sandbox.server import ServerSpec, start
 
 _CONTROL_SECONDS = 5.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
 
-from reconciler.edge import memory
+from reconciler.edge import submissions
 from reconciler.edge.archive import Archive
 from reconciler.edge.child import Git, find_git
 from reconciler.edge.egress import Egress
@@ -79,11 +79,11 @@ class Fleet:
 
     def submitted(self) -> tuple[Submission, ...]:
         """The memory of earlier runs; empty when it is lost or damaged."""
-        return memory.load(self._memory)
+        return submissions.load(self._memory)
 
-    def remember(self, submissions: Sequence[Submission]) -> None:
+    def remember(self, sent: Sequence[Submission]) -> None:
         """Write the memory down."""
-        memory.save(self._memory, submissions)
+        submissions.save(self._memory, sent)
 
     def repair(self) -> None:
         """Clear what a killed run left in the archive; the caller holds the run lock."""

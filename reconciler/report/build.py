@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.codec import digest
+from reconciler.model.codec import digest
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
 from reconciler.model.plan import Action, Plan, ServerSummary, Verdict
 from reconciler.nostr.nip34 import Coordinate

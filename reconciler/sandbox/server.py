@@ -25,22 +25,22 @@ from reconciler.nostr import urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.counts.counters import Counters
-from reconciler.sandbox.counts.figures import Figures
-from reconciler.sandbox.counts.metrics import Metrics, Sizes
+from reconciler.sandbox.events.store import Store
 from reconciler.sandbox.family import presets
 from reconciler.sandbox.family.rates import Buckets
 from reconciler.sandbox.faults import Effect, Fault, Faults
 from reconciler.sandbox.flow import integrity, losses
+from reconciler.sandbox.metrics.counters import Counters
+from reconciler.sandbox.metrics.figures import Figures
+from reconciler.sandbox.metrics.metrics import Metrics, Sizes
+from reconciler.sandbox.repos import Repos
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import ServerSpec, Service
-from reconciler.sandbox.storage.persistence import Ledger
-from reconciler.sandbox.storage.repos import Repos
-from reconciler.sandbox.storage.store import Store
 from reconciler.sandbox.sync.engine import Sync
-from reconciler.sandbox.wire import front
-from reconciler.sandbox.wire.door import Door, bind
-from reconciler.sandbox.wire.hub import Hub
+from reconciler.sandbox.waiting.persistence import Ledger
+from reconciler.sandbox.wire import router
+from reconciler.sandbox.wire.connections import Hub
+from reconciler.sandbox.wire.listener import Door, bind
 
 HOST: Final = "127.0.0.1"
 _TIDY_SECONDS: Final = 1.0
@@ -210,7 +210,7 @@ class RunningServer:
         runtime = Runtime(self._service)
         await runtime.run(integrity.check, self._service)
         runner = web.AppRunner(
-            front.application(runtime, self._hub),
+            router.application(runtime, self._hub),
             access_log=None,
             shutdown_timeout=_GRACE_SECONDS,
             auto_decompress=False,  # some families do not read compressed pushes

@@ -15,18 +15,18 @@ from reconciler.nostr import kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
-from reconciler.sandbox.counts.counters import Counters
-from reconciler.sandbox.counts.metrics import Metrics, kind_label
+from reconciler.sandbox.events.store import Added, Store
 from reconciler.sandbox.family.dialect import Dialect, Tie
 from reconciler.sandbox.family.rates import Buckets
 from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.metrics.counters import Counters
+from reconciler.sandbox.metrics.metrics import Metrics, kind_label
 from reconciler.sandbox.policy import reading
 from reconciler.sandbox.policy.archive import Archive
 from reconciler.sandbox.policy.maintainers import Announced, announced
-from reconciler.sandbox.storage.agenda import Agenda
-from reconciler.sandbox.storage.purgatory import Purgatory
-from reconciler.sandbox.storage.repos import Repos
-from reconciler.sandbox.storage.store import Added, Store
+from reconciler.sandbox.repos import Repos
+from reconciler.sandbox.waiting.agenda import Agenda
+from reconciler.sandbox.waiting.purgatory import Purgatory
 
 
 @dataclass(frozen=True, slots=True)

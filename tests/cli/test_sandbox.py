@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from reconciler.sandbox.scene import client, writing
-from reconciler.sandbox.scene.people import new
+from reconciler.sandbox.demo import client, writing
+from reconciler.sandbox.demo.people import new
 from tests.sandbox.kit import git
 from tests.sync.kit import eventually
 

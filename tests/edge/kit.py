@@ -25,7 +25,7 @@ from reconciler.nostr import kinds, nip19
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter, parse
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.scene.people import Person
+from reconciler.sandbox.demo.people import Person
 
 LOOPBACK = Egress((ip_network("127.0.0.0/8"),))
 Talk = Callable[[socket.socket], None]

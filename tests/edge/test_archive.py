@@ -18,7 +18,7 @@ from reconciler.git.refname import HEADS
 from reconciler.limits import PACK_BYTES
 from reconciler.model.observed import Absent, Listing
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.scene import history
+from reconciler.sandbox.demo import history
 from reconciler.world import Failure
 
 WIDGET = Coordinate("a" * 64, "../../widget")

@@ -16,7 +16,7 @@ from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.desired import Desired, Npub, Policies, Server, Throttle
 from reconciler.model.observed import Absent, FaultKind, Listing
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.scene import history
+from reconciler.sandbox.demo import history
 from reconciler.world import Failure, Stale
 
 from .kit import Talk, answer, backend, door, git_dir, request

@@ -19,8 +19,8 @@ import nostr_sdk
 from reconciler.nostr import urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.scene import client, history, writing
-from reconciler.sandbox.scene.people import Person, new
+from reconciler.sandbox.demo import client, history, writing
+from reconciler.sandbox.demo.people import Person, new
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
 DAY = 86_400

@@ -11,6 +11,7 @@ import pytest
 from reconciler.apply import apply, confirm
 from reconciler.desired import parse
 from reconciler.edge.fleet import Fleet
+from reconciler.facts.selection import Selection, select
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
 from reconciler.model.outcome import Outcome, Result
@@ -18,8 +19,7 @@ from reconciler.model.plan import Plan, Publish, Push, Sign, Wave
 from reconciler.nostr.nip34 import announcement, with_servers
 from reconciler.observe import observe
 from reconciler.plan import plan
-from reconciler.sandbox.scene import client, history
-from reconciler.selection import Selection, select
+from reconciler.sandbox.demo import client, history
 from reconciler.sign.keyfile import KeyFileSigner, read_keys
 
 from .kit import DAY, Case

@@ -19,8 +19,8 @@ from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.scene import client, history, writing
-from reconciler.sandbox.scene.people import new
+from reconciler.sandbox.demo import client, history, writing
+from reconciler.sandbox.demo.people import new
 
 from .kit import DAY, Case
 

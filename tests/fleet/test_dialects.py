@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.dialects import detect
+from reconciler.facts.dialects import detect
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox.demo import client, history, writing
+from reconciler.sandbox.demo.people import new
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import Aim
-from reconciler.sandbox.scene import client, history, writing
-from reconciler.sandbox.scene.people import new
 from reconciler.sandbox.server import ServerSpec, start
 from tests.sandbox.kit import Clock
 

@@ -15,7 +15,7 @@ import pytest
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import announcement
-from reconciler.sandbox.scene import history
+from reconciler.sandbox.demo import history
 
 from .kit import DAY, Case, command
 

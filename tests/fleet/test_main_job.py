@@ -10,7 +10,7 @@ import pytest
 from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate, state
-from reconciler.sandbox.scene.scene import Scene, raise_curtain
+from reconciler.sandbox.demo.fleet import Scene, raise_curtain
 from reconciler.sandbox.server import RunningServer
 
 from .kit import ls_remote, newest, reconcile

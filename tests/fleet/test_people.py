@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
-from reconciler.sandbox.scene import client, history, writing
-from reconciler.sandbox.scene.people import Person, new
+from reconciler.sandbox.demo import client, history, writing
+from reconciler.sandbox.demo.people import Person, new
 
 from .kit import DAY, Case
 

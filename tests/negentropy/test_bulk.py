@@ -12,7 +12,7 @@ from reconciler.errors import PeerFault
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
-from reconciler.sandbox.storage.store import Added, Store
+from reconciler.sandbox.events.store import Added, Store
 
 from ..sandbox.kit import ALICE, BOB, NOW
 

@@ -27,8 +27,8 @@ from reconciler.nostr.negentropy.dialogue import Difference
 from reconciler.nostr.negentropy.items import Items, items
 from reconciler.nostr.negentropy.roles import Initiator, Responder
 from reconciler.nostr.strictjson import dumps
+from reconciler.sandbox.events.store import Added, Store
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
-from reconciler.sandbox.storage.store import Added, Store
 
 KEY = coincurve.PrivateKey(hashlib.sha256(b"negentropy judges").digest())
 LOOPBACK = Egress((ipaddress.ip_network("127.0.0.0/8"),))

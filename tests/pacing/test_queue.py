@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.limits import HUNT_EXPIRY_SECONDS
-from reconciler.pacing.queue import Queue
+from reconciler.sandbox.hunt.queue import Queue
 
 
 def begin(queue: Queue, now: float) -> bool:

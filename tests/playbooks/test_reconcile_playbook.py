@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox.scene.scene import Scene, raise_curtain
+from reconciler.sandbox.demo.fleet import Scene, raise_curtain
 from tests.fleet.conftest import case
 from tests.fleet.kit import Case
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.codec import digest
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.guard import judge
+from reconciler.model.codec import digest
 from reconciler.model.desired import Desired, Npub
 from reconciler.model.observed import Absent, Observed
 from reconciler.model.outcome import Finding

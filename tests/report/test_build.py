@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.codec import digest, pretty, report_to_json
+from reconciler.model.codec import digest, pretty, report_to_json
 from reconciler.model.outcome import Outcome, Recap, Report, Result
 from reconciler.model.plan import Plan, Sign, Verdict
 from reconciler.report.build import Header, build

@@ -14,8 +14,8 @@ from reconciler.limits import PARKED_ANNOUNCEMENTS
 from reconciler.nostr import nip34, urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.server import RunningServer
-from reconciler.sandbox.storage.parked import Bounds, Everything
-from reconciler.sandbox.storage.purgatory import Purgatory
+from reconciler.sandbox.waiting.parked import Bounds, Everything
+from reconciler.sandbox.waiting.purgatory import Purgatory
 
 from .conftest import Starter
 from .kit import (

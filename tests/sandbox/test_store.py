@@ -11,8 +11,8 @@ import pytest
 from reconciler.errors import PeerFault
 from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
-from reconciler.sandbox.storage.query import select
-from reconciler.sandbox.storage.store import Added, Store
+from reconciler.sandbox.events.query import select
+from reconciler.sandbox.events.store import Added, Store
 
 from .kit import ALICE, BOB, NOW
 

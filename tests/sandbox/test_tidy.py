@@ -10,7 +10,7 @@ from reconciler.nostr import urls
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.faults import Aim
-from reconciler.sandbox.storage.agenda import Agenda, Task
+from reconciler.sandbox.waiting.agenda import Agenda, Task
 
 from ..sync.kit import eventually
 from .conftest import Starter

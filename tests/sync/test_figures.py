@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.sandbox.counts.figures import OTHER, Labels
 from reconciler.sandbox.faults import Aim
+from reconciler.sandbox.metrics.figures import OTHER, Labels
 
 from ..sandbox.kit import ALICE, BOB, Work
 from ..sandbox.test_metrics import figures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
-from reconciler.sandbox.counts.figures import Figures
+from reconciler.sandbox.metrics.figures import Figures
 from reconciler.sandbox.server import RunningServer
 
 from ..sandbox.kit import ALICE, BOB, CAROL, NOW, Work, remote_refs

@@ -11,7 +11,7 @@ from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.server import RunningServer
-from reconciler.sandbox.storage.parked import Everything
+from reconciler.sandbox.waiting.parked import Everything
 
 from ..sandbox.kit import ALICE, BOB, NOW, Person, Work, head, hosted, remote_refs
 from .kit import Fleet, announce, eventually, has, never, put

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from reconciler.sandbox.sync.reach import Reach, Unreachable
+from reconciler.sandbox.hunt.reach import Reach, Unreachable
 
 OWN = "http://127.0.0.1:7001"
 REACH = Reach(OWN)

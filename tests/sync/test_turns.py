@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.pacing.throttle import Limits
-from reconciler.sandbox.sync.turns import LIMITS, Turns
+from reconciler.sandbox.hunt.turns import LIMITS, Turns
 
 
 class Clock:

@@ -10,15 +10,15 @@ from reconciler.errors import PeerFault
 from reconciler.nostr import kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate, State
+from reconciler.sandbox.events.addresses import named_addresses, own_addresses
+from reconciler.sandbox.events.store import Added
 from reconciler.sandbox.family.dialect import Alignment, Deletion
 from reconciler.sandbox.flow import announcing, gitdata
 from reconciler.sandbox.flow.announcing import Answer, keep, told
 from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.policy.maintainers import Announced
 from reconciler.sandbox.service import Service
-from reconciler.sandbox.storage.addresses import named_addresses, own_addresses
-from reconciler.sandbox.storage.agenda import Task
-from reconciler.sandbox.storage.store import Added
+from reconciler.sandbox.waiting.agenda import Task
 
 __all__ = ["Answer", "identifiers", "receive", "revive"]
 

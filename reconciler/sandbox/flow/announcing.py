@@ -10,11 +10,11 @@ from reconciler.errors import PeerFault
 from reconciler.nostr import kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Announcement, Coordinate
+from reconciler.sandbox.events.store import Added
 from reconciler.sandbox.family.dialect import AnnouncementRules, Creation
 from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.service import Service
-from reconciler.sandbox.storage.agenda import Task
-from reconciler.sandbox.storage.store import Added
+from reconciler.sandbox.waiting.agenda import Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from reconciler.git.refname import NOSTR, is_branch_or_tag
 from reconciler.nostr import nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate, State
+from reconciler.sandbox.events.store import Added
 from reconciler.sandbox.family.dialect import Alignment, Head
 from reconciler.sandbox.policy.authorise import newest
 from reconciler.sandbox.policy.maintainers import Announced
+from reconciler.sandbox.repos import GitFailed
 from reconciler.sandbox.service import Service
-from reconciler.sandbox.storage.agenda import Task
-from reconciler.sandbox.storage.repos import GitFailed
-from reconciler.sandbox.storage.store import Added
+from reconciler.sandbox.waiting.agenda import Task
 
 
 def deliver(service: Service, pushed: Coordinate) -> None:

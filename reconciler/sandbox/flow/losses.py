@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.sandbox.faults import Effect
 from reconciler.sandbox.service import Service
-from reconciler.sandbox.storage.parked import Everything
+from reconciler.sandbox.waiting.parked import Everything
 
 
 def lose(service: Service, effect: Effect) -> None:

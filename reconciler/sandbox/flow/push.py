@@ -18,7 +18,7 @@ from reconciler.sandbox.family.dialect import Creation, Head
 from reconciler.sandbox.flow import admission, gitdata
 from reconciler.sandbox.policy.authorise import Push, refusal
 from reconciler.sandbox.service import Service
-from reconciler.sandbox.storage.agenda import Task
+from reconciler.sandbox.waiting.agenda import Task
 
 
 class NoRepository(PeerFault):

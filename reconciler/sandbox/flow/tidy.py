@@ -10,8 +10,8 @@ from reconciler.git.refname import HEADS, NOSTR
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.flow import gitdata
 from reconciler.sandbox.service import Service
-from reconciler.sandbox.storage.agenda import Task
-from reconciler.sandbox.storage.parked import ParkedPull
+from reconciler.sandbox.waiting.agenda import Task
+from reconciler.sandbox.waiting.parked import ParkedPull
 
 
 def tidy(service: Service, identifier: str) -> None:

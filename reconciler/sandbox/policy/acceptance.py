@@ -13,8 +13,8 @@ from urllib.parse import unquote
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event, is_hex32
 from reconciler.nostr.nip34 import Announcement, Coordinate, parse_coordinate
+from reconciler.sandbox.events.query import expires_at
 from reconciler.sandbox.family.dialect import Dialect, EventRules, Listing, Relation
-from reconciler.sandbox.storage.query import expires_at
 
 _BY_ID = ("e", "E", "q")
 _BY_ADDRESS = ("a", "A", "q")

@@ -17,17 +17,17 @@ import aiohttp
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
-from reconciler.sandbox.counts.figures import Figures, Source, Tally
+from reconciler.sandbox.clock import TICK, Chance
+from reconciler.sandbox.hunt import supply
+from reconciler.sandbox.hunt.hunter import Hunter
+from reconciler.sandbox.hunt.reach import Reach
+from reconciler.sandbox.hunt.turns import Turns
+from reconciler.sandbox.hunt.visit import Gear
+from reconciler.sandbox.metrics.figures import Figures, Source, Tally
 from reconciler.sandbox.runtime import Runtime
-from reconciler.sandbox.sync import supply
-from reconciler.sandbox.sync.hunter import Hunter
 from reconciler.sandbox.sync.intake import HUNT_DELAY, Intake
 from reconciler.sandbox.sync.peer import Peer, Surroundings
 from reconciler.sandbox.sync.progress import Status
-from reconciler.sandbox.sync.reach import Reach
-from reconciler.sandbox.sync.turns import Turns
-from reconciler.sandbox.sync.visit import Gear
-from reconciler.sandbox.sync.waiting import TICK, Chance
 from reconciler.sandbox.sync.wanted import Wanted
 
 PARKED_SECONDS: Final = 5.0

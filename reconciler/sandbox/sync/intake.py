@@ -11,8 +11,8 @@ from reconciler.errors import PeerFault
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.counts.figures import Source, Tally
 from reconciler.sandbox.flow import admission
+from reconciler.sandbox.metrics.figures import Source, Tally
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.sync.rejected import Rejected

@@ -19,15 +19,15 @@ from reconciler.limits import REQ_PAGE
 from reconciler.nostr import urls
 from reconciler.nostr.filters import Filter
 from reconciler.pacing.backoff import Health
-from reconciler.sandbox.counts.figures import Source, Tally
+from reconciler.sandbox.clock import TICK, Chance, until
+from reconciler.sandbox.hunt.reach import Reach
+from reconciler.sandbox.metrics.figures import Source, Tally
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.sync.history import Withheld, history, readable
 from reconciler.sandbox.sync.intake import Intake
 from reconciler.sandbox.sync.link import Link, RateLimited, connect
 from reconciler.sandbox.sync.needs import Needs, announcements, questions
 from reconciler.sandbox.sync.progress import Progress, Status
-from reconciler.sandbox.sync.reach import Reach
-from reconciler.sandbox.sync.waiting import TICK, Chance, until
 from reconciler.sandbox.sync.wanted import Wanted
 
 DAILY_SECONDS: Final = (23 * 3600.0, 25 * 3600.0)

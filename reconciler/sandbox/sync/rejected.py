@@ -13,7 +13,7 @@ from typing import Final
 
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
-from reconciler.sandbox.storage.addresses import address_of
+from reconciler.sandbox.events.addresses import address_of
 
 HOT_SECONDS: Final = 120.0
 COLD_SECONDS: Final = 7 * 86_400.0

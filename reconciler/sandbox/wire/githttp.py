@@ -26,8 +26,8 @@ from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.family.dialect import GitRules, Query
 from reconciler.sandbox.faults import Effect, Stage
 from reconciler.sandbox.flow import push
+from reconciler.sandbox.repos import GitFailed
 from reconciler.sandbox.runtime import Runtime
-from reconciler.sandbox.storage.repos import GitFailed
 from reconciler.sandbox.wire import broken, capped, refused
 
 _PATH = re.compile(r"/(npub1[^/]*)/([^/]+)/(info/refs|git-upload-pack|git-receive-pack)")

@@ -12,10 +12,10 @@ from reconciler.nostr import bip340, kinds
 from reconciler.nostr.event import Draft, seal
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import Json, dumps, loads
+from reconciler.sandbox.events.store import Store
 from reconciler.sandbox.family.dialect import RelayLimits
 from reconciler.sandbox.faults import Effect, Fault
 from reconciler.sandbox.service import Service
-from reconciler.sandbox.storage.store import Store
 
 _NO_CAP: Final = 2**31
 

@@ -25,15 +25,15 @@ from reconciler.nostr.messages import (
     Req,
 )
 from reconciler.nostr.strictjson import Json, dumps
-from reconciler.sandbox.counts.metrics import kind_label
 from reconciler.sandbox.family.rates import Buckets
 from reconciler.sandbox.faults import Effect, Fault, Stage
 from reconciler.sandbox.flow import admission
+from reconciler.sandbox.metrics.metrics import kind_label
 from reconciler.sandbox.policy import acceptance, auth
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.wire import questions
-from reconciler.sandbox.wire.channel import LIVE_EVENTS, Channel, Ended
-from reconciler.sandbox.wire.negentropy_sessions import Conversations
+from reconciler.sandbox.wire.negentropy import Conversations
+from reconciler.sandbox.wire.outbox import LIVE_EVENTS, Channel, Ended
 
 _INLINE_BYTES: Final = 64 * 2**10
 """Messages up to this size are read in the event loop; larger ones in a thread."""

@@ -1,0 +1,70 @@
+"""Where a repository should be, and whether its announcement must be signed anew. Pure."""
+
+from __future__ import annotations
+
+from reconciler.facts.selection import ranked
+from reconciler.model.desired import Desired, Npub
+from reconciler.model.observed import Listing, Observed, lookup
+from reconciler.model.plan import Sign
+from reconciler.nostr.nip34 import Announcement, Coordinate, with_servers
+
+
+def wanted(desired: Desired, observed: Observed, announcement: Announcement) -> tuple[str, ...]:
+    """URLs of the servers on which this repository should be, in the order of the desired state.
+
+    Servers that the announcement lists are always wanted. A number of replicas bounds what is
+    added: others join by rendezvous hash until that many healthy ones are found.
+    """
+    allowed = tuple(server.url for server in desired.allowed(announcement.coordinate))
+    replicas = desired.policies.replicas
+    if replicas is None:
+        return allowed
+    listed = announcement.servers()
+    chosen = {url for url in allowed if url in listed}
+    for url in ranked(str(announcement.coordinate), allowed):
+        if sum(observed.view(u).fault is None for u in chosen) < replicas:
+            chosen.add(url)
+    return tuple(url for url in allowed if url in chosen)
+
+
+def signing(
+    desired: Desired, observed: Observed, announcement: Announcement, places: tuple[str, ...]
+) -> Sign | None:
+    """The announcement update that lists wanted servers which it does not list yet.
+
+    Only servers that answered in this run are added: a server that is down now may be gone.
+    """
+    npub = desired.npub(announcement.coordinate.owner)
+    if not npub or not may_sign(desired, npub) or announcement.private:
+        return None
+    listed = announcement.servers()
+    adds = tuple(u for u in places if u not in listed and observed.view(u).fault is None)
+    if not adds:
+        return None
+    draft = with_servers(announcement, adds, at=observed.at)
+    signer = npub.signer or ""
+    return Sign(announcement.coordinate, signer, announcement.event.id, adds, draft)
+
+
+def may_sign(desired: Desired, npub: Npub) -> bool:
+    """Does the desired state name a signer, and let it sign announcements?"""
+    return npub.signer is not None and desired.policies.announcements == "update"
+
+
+def sources(
+    observed: Observed, coordinate: Coordinate, oids: frozenset[str]
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Servers that advertise some of these objects, those with most first; and what nobody has.
+
+    Objects in the archive need no source.
+    """
+    missing = oids - (lookup(observed.archived, coordinate) or frozenset())
+    offers = {
+        view.url: {oid for _, oid in cell.refs} & missing
+        for view in observed.views
+        for cell in (view.cell(coordinate),)
+        if isinstance(cell, Listing)
+    }
+    found = frozenset().union(*offers.values()) if offers else frozenset()
+    order = sorted((u for u in offers if offers[u]), key=lambda u: (-len(offers[u]), u))
+    return tuple(order), missing - found

@@ -1,0 +1,142 @@
+"""Stage three: what was wanted and what was seen become one plan. Pure.
+
+`plan` studies each repository once (`subject.py`), compares it with each server (`cell.py`), and
+puts the actions into one stable order, so that two plans of the same world are equal as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from reconciler.facts.dialects import detect
+from reconciler.facts.knowledge import Knowledge, digest
+from reconciler.facts.selection import Selection
+from reconciler.model.desired import Desired
+from reconciler.model.observed import Observed, ServerView
+from reconciler.model.plan import (
+    Action,
+    Hold,
+    HoldReason,
+    Plan,
+    Publish,
+    Push,
+    RepositorySummary,
+    ServerSummary,
+    Sign,
+)
+from reconciler.nostr import urls
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.plan.cell import CellPlan, plan_cell, plan_index
+from reconciler.plan.repository import Subject, study
+
+
+def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
+    """Everything that should be written, and everything that may not be, with the reasons."""
+    known = digest(observed.events, now=observed.at)
+    subjects = [
+        study(desired, observed, known, coordinate, selection.name(coordinate))
+        for coordinate in selection.of(desired, known)
+    ]
+    cells = [cell for subject in subjects for cell in _cells(subject, observed, known)]
+    actions = [action for cell in cells for action in cell.actions]
+    for subject in subjects:
+        actions += [subject.sign] if subject.sign else []
+        for view in observed.views:
+            actions += [] if view.grasp else plan_index(subject, view, known)
+    holds = [hold for subject in subjects for hold in subject.holds]
+    holds += [hold for cell in cells for hold in cell.holds]
+    holds += _unreadable(known, selection)
+    return Plan(
+        desired_digest=desired.digest,
+        created_at=observed.at,
+        repositories=tuple(_summary(subject) for subject in subjects),
+        servers=tuple(_server(view) for view in observed.views),
+        actions=_ordered(_once(actions)),
+        holds=tuple(sorted(holds, key=lambda h: (h.coordinate, h.server or "", h.reason))),
+        cells=tuple(cell.verdict for cell in cells),
+        discovered=_discovered(desired, subjects),
+        silent=_silent(desired, known),
+    )
+
+
+def _cells(subject: Subject, observed: Observed, known: Knowledge) -> Iterable[CellPlan]:
+    for url in subject.places:
+        view = observed.view(url)
+        yield plan_cell(subject, view, detect(view.info), known)
+
+
+def _once(actions: Sequence[Action]) -> list[Action]:
+    """One event that concerns several repositories goes to each server once, with all it does."""
+    found: dict[str, Action] = {}
+    for action in actions:
+        twin = found.setdefault(action.key, action)
+        if twin is not action and isinstance(twin, Publish) and isinstance(action, Publish):
+            aligns = tuple(dict.fromkeys((*twin.aligns, *action.aligns)))
+            found[action.key] = replace(twin, aligns=aligns)
+    return list(found.values())
+
+
+def _ordered(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """By wave, then repository; within one cell the planner's order stays (parents first)."""
+
+    def key(action: Action) -> tuple[int, Coordinate, str]:
+        server = "" if isinstance(action, Sign) else action.server
+        return (action.wave, action.coordinate, server)
+
+    return tuple(sorted(actions, key=key))
+
+
+def _unreadable(known: Knowledge, selection: Selection) -> list[Hold]:
+    """Announcements and states by our owners that break NIP-34: said, never half-followed."""
+    owners = dict(selection.owners)
+    found = []
+    for event_id, why in known.unreadable:
+        event = known.known[event_id]
+        if event.pubkey in owners:
+            coordinate = Coordinate(event.pubkey, (event.first("d") or "?")[:100])
+            detail = f"event {event_id[:12]}: {why}"
+            release = "its author publishes a correct one"
+            found.append(Hold(coordinate, None, HoldReason.UNREADABLE, detail, release))
+    return found
+
+
+def _discovered(desired: Desired, subjects: Sequence[Subject]) -> tuple[str, ...]:
+    """GRASP servers that announcements list and the desired state does not know."""
+    if desired.policies.discover_servers == "ignore":
+        return ()
+    known = {server.url for server in desired.servers}
+    listed = {url for subject in subjects for url in subject.announcement.servers()}
+    return tuple(sorted(listed - known))
+
+
+def _silent(desired: Desired, known: Knowledge) -> tuple[str, ...]:
+    """Npubs that announced nothing which anybody serves: a wrong npub looks like that."""
+    heard = {coordinate.owner for coordinate in known.announcements}
+    return tuple(npub.name for npub in desired.npubs if npub.pubkey not in heard)
+
+
+def _summary(subject: Subject) -> RepositorySummary:
+    state = subject.ruling.state
+    return RepositorySummary(
+        subject.coordinate,
+        subject.name,
+        subject.announcement.event.id,
+        state.event.id if state else None,
+        tuple(sorted(subject.authority)),
+        len(state.refs) if state else 0,
+        len(subject.events),
+    )
+
+
+def _server(view: ServerView) -> ServerSummary:
+    info = view.info
+    software = f"{info.software} {info.version}".strip() if info else ""
+    fault = str(view.fault) if view.fault else None
+    name = detect(info).name if view.grasp else "relay"
+    return ServerSummary(view.url, urls.host(view.url), view.grasp, name, software, fault)
+
+
+def pushes_of(actions: Iterable[Action]) -> tuple[Push, ...]:
+    """The pushes among some actions."""
+    return tuple(action for action in actions if isinstance(action, Push))

@@ -1,0 +1,228 @@
+"""The scene of `make demo` and `reconcile sandbox up`: five GRASP servers and an index relay.
+
+    alpha    has everything
+    beta     is stale: an older state, and none of the newer conversation
+    gamma    has diverged: one repository stands at a rewritten main
+    delta    is empty; bob lists it, alice does not yet, carol does not and has no signer
+    epsilon  is down
+    index    a plain relay that knows the announcements
+
+Three owners, four repositories each. Everything is written as its author would write it: signed
+events over WebSockets, pushes by the git program.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.nostr import kinds, urls
+from reconciler.nostr.event import Event
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox.demo import client, history, writing
+from reconciler.sandbox.demo.people import Person, new
+from reconciler.sandbox.server import RunningServer, ServerSpec, start
+
+DIALECTS = {"alpha": "ngit-grasp", "beta": "spec", "gamma": "ngit-grasp", "delta": "ngit-grasp"}
+REPOSITORIES = {
+    "alice": ("reconciler", "widget", "my tools", "grün"),
+    "bob": ("engine", "engine-docs", "plugins", "site"),
+    "carol": ("notes", "dotfiles", "recipes", "maps"),
+}
+_DAY = 86_400
+
+
+@dataclass
+class Scene:
+    """A running scene. `servers` are by name; `down` is the URL at which nothing listens."""
+
+    folder: Path
+    servers: dict[str, RunningServer]
+    index: RunningServer
+    down: str
+    people: dict[str, Person]
+    sources: dict[Coordinate, Path] = field(default_factory=dict)
+    states: dict[Coordinate, Event] = field(default_factory=dict)
+
+    @property
+    def desired(self) -> Path:
+        """The desired state that fits this scene."""
+        return self.folder / "desired-state.yaml"
+
+    @property
+    def keys(self) -> Path:
+        """The key file that fits it."""
+        return self.folder / "keys"
+
+    def url(self, name: str) -> str:
+        """A server's URL by its name."""
+        return self.down if name == "epsilon" else self.servers[name].url
+
+    def stop(self) -> None:
+        """Stop all servers."""
+        for server in (*self.servers.values(), self.index):
+            server.stop()
+
+
+def raise_curtain(folder: Path, *, project: Path | None = None) -> Scene:
+    """Start the fleet and seed it.
+
+    Args:
+        folder: an empty directory for all of it.
+        project: a git checkout to use as alice's first repository; a generated one otherwise.
+    """
+    servers = {
+        # without budgets, because the story is told in seconds and not in minutes
+        name: start(ServerSpec(name, folder / "servers" / name, dialect, rate_limits=False))
+        for name, dialect in DIALECTS.items()
+    }
+    index = start(ServerSpec("index", folder / "servers" / "index", "spec", grasp=False))
+    people = {name: new(name) for name in (*REPOSITORIES, "dave")}
+    scene = Scene(folder, servers, index, _closed_port(), people)
+    jobs = [
+        (people[owner], identifier, number * 10 + place)
+        for number, (owner, names) in enumerate(REPOSITORIES.items())
+        for place, identifier in enumerate(names)
+    ]
+    for owner, identifier, seed in jobs:
+        path = folder / "sources" / f"{owner.name}-{seed}.git"
+        found = project if identifier == "reconciler" else None
+        scene.sources[Coordinate(owner.pubkey, identifier)] = _source(path, seed, found)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda job: _populate(scene, *job), jobs))
+    _write_files(scene)
+    return scene
+
+
+def _populate(scene: Scene, owner: Person, identifier: str, seed: int) -> None:
+    """One repository: an old state on three servers, a newer one on alpha, conversation."""
+    now = int(time.time())
+    coordinate = Coordinate(owner.pubkey, identifier)
+    path = scene.sources[coordinate]
+    listed = ["alpha", "beta", "gamma"]
+    listed += {"alice": ["epsilon"], "bob": ["delta", "epsilon"]}.get(owner.name, [])
+    root = history.git(path, "rev-list", "--max-parents=0", "refs/heads/main").split()[0].decode()
+    announcement = writing.announce(
+        owner, identifier, [scene.url(name) for name in listed], at=now - 9 * _DAY, root=root
+    )
+    client.send(scene.index.url, [announcement])
+    old = history.refs(path)
+    _host(scene, owner, identifier, announcement, old, at=now - 8 * _DAY, on=("alpha", "beta"))
+    if seed % 4 == 1:  # gamma alone saw a main that was rewritten afterwards
+        history.extend(path, seed + 500)
+        _host(
+            scene,
+            owner,
+            identifier,
+            announcement,
+            history.refs(path),
+            at=now - 7 * _DAY,
+            on=("gamma",),
+        )
+        history.extend(path, seed + 900, start=f"{old['refs/heads/main']}^0")
+    else:
+        _host(scene, owner, identifier, announcement, old, at=now - 8 * _DAY, on=("gamma",))
+    if seed % 4 < 2:
+        history.extend(path, seed + 700, branch="release")
+        newer = history.refs(path)
+        _host(scene, owner, identifier, announcement, newer, at=now - 2 * _DAY, on=("alpha",))
+    if seed % 4 == 3:  # a deletion alone: servers align by themselves
+        history.delete(path, "refs/heads/feature/search")
+        fewer = history.refs(path)
+        _host(scene, owner, identifier, announcement, fewer, at=now - 2 * _DAY, on=())
+        client.send(scene.url("alpha"), [scene.states[coordinate]])
+    _talk(scene, coordinate, path, seed, now)
+
+
+def _host(
+    scene: Scene,
+    owner: Person,
+    identifier: str,
+    announcement: Event,
+    refs: dict[str, str],
+    *,
+    at: int,
+    on: Sequence[str],
+) -> None:
+    """Announcement, state, push: what an owner's client does."""
+    state = writing.declare(owner, identifier, refs, at=at)
+    scene.states[Coordinate(owner.pubkey, identifier)] = state
+    path = scene.sources[Coordinate(owner.pubkey, identifier)]
+    for name in on:
+        client.send(scene.url(name), [announcement, state])
+        client.push(path, scene.url(name), owner.pubkey, identifier, refs)
+
+
+def _talk(scene: Scene, coordinate: Coordinate, path: Path, seed: int, now: int) -> None:
+    """An issue with a comment and a status everywhere; a pull request on alpha only."""
+    dave = scene.people["dave"]
+    owner = next(p for p in scene.people.values() if p.pubkey == coordinate.owner)
+    first = writing.issue(dave, coordinate, "It is slow", at=now - 6 * _DAY)
+    answer = writing.comment(owner, first, first, "Since when?", at=now - 5 * _DAY)
+    for name in ("alpha", "beta"):
+        client.send(scene.url(name), [first])
+    client.send(scene.url("alpha"), [answer])
+    if seed % 4 == 0:
+        return
+    alpha = scene.url("alpha")
+    tip = history.extend(path, seed + 300, branch="work")
+    history.delete(path, "refs/heads/work")
+    clone = urls.clone(alpha, coordinate.owner, coordinate.identifier)
+    pull = writing.pull(dave, coordinate, tip, clone, at=now - 4 * _DAY)
+    client.push(
+        path, alpha, coordinate.owner, coordinate.identifier, {f"refs/nostr/{pull.id}": tip}
+    )
+    review = writing.comment(owner, pull, pull, "Looks good", at=now - 3 * _DAY)
+    merged = writing.status(owner, coordinate, pull, kinds.STATUS_OPEN, at=now - 3 * _DAY)
+    client.send(alpha, [pull, review, merged])
+
+
+def _source(path: Path, seed: int, project: Path | None) -> Path:
+    """A bare repository: a copy of the project's own, where there is one, or a generated one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if project and (project / ".git").exists() and _copy(project, path):
+        return path
+    return history.create(path, seed)
+
+
+def _copy(project: Path, path: Path) -> bool:
+    """Clone main and the tags of a checkout; False when it has no main with commits."""
+    command = ["git", "clone", "--bare", "--quiet", "--no-hardlinks", "--single-branch"]
+    done = subprocess.run(
+        [*command, "--branch=main", f"file://{project}", str(path)],
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode == 0 and not (path / "shallow").exists()
+
+
+def _closed_port() -> str:
+    """A URL on loopback at which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def _write_files(scene: Scene) -> None:
+    lines = ["version: 1", "servers:"]
+    for name in (*DIALECTS, "epsilon"):
+        lines.append(f"  - {{url: {scene.url(name)}, groups: [{name}]}}")
+    lines += [f"index_relays: [{scene.index.relay_url}]", "npubs:"]
+    for name in REPOSITORIES:
+        lines.append(f"  - npub: {scene.people[name].npub}")
+        lines.append(f"    name: {name}")
+        lines += [f"    signer: {name}-key"] if name != "carol" else []
+    lines += [
+        "policies:",
+        "  throttle: {concurrency: 8, per_minute: 600, events_per_minute: 6000}",
+        "  egress: {allow_private: [127.0.0.0/8]}",
+    ]
+    scene.desired.write_text("\n".join(lines) + "\n")
+    scene.keys.touch(mode=0o600)
+    signers = [scene.people[name] for name in REPOSITORIES if name != "carol"]
+    scene.keys.write_text("".join(f"{p.name}-key: {p.nsec()}\n" for p in signers))

@@ -1,0 +1,1 @@
+"""The events that a server serves: SQLite, and filters as SQL."""

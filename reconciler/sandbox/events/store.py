@@ -1,0 +1,264 @@
+"""The events that a relay serves, in SQLite: NIP-01 replacement, NIP-09 deletion, NIP-40 expiry.
+
+Owns the file and its one connection. Every method is one transaction behind one lock, so any
+thread may call it. Knows nothing of repositories: what may be stored is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable
+from enum import Enum, auto
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from reconciler.nostr import kinds
+from reconciler.nostr.event import Event, Tag, is_hex32, verify_text
+from reconciler.nostr.filters import Filter
+from reconciler.nostr.strictjson import dumps
+from reconciler.sandbox.events.addresses import Address, address_of, own_addresses
+from reconciler.sandbox.events.query import Query, expires_at, select
+from reconciler.sandbox.events.schema import SCHEMA
+
+_KNOWN_TEXTS: Final = 4_096
+"""Verified texts that are remembered, of all stores in this process together."""
+_KNOWN_CHARS: Final = 4 * 2**10
+"""Longer ones are verified each time: large states would fill the memory."""
+
+
+class Added(Enum):
+    """What became of an event that was offered."""
+
+    STORED = auto()
+    DUPLICATE = auto()
+    OLDER = auto()
+    DELETED = auto()
+
+
+class Store:
+    """One relay's events."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Close the file; later calls fail."""
+        with self._lock:
+            self._db.close()
+
+    # --- writing ---
+
+    def add(self, event: Event) -> Added:
+        """Store an event; of a replaceable one only the newest stays (lowest id among equals)."""
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            return self._add(event)
+
+    def add_many(self, events: Iterable[Event]) -> dict[Added, int]:
+        """`add` for many, in one transaction: all of them or, after an error, none. How often each
+        outcome came."""
+        outcomes = dict.fromkeys(Added, 0)
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            for event in events:
+                outcomes[self._add(event)] += 1
+        return outcomes
+
+    def delete(self, deletion: Event, *, final: bool = True) -> bool:
+        """Carry out a kind 5 (NIP-09): only the author's own events, `a` only up to its second.
+        If it is not final, what was deleted may come back. Returns whether anything went."""
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            before = self._db.total_changes
+            for event_id in filter(is_hex32, deletion.values("e")):
+                self._delete_id(event_id, deletion.pubkey)
+            for address in own_addresses(deletion):
+                self._delete_address(address, deletion.created_at)
+            gone = self._db.total_changes > before
+            if final:
+                self._remember_deletion(deletion)
+            return gone
+
+    def clear(self) -> None:
+        """Lose everything, deletions too."""
+        with self._lock, self._db:
+            for table in ("events", "deleted_ids", "deleted_addresses"):
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - constants
+
+    def expire(self, now: float) -> None:
+        """Remove what has expired (NIP-40); queries leave it out even before that."""
+        with self._lock, self._db:
+            self._db.execute("DELETE FROM events WHERE expires <= ?", (now,))
+
+    # --- reading ---
+
+    def texts(self, filters: Iterable[Filter], *, now: float, default: int, most: int) -> list[str]:
+        """JSON texts of the matching events, newest first within each filter, none twice."""
+        found: dict[str, str] = {}
+        for one in filters:
+            limit = default if one.limit is None else min(one.limit, most)
+            rows = self._all(select("id, json", one, now=now, limit=limit))
+            found |= {row[0]: row[1] for row in rows}
+        return list(found.values())
+
+    def events(self, one: Filter, *, now: float, by_arrival: bool = False) -> tuple[Event, ...]:
+        """All events that match, verified once more, newest first; `limit` is honoured. By arrival:
+        in the order in which they were stored."""
+        rows = self._all(select("id, json, number", one, now=now, limit=one.limit))
+        if by_arrival:
+            rows.sort(key=lambda row: row[2])
+        return tuple(_event(row[1]) for row in rows)
+
+    def pairs(self, one: Filter, *, now: float, most: int) -> list[tuple[int, str]]:
+        """created_at and id of the matching events, at most so many; `limit` is honoured."""
+        limit = most if one.limit is None else min(one.limit, most)
+        with self._lock:
+            query = select("created_at, id", one, now=now, limit=limit)
+            return self._db.execute(query.sql, query.values).fetchall()
+
+    def count(self, filters: Iterable[Filter], *, now: float) -> int:
+        """How many events match any of the filters (NIP-45); their limits do not count."""
+        wanted = tuple(filters)
+        if len(wanted) == 1:
+            ((number,),) = self._all(select("count(*)", wanted[0], now=now))
+            return int(number)
+        return len({i for one in wanted for (i,) in self._all(select("id", one, now=now))})
+
+    def has(self, event_id: str) -> bool:
+        """Is this event stored?"""
+        return self._ask("SELECT 1 FROM events WHERE id = ?", event_id)
+
+    def author_of(self, event_id: str) -> str | None:
+        """Who wrote the stored event; None when it is not stored."""
+        with self._lock:
+            row = self._one("SELECT pubkey FROM events WHERE id = ?", event_id)
+        return str(row[0]) if row else None
+
+    def kind_of(self, event_id: str) -> int | None:
+        """The kind of the stored event; None when it is not stored."""
+        with self._lock:
+            row = self._one("SELECT kind FROM events WHERE id = ?", event_id)
+        return int(row[0]) if row else None
+
+    def has_address(self, kind: int, pubkey: str, d: str) -> bool:
+        """Is a version of this replaceable event stored?"""
+        sql = "SELECT 1 FROM events WHERE kind = ? AND pubkey = ? AND d = ?"
+        return self._ask(sql, kind, pubkey, d)
+
+    def is_named(self, tag_names: tuple[str, ...], value: str) -> bool:
+        """Does a stored event carry one of these tags with this value?"""
+        marks = ",".join("?" * len(tag_names))
+        sql = f"SELECT 1 FROM tags WHERE name IN ({marks}) AND value = ? LIMIT 1"  # noqa: S608 - only "?" goes in
+        return self._ask(sql, *tag_names, value)
+
+    def is_deleted(self, event: Event) -> bool:
+        """Was it deleted, by id or by address, so that it may not come back (NIP-09)?"""
+        with self._lock:
+            return self._is_deleted(event)
+
+    # --- inside a lock ---
+
+    def _add(self, event: Event) -> Added:
+        if self._one("SELECT 1 FROM events WHERE id = ?", event.id):
+            return Added.DUPLICATE
+        if self._is_deleted(event):
+            return Added.DELETED
+        address = address_of(event)
+        if address and not self._replace(event, address):
+            return Added.OLDER
+        self._insert(event, address)
+        return Added.STORED
+
+    def _insert(self, event: Event, address: Address | None) -> None:
+        row = self._db.execute(
+            "INSERT INTO events (id, pubkey, kind, created_at, d, expires, json)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                event.id,
+                event.pubkey,
+                event.kind,
+                event.created_at,
+                address[2] if address else None,
+                expires_at(event),
+                dumps(event.to_json()),
+            ),
+        )
+        pairs = {_pair(tag) for tag in event.tags if len(tag) > 1 and len(tag[0]) == 1}
+        self._db.executemany(
+            "INSERT INTO tags (name, value, event) VALUES (?, ?, ?)",
+            [(*pair, row.lastrowid) for pair in pairs],
+        )
+
+    def _replace(self, event: Event, address: Address) -> bool:
+        """Make room for a newer version; False when the stored one wins."""
+        sql = "SELECT created_at, id FROM events WHERE kind = ? AND pubkey = ? AND d = ?"
+        row = self._one(sql, *address)
+        if row is None:
+            return True
+        if (-row[0], row[1]) < (-event.created_at, event.id):
+            return False
+        self._db.execute("DELETE FROM events WHERE id = ?", (row[1],))
+        return True
+
+    def _remember_deletion(self, deletion: Event) -> None:
+        """So that nothing of it can come back."""
+        for event_id in filter(is_hex32, deletion.values("e")):
+            pair = (event_id, deletion.pubkey)
+            self._db.execute("INSERT OR IGNORE INTO deleted_ids VALUES (?, ?)", pair)
+        for address in own_addresses(deletion):
+            self._db.execute(
+                "INSERT INTO deleted_addresses VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET until = max(until, excluded.until)",
+                (*address, deletion.created_at),
+            )
+
+    def _delete_id(self, event_id: str, pubkey: str) -> None:
+        sql = "DELETE FROM events WHERE id = ? AND pubkey = ? AND kind != ?"
+        self._db.execute(sql, (event_id, pubkey, kinds.DELETION))
+
+    def _delete_address(self, address: Address, until: int) -> None:
+        sql = "DELETE FROM events WHERE kind = ? AND pubkey = ? AND d = ? AND created_at <= ?"
+        self._db.execute(sql, (*address, until))
+
+    def _is_deleted(self, event: Event) -> bool:
+        if event.kind == kinds.DELETION:
+            return False  # NIP-09: deleting a deletion has no effect
+        sql = "SELECT 1 FROM deleted_ids WHERE id = ? AND pubkey = ?"
+        if self._one(sql, event.id, event.pubkey):
+            return True
+        address = address_of(event)
+        if address is None:
+            return False
+        sql = "SELECT until FROM deleted_addresses WHERE kind = ? AND pubkey = ? AND d = ?"
+        row = self._one(sql, *address)
+        return row is not None and event.created_at <= row[0]
+
+    def _ask(self, sql: str, *values: object) -> bool:
+        with self._lock:
+            return self._one(sql, *values) is not None
+
+    def _all(self, query: Query) -> list[tuple[str, ...]]:
+        with self._lock:
+            return self._db.execute(query.sql, query.values).fetchall()
+
+    def _one(self, sql: str, *values: object) -> tuple[int, str] | None:
+        row: tuple[int, str] | None = self._db.execute(sql, values).fetchone()
+        return row
+
+
+def _pair(tag: Tag) -> tuple[str, str]:
+    return tag[0], tag[1]
+
+
+_known = lru_cache(_KNOWN_TEXTS)(verify_text)
+
+
+def _event(text: str) -> Event:
+    """The event of a row. The file is a trust boundary: somebody else may have changed it since we
+    wrote it. Verifying is a pure function of the text, though, so the very same text needs it
+    once, and a changed one is another text."""
+    return _known(text) if len(text) <= _KNOWN_CHARS else verify_text(text)

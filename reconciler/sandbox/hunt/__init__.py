@@ -1,0 +1,1 @@
+"""Looking for git data that events promise and nobody has pushed."""

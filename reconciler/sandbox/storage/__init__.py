@@ -1,1 +1,0 @@
-"""What a server keeps: events, purgatory, bare repositories, errands."""

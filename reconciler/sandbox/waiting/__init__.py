@@ -1,0 +1,1 @@
+"""What waits for git data (purgatory), and how it outlives a restart."""

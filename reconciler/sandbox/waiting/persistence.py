@@ -1,0 +1,103 @@
+"""What waits, across a stop: purgatory, and errands that are not done yet.
+
+Most families write one JSON file at a clean stop, which the next start reads and removes: a kill
+loses what waits, as a crash of the real ones does, and downtime is added to every expiry time.
+A durable family has a journal instead, which is never behind; its times are taken as they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from reconciler.errors import PeerFault
+from reconciler.nostr.strictjson import Json, dumps, loads
+from reconciler.sandbox.repos import Repos
+from reconciler.sandbox.waiting import written
+from reconciler.sandbox.waiting.agenda import ERRANDS, Agenda
+from reconciler.sandbox.waiting.durable import DurablePurgatory
+from reconciler.sandbox.waiting.journal import Journal
+from reconciler.sandbox.waiting.parked import Everything
+from reconciler.sandbox.waiting.purgatory import Purgatory
+
+
+class Ledger:
+    """The purgatory and the agenda of one server, as its folder brings them back."""
+
+    def __init__(
+        self,
+        directory: Path,
+        repos: Repos,
+        clock: Callable[[], float],
+        parked: Callable[[str], None],
+        *,
+        durable: bool,
+    ) -> None:
+        """`parked` is told the identifier of everything that begins to wait."""
+        self._clock = clock
+        self._file = directory / "purgatory.json"
+        self._journal = Journal(directory / "purgatory.sqlite") if durable else None
+        self.agenda = Agenda(clock, self._journal)
+        if self._journal:
+            self.purgatory: Purgatory = DurablePurgatory(clock, parked, self._journal)
+        else:
+            self.purgatory = Purgatory(clock, parked)
+        self._load(repos)
+
+    def close(self, *, clean: bool) -> None:
+        """Write down what a clean stop keeps, and end."""
+        if self._journal:
+            self._journal.close()
+        elif clean:
+            self._save()
+
+    def _save(self) -> None:
+        held = self.purgatory.everything()
+        document = {
+            "saved_at": self._clock(),
+            written.ANNOUNCEMENTS: [written.announcement_json(e) for e in held.announcements],
+            written.STATES: [written.state_json(e) for e in held.states],
+            written.PULLS: [written.pull_json(e) for e in held.pulls],
+            ERRANDS: [e.to_json() for e in self.agenda.all()],
+        }
+        self._file.write_text(dumps(document), encoding="utf-8")
+
+    def _load(self, repos: Repos) -> None:
+        """Take back what was kept. Announcements whose bare repository has vanished are skipped,
+        soft-expired ones apart. What is damaged counts as nothing."""
+        try:
+            document = self._document()
+            saved_at = document["saved_at"]
+            downtime = 0.0 if saved_at is None else max(0.0, self._clock() - saved_at)
+            held = _everything(document, downtime, repos)
+            errands = [written.errand(raw) for raw in document[ERRANDS]]
+        except (PeerFault, KeyError, TypeError):
+            held, errands = Everything(), []
+        self.purgatory.restore(held)
+        self.agenda.restore(errands)
+
+    def _document(self) -> Mapping[str, Json]:
+        """Raises PeerFault: there is none, or it is no JSON."""
+        if self._journal:
+            shelves = {name: self._journal.entries(name) for name in written.SHELVES}
+            return {"saved_at": None, **shelves}
+        if not self._file.is_file():
+            raise PeerFault("nothing was kept")
+        text = self._file.read_bytes()
+        self._file.unlink()
+        return _mapping(loads(text, depth=10, floats=True))
+
+
+def _mapping(raw: Json) -> Mapping[str, Json]:
+    if not isinstance(raw, dict):
+        raise PeerFault("the file of purgatory is not an object")
+    return raw
+
+
+def _everything(document: Mapping[str, Json], downtime: float, repos: Repos) -> Everything:
+    """Raises PeerFault, KeyError or TypeError: something is damaged."""
+    announcements = (written.announcement(raw, downtime) for raw in document[written.ANNOUNCEMENTS])
+    states = tuple(written.state(raw, downtime) for raw in document[written.STATES])
+    pulls = tuple(written.pull(raw, downtime) for raw in document[written.PULLS])
+    kept = tuple(e for e in announcements if e.soft or repos.exists(e.announcement.coordinate))
+    return Everything(kept, states, pulls)

@@ -1,0 +1,95 @@
+"""The relay's side of NIP-77: the open conversations of one connection.
+
+A conversation is a snapshot of what the relay served when it began, so purgatory and deleted and
+expired events are not in it. Blocking; runs in a worker thread, one message of a connection at a
+time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.errors import PeerFault
+from reconciler.limits import NEG_ITEMS
+from reconciler.nostr import messages
+from reconciler.nostr.messages import NegClose, NegMsg, NegOpen
+from reconciler.nostr.negentropy.items import items
+from reconciler.nostr.negentropy.roles import Responder
+from reconciler.sandbox.events.store import Store
+from reconciler.sandbox.faults import Fault
+from reconciler.sandbox.wire import questions
+
+SESSIONS: Final = 16
+"""Open conversations of one connection; a snapshot of 100,000 events takes about 16 MB."""
+IDLE_SECONDS: Final = 60.0
+"""A conversation that rests longer is forgotten."""
+
+_UNKNOWN: Final = "error: subscription not found"
+_BROKEN: Final = "error: invalid negentropy message"
+_LARGE: Final = "blocked: this query is too big"
+_MANY: Final = "blocked: too many negentropy conversations"
+_LATE: Final = "closed: you took too long to respond"
+
+
+@dataclass(slots=True)
+class _Session:
+    responder: Responder
+    used_at: float
+
+
+class Conversations:
+    """What one client has open. `most` bounds the events of one conversation."""
+
+    def __init__(self, store: Store, clock: Callable[[], float], *, most: int = NEG_ITEMS) -> None:
+        self._store = store
+        self._clock = clock
+        self._most = most
+        self._sessions: dict[str, _Session] = {}
+
+    def answer(
+        self, message: NegOpen | NegMsg | NegClose, fault: Fault | None = None
+    ) -> str | None:
+        """The message to send back, if any. `fault` hides events from a new conversation."""
+        match message:
+            case NegOpen():
+                return self._open(message, fault)
+            case NegMsg(name, payload):
+                return self._feed(name, payload)
+            case NegClose(name):
+                self._sessions.pop(name, None)
+                return None
+
+    def _open(self, message: NegOpen, fault: Fault | None) -> str:
+        name = message.subscription
+        self._sessions.pop(name, None)  # NIP-77: the same name again replaces
+        self._forget_idle()
+        if len(self._sessions) >= SESSIONS:
+            return messages.neg_err(name, _MANY)
+        now = self._clock()
+        most = self._most + 1
+        pairs = questions.pairs(self._store, message.filter, fault, now=now, most=most)
+        if len(pairs) > self._most:
+            return messages.neg_err(name, _LARGE)
+        self._sessions[name] = _Session(Responder(items(pairs)), now)
+        return self._feed(name, message.payload)
+
+    def _feed(self, name: str, payload: bytes) -> str:
+        session = self._sessions.get(name)
+        if session is None:
+            return messages.neg_err(name, _UNKNOWN)
+        now = self._clock()
+        if now - session.used_at > IDLE_SECONDS:
+            del self._sessions[name]
+            return messages.neg_err(name, _LATE)
+        session.used_at = now
+        try:
+            return messages.neg_msg(name, session.responder.feed(payload))
+        except PeerFault:
+            del self._sessions[name]
+            return messages.neg_err(name, _BROKEN)
+
+    def _forget_idle(self) -> None:
+        last = self._clock() - IDLE_SECONDS
+        self._sessions = {n: s for n, s in self._sessions.items() if s.used_at >= last}
