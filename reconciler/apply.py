@@ -17,7 +17,7 @@ from itertools import groupby
 from threading import Lock
 
 from reconciler.errors import ReconcileError
-from reconciler.model.observed import FaultKind, Observed
+from reconciler.model.observed import Cause, Observed
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Verdict, Wave
 from reconciler.nostr import kinds
@@ -96,7 +96,7 @@ class _Run:
             tags=(("d", (coordinate.identifier,)),),
         )
         before = self.events[sign.before]
-        for server in (s for s in self.plan.servers if s.fault is None):
+        for server in (s for s in self.plan.servers if s.unknown is None):
             for event in self.world.relay(server.url).query([newest]):
                 if newest_first(event) < newest_first(before):
                     raise Stale(f"a newer announcement, {event.id[:12]}, is on {server.name}")
@@ -106,13 +106,14 @@ class _Run:
 
     def end(self, action: Action, result: Result, detail: str = "", seconds: float = 0.0) -> None:
         """Write one outcome down; what fails breaks its cell for the waves that follow."""
-        server = None if isinstance(action, Sign) else action.server
         with self.lock:
-            self.outcomes[action.key] = Outcome(action.key, server, result, detail, seconds)
+            self.outcomes[action.key] = Outcome(
+                action.key, action.verb, action.server, result, detail, seconds
+            )
             if result in _BREAKS and not _is_leaf(action):
                 places = action.adds if isinstance(action, Sign) else (action.server,)
                 self.broken |= {(action.coordinate, place): detail for place in places}
-        self.watcher.step(f"{action.key.split(':', 1)[0]} {result}")
+        self.watcher.step(f"{action.verb} {result}")
 
     def attempt(self, action: Action, do: Callable[[], tuple[Result, str]]) -> None:
         """Run one action and end it, whatever happens."""
@@ -154,15 +155,13 @@ class _Run:
             return Result.SKIPPED, "the run was stopped"
         oids = frozenset(update.new for update in push.updates if not update.deletes)
         self.world.gather(push.coordinate, oids, push.sources)
-        report = self.world.push(push.server, push.coordinate, push.updates)
-        if report.unpack == "unchanged":
+        pushed = self.world.push(push.server, push.coordinate, push.updates)
+        if not pushed.sent:
             return Result.UNCHANGED, "the server had aligned by itself"
-        if report.refused:
-            name, why = report.refused[0]
-            return Result.FAILED, f"{len(report.refused)} refs refused, {name}: {why}"
-        if report.unpack not in ("ok", None):
-            return Result.FAILED, f"unpack: {report.unpack}"
-        return Result.PENDING, report.chatter
+        if pushed.refused:
+            name, why = pushed.refused[0]
+            return Result.FAILED, f"{len(pushed.refused)} refs refused, {name}: {why}"
+        return Result.PENDING, pushed.words
 
     def _publish(self, actions: Sequence[Publish]) -> None:
         """All events of one wave through one conversation."""
@@ -192,7 +191,7 @@ def confirm(outcomes: Sequence[Outcome], plan: Plan, remaining: Plan | None) -> 
     if remaining is None:
         return tuple(outcomes)
     left = {action.key for action in remaining.actions}
-    silent = {server.url for server in remaining.servers if server.fault}
+    silent = {server.url for server in remaining.servers if server.unknown}
     unseen = {(c.coordinate, c.server) for c in remaining.cells if c.verdict == Verdict.UNKNOWN}
     cells = {action.key: action for action in plan.actions}
     return tuple(_confirmed(outcome, cells, left, silent, unseen) for outcome in outcomes)
@@ -213,7 +212,7 @@ def _confirmed(
     blind = isinstance(action, Push) and (action.coordinate, server) in unseen
     if _key_now(action) in left or server in silent or blind:
         return outcome
-    return Outcome(outcome.key, outcome.server, Result.DONE, "", outcome.seconds)
+    return replace(outcome, result=Result.DONE, detail="")
 
 
 def _key_now(action: Action) -> str:
@@ -231,7 +230,7 @@ def _judge(answer: Ok) -> tuple[Result, str]:
 
 
 def _result_of(failure: Failure) -> Result:
-    refused = failure.fault.kind in (FaultKind.PROTOCOL, FaultKind.HTTP, FaultKind.RATE)
+    refused = failure.unknown.cause in (Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND, Cause.RATE)
     return Result.FAILED if refused else Result.UNREACHABLE
 
 

@@ -42,7 +42,7 @@ def contract(plan: Plan, desired: Desired) -> tuple[str, ...]:
     for action in plan.actions:
         if action.coordinate.owner not in owners:
             found.append(f"{action.key}: its owner is not in the desired state")
-        if not isinstance(action, Sign) and action.server not in servers:
+        if action.server and action.server not in servers:
             found.append(f"{action.key}: its server is not in the desired state")
         found += _breaches(action, owners)
     return tuple(found)
@@ -63,7 +63,7 @@ def judge(
     events = {event.id: event for event in observed.events}
     findings: list[Finding] = []
     for (coordinate, server), actions in _by_cell(plan).items():
-        cell = observed.view(server).cell(coordinate)
+        cell = observed.view(server).refs(coordinate)
         if not isinstance(cell, Listing):
             continue
         updates = _effect(actions, cell, events)

@@ -8,7 +8,7 @@ The questions come in rounds, because the answers to one name the subjects of th
     4  events that name those events, until no new ones turn up (GRASP-02's layers)
     5  the refs of every cell
 
-A server that fails any question is `fault` from then on: its silence is never read as absence.
+A server that fails any question is `unknown` from then on: its silence is never read as absence.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from dataclasses import dataclass, field
 
 from reconciler.errors import PeerFault
 from reconciler.facts.authority import invited
-from reconciler.facts.knowledge import Knowledge, digest
+from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection
 from reconciler.limits import MAINTAINER_DEPTH, REQ_TAG_VALUES
 from reconciler.model.desired import Desired
 from reconciler.model.observed import (
     Absent,
-    Cell,
-    Fault,
-    FaultKind,
+    Cause,
     Listing,
     Observed,
+    Refs,
     ServerView,
     Submission,
+    Unknown,
 )
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
@@ -50,18 +50,18 @@ class _Seat:
     url: str
     grasp: bool
     info: RelayInfo | None = None
-    fault: Fault | None = None
+    unknown: Unknown | None = None
     events: dict[str, Event] = field(default_factory=dict)
-    cells: dict[Coordinate, Cell] = field(default_factory=dict)
+    listings: dict[Coordinate, Refs] = field(default_factory=dict)
 
     def view(self, submitted: Sequence[Submission]) -> ServerView:
         return ServerView(
             self.url,
             self.grasp,
             self.info,
-            self.fault,
+            self.unknown,
             frozenset(self.events),
-            tuple(sorted(self.cells.items())),
+            tuple(sorted(self.listings.items())),
             tuple(s for s in submitted if s.server == self.url and s.event_id not in self.events),
         )
 
@@ -88,7 +88,7 @@ def observe(
         at=world.now(),
         events=tuple(sorted(union.values(), key=lambda e: e.id)),
         views=tuple(seat.view(submitted) for seat in seats),
-        archived=_archived(world, selection, digest(union.values(), now=world.now())),
+        archived=_archived(world, selection, Knowledge.of(union.values(), now=world.now())),
     )
 
 
@@ -119,8 +119,8 @@ class _Rounds:
         try:
             seat.info = self.world.info(seat.url)
         except Failure as failure:
-            if failure.fault.kind not in (FaultKind.PROTOCOL, FaultKind.HTTP):
-                seat.fault = failure.fault
+            if failure.unknown.cause not in (Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND):
+                seat.unknown = failure.unknown
         self.watcher.step(seat.url)
 
     def _ask(self, filters: Sequence[Filter]) -> None:
@@ -128,15 +128,15 @@ class _Rounds:
             self._each(lambda seat: self._query(seat, filters))
 
     def _query(self, seat: _Seat, filters: Sequence[Filter]) -> None:
-        if seat.fault:
+        if seat.unknown:
             return
         if self.watcher.stopped():
-            seat.fault = Fault(FaultKind.STOPPED, "the run was stopped")
+            seat.unknown = Unknown(Cause.STOPPED, "the run was stopped")
             return
         try:
             found = self.world.relay(seat.url).query(filters)
         except Failure as failure:
-            seat.fault = failure.fault
+            seat.unknown = failure.unknown
             return
         seat.events |= {event.id: event for event in found}
 
@@ -163,20 +163,20 @@ class _Rounds:
 
     def _list_refs(self, coordinates: Sequence[Coordinate]) -> None:
         """Server by server in turn, so that all of them answer side by side."""
-        seats = [seat for seat in self.seats if seat.grasp and not seat.fault]
+        seats = [seat for seat in self.seats if seat.grasp and not seat.unknown]
         cells = [(seat, coordinate) for coordinate in coordinates for seat in seats]
         self.watcher.stage("refs", len(cells))
         answers = self.pool.map(lambda pair: self._cell(pair[0].url, pair[1]), cells)
         for (seat, coordinate), cell in zip(cells, answers, strict=True):
-            seat.cells[coordinate] = cell
+            seat.listings[coordinate] = cell
 
-    def _cell(self, url: str, coordinate: Coordinate) -> Listing | Absent | Fault:
+    def _cell(self, url: str, coordinate: Coordinate) -> Listing | Absent | Unknown:
         if self.watcher.stopped():
-            return Fault(FaultKind.STOPPED, "the run was stopped")
+            return Unknown(Cause.STOPPED, "the run was stopped")
         try:
             return self.world.refs(url, coordinate)
         except Failure as failure:
-            return failure.fault
+            return failure.unknown
         finally:
             self.watcher.step(url)
 
@@ -184,7 +184,7 @@ class _Rounds:
         list(self.pool.map(do, self.seats))
 
     def _knowledge(self) -> Knowledge:
-        return digest(_union(self.seats).values(), now=self.world.now())
+        return Knowledge.of(_union(self.seats).values(), now=self.world.now())
 
 
 def _union(seats: Iterable[_Seat]) -> dict[str, Event]:
@@ -197,7 +197,7 @@ def _tree(known: Knowledge, coordinates: Sequence[Coordinate]) -> set[str]:
     for coordinate in coordinates:
         names |= {event.id for event in known.related(coordinate)}
         names |= {
-            i for i in known.children.get(str(coordinate), ()) if known.known[i].kind > 30_000
+            i for i in known.children.get(str(coordinate), ()) if known.events[i].kind > 30_000
         }
     return names
 

@@ -6,11 +6,12 @@ Every method either answers completely or raises `Failure`; there is no partial 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from reconciler.errors import NetworkFault
-from reconciler.git.receive_pack import RefUpdate, Report
-from reconciler.model.observed import Absent, Fault, Listing, Submission
+from reconciler.errors import ReconcileError
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.observed import Absent, Listing, Submission, Unknown
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
@@ -18,12 +19,25 @@ from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
 
 
-class Failure(NetworkFault):
-    """Something could not be learnt or done; `fault` says what kind of failure it was."""
+class Failure(ReconcileError):
+    """Something could not be learnt or done; `unknown` says what kind of failure it was."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(str(fault))
-        self.fault = fault
+    def __init__(self, unknown: Unknown) -> None:
+        super().__init__(str(unknown))
+        self.unknown = unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push came to, as the server says it or shows it.
+
+    `sent` False: the refs were so already. `refused` pairs ref names with the server's reasons;
+    `words` are what it said besides.
+    """
+
+    sent: bool
+    refused: tuple[tuple[str, str], ...] = ()
+    words: str = ""
 
 
 class Relay(Protocol):
@@ -62,11 +76,10 @@ class World(Protocol):
     ) -> None:
         """Bring objects, with all that they need, into the archive. Raises Failure."""
 
-    def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Report:
+    def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One push, conditional on every `old`; objects come from the archive.
 
-        Updates that the server already shows are left out; when none remains nothing is sent and
-        the report's `unpack` is "unchanged".
+        Updates that the server already shows are left out; when none remains nothing is sent.
 
         Raises:
             Failure: it could not be sent, or was refused as a whole.
@@ -83,7 +96,7 @@ class World(Protocol):
         """Wait for servers that work after they have answered."""
 
 
-class Stale(NetworkFault):
+class Stale(ReconcileError):
     """A write's precondition no longer holds; nothing was written."""
 
 

@@ -22,7 +22,7 @@ from reconciler.guard import (
 )
 from reconciler.limits import SIGNATURES
 from reconciler.model.desired import Desired, Npub, Policies, Safety
-from reconciler.model.observed import Absent, Cell, Observed
+from reconciler.model.observed import Absent, Observed, Refs
 from reconciler.model.outcome import Finding
 from reconciler.model.plan import Action, Plan, Push, Sign, Wave, Why
 from reconciler.nostr.event import Event
@@ -51,7 +51,7 @@ def heads(count: int, number: int = 1) -> dict[str, str]:
     return {f"refs/heads/b{i:02}": oid(number) for i in range(count)}
 
 
-def world(goal: dict[str, str], have: Cell, software: str = "nak") -> Observed:
+def world(goal: dict[str, str], have: Refs, software: str = "nak") -> Observed:
     """Alpha is as it should be, beta has something else and does not serve the state yet."""
     state = ALICE.state("widget", goal, at=10)
     data = refs({**goal, "refs/heads/spare": oid(1)})

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from reconciler.facts.knowledge import Knowledge, address_of, digest, without_deleted
+from reconciler.facts.knowledge import Knowledge, address_of, without_deleted
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, Tag
 
@@ -19,7 +19,7 @@ STATE_ADDRESS = f"30618:{ALICE.pubkey}:widget"
 
 
 def known(*events: Event, now: int = 1000) -> Knowledge:
-    return digest(events, now=EPOCH + now)
+    return Knowledge.of(events, now=EPOCH + now)
 
 
 def live(*events: Event) -> set[str]:
@@ -109,7 +109,7 @@ def test_expiry(value: str, stands: bool) -> None:
 def test_protected_events_are_known_and_not_sent() -> None:
     event = BOB.sign(kinds.ISSUE, ("a", str(WIDGET)), ("-",))
     found = known(ANN, event)
-    assert event.id in found.known
+    assert event.id in found.events
     assert event.id not in found.live
     assert found.related(WIDGET) == ()
 

@@ -266,7 +266,7 @@ def counts(report: Json) -> dict[str, Json]:
     return {
         **{name: report[name] for name in names},
         "holds": len(report["holds"]),
-        "unreachable": sum(server["fault"] is not None for server in report["servers"]),
+        "unreachable": sum(server["unknown"] is not None for server in report["servers"]),
         "cells": dict(Counter(cell["verdict"] for cell in report["cells"])),
     }
 
@@ -274,9 +274,9 @@ def counts(report: Json) -> dict[str, Json]:
 def remarks(report: Json) -> list[str]:
     """What a person should hear although the task goes on."""
     lines = [
-        f"{server['name']} could not be observed: {server['fault']}"
+        f"{server['name']} could not be observed: {server['unknown']}"
         for server in report["servers"]
-        if server["fault"]
+        if server["unknown"]
     ]
     held = Counter(hold["reason"] for hold in report["holds"])
     lines += [f"held back: {count} x {reason}" for reason, count in sorted(held.items())]

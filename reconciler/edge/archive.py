@@ -23,7 +23,7 @@ import pygit2
 
 from reconciler.edge.child import Done, Git
 from reconciler.limits import PACK_BYTES
-from reconciler.model.observed import Absent, Fault, FaultKind, Listing
+from reconciler.model.observed import Absent, Cause, Listing, Unknown
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.pacing.hunt import Hunt
 from reconciler.world import Failure
@@ -78,7 +78,7 @@ class Archive:
                 hunt = hunt.begun(ask.source).found(arrived)
             if not hunt.is_complete:
                 detail = f"{len(hunt.missing)} objects could not be fetched ({reason})"
-                raise Failure(Fault(FaultKind.INCOMPLETE, detail))
+                raise Failure(Unknown(Cause.INCOMPLETE, detail))
 
     def pack(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
         """A pack of what `wants` need beyond `haves`; built once a run for equal questions.
@@ -183,7 +183,7 @@ class Archive:
             )
         _check(done)
         if path.stat().st_size > PACK_BYTES:
-            raise Failure(Fault(FaultKind.PROTOCOL, "the pack is larger than the limit"))
+            raise Failure(Unknown(Cause.PROTOCOL, "the pack is larger than the limit"))
         return path
 
 
@@ -200,4 +200,4 @@ def _opened(path: Path) -> pygit2.Repository | None:
 
 def _check(done: Done) -> None:
     if done.code:
-        raise Failure(Fault(FaultKind.PROTOCOL, f"git: {done.text()}"))
+        raise Failure(Unknown(Cause.PROTOCOL, f"git: {done.text()}"))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from reconciler.errors import Mistake, UserFault
 from reconciler.limits import (
     CHILD_CPU_SECONDS,
     CHILD_MEMORY_BYTES,
@@ -23,7 +24,7 @@ from reconciler.limits import (
     CHILD_WALL_SECONDS,
     PACK_BYTES,
 )
-from reconciler.model.observed import Fault, FaultKind
+from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
 # ulimit in the child's own shell: resource limits set in Python between fork and exec are not safe
@@ -134,7 +135,7 @@ class Git:
             return child.wait(seconds)
         except subprocess.TimeoutExpired:
             detail = f"git did not end within {seconds:.0f} s"
-            raise Failure(Fault(FaultKind.TIMEOUT, detail)) from None
+            raise Failure(Unknown(Cause.TIMEOUT, detail)) from None
         finally:
             if child.returncode is None:
                 os.killpg(child.pid, signal.SIGKILL)
@@ -171,9 +172,9 @@ def find_git() -> str:
     """The absolute path of the git program.
 
     Raises:
-        Failure: there is none.
+        UserFault: there is none.
     """
     found = shutil.which("git")
     if found is None:
-        raise Failure(Fault(FaultKind.RESOLVE, "the git program is not installed"))
+        raise UserFault(Mistake("git", "is not installed", "install git 2.37 or newer"))
     return found

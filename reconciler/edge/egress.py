@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from reconciler.limits import CONNECT_SECONDS
-from reconciler.model.observed import Fault, FaultKind
+from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -40,12 +40,12 @@ class Egress:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or "no such name"
-            raise Failure(Fault(FaultKind.RESOLVE, f"{host}: {reason.lower()}")) from None
+            raise Failure(Unknown(Cause.RESOLVE, f"{host}: {reason.lower()}")) from None
         addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
             if not self.permits(address):
                 detail = f"{host} is {address}, which is not public (policies.egress.allow_private)"
-                raise Failure(Fault(FaultKind.EGRESS, detail))
+                raise Failure(Unknown(Cause.EGRESS, detail))
         return addresses
 
     def permits(self, address: str) -> bool:
@@ -90,13 +90,13 @@ class Egress:
         )
 
 
-def fault_of(error: OSError) -> Fault:
+def fault_of(error: OSError) -> Unknown:
     """The fault that an operating-system error stands for."""
     if isinstance(error, TimeoutError):
-        return Fault(FaultKind.TIMEOUT, "no connection in time")
+        return Unknown(Cause.TIMEOUT, "no connection in time")
     if isinstance(error, ConnectionRefusedError):
-        return Fault(FaultKind.REFUSED, "nothing listens there")
-    return Fault(FaultKind.CUT, error.strerror or str(error))
+        return Unknown(Cause.REFUSED, "nothing listens there")
+    return Unknown(Cause.CUT, error.strerror or str(error))
 
 
 def _is_public(address: _Address) -> bool:

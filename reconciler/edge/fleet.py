@@ -19,18 +19,18 @@ from reconciler.edge.relay import RelayClient
 from reconciler.edge.smart import SmartHttp
 from reconciler.edge.throttle import Gate
 from reconciler.errors import PeerFault
-from reconciler.git.receive_pack import RefUpdate, Report
+from reconciler.git.receive_pack import RefUpdate
 from reconciler.limits import (
     NIP11_BYTES,
     READ_SECONDS,
     RELAY_IDLE_SECONDS,
 )
 from reconciler.model.desired import Desired, Throttle
-from reconciler.model.observed import Absent, Fault, FaultKind, Listing, Submission
+from reconciler.model.observed import Absent, Cause, Listing, Submission, Unknown
 from reconciler.nostr import nip11, urls
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import Failure, Relay
+from reconciler.world import Failure, Pushed, Relay
 
 
 class Fleet:
@@ -101,7 +101,7 @@ class Fleet:
         try:
             info = nip11.parse(body)
         except PeerFault as error:
-            raise Failure(Fault(FaultKind.PROTOCOL, str(error))) from None
+            raise Failure(Unknown(Cause.PROTOCOL, str(error))) from None
         self._caps[server] = info.max_limit
         return info
 
@@ -140,7 +140,7 @@ class Fleet:
         """Fetch objects into the archive. Raises Failure."""
         self._archive.gather(coordinate, oids, sources)
 
-    def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Report:
+    def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
         with self._gates[server].transfer():
             return self._git.push(server, coordinate, updates)
@@ -151,7 +151,7 @@ class Fleet:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         address = self._egress.addresses(parts.hostname or "", port)[0]
         if parts.scheme == "http" and not self._egress.allows_plain(server):
-            raise Failure(Fault(FaultKind.EGRESS, "http:// is spoken to listed networks only"))
+            raise Failure(Unknown(Cause.EGRESS, "http:// is spoken to listed networks only"))
         pinned = {"http.curloptResolve": f"{parts.hostname}:{port}:{address}"}
         url = urls.clone(server, coordinate.owner, coordinate.identifier)
         return url, pinned, parts.scheme

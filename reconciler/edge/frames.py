@@ -20,7 +20,7 @@ from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress, fault_of
 from reconciler.errors import PeerFault
 from reconciler.limits import PEER_TEXT_CHARS, WS_MESSAGE_BYTES
-from reconciler.model.observed import Fault, FaultKind
+from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
 
@@ -81,7 +81,7 @@ def connect(url: str, egress: Egress, silence: float) -> BoundedSocket:
     parts = urlsplit(url)
     secure = parts.scheme == "wss"
     if not secure and not egress.allows_plain(url):
-        raise Failure(Fault(FaultKind.EGRESS, "ws:// is spoken to listed networks only"))
+        raise Failure(Unknown(Cause.EGRESS, "ws:// is spoken to listed networks only"))
     host = parts.hostname or ""
     plain = egress.connect(host, parts.port or (443 if secure else 80))
     plain.settimeout(silence)
@@ -109,31 +109,31 @@ def connect(url: str, egress: Egress, silence: float) -> BoundedSocket:
 
 
 @contextmanager
-def translated(note: Callable[[Fault], None]) -> Iterator[None]:
+def translated(note: Callable[[Unknown], None]) -> Iterator[None]:
     """The library's exceptions become one Failure, which the connection then keeps."""
     try:
         yield
     except Failure as failure:
-        note(failure.fault)
+        note(failure.unknown)
         raise
     except PeerFault as error:
-        raise _noted(note, FaultKind.PROTOCOL, str(error)) from None
+        raise _noted(note, Cause.PROTOCOL, str(error)) from None
     except (websocket.WebSocketTimeoutException, TimeoutError):
-        raise _noted(note, FaultKind.TIMEOUT, "the relay fell silent") from None
+        raise _noted(note, Cause.TIMEOUT, "the relay fell silent") from None
     except websocket.WebSocketBadStatusException as error:
         detail = f"the WebSocket upgrade was answered with {error.status_code}"
-        raise _noted(note, FaultKind.HTTP, detail) from None
+        raise _noted(note, Cause.HTTP, detail) from None
     except websocket.WebSocketConnectionClosedException:
-        raise _noted(note, FaultKind.CUT, "the relay cut the connection") from None
+        raise _noted(note, Cause.CUT, "the relay cut the connection") from None
     except ssl.SSLError as error:
-        raise _noted(note, FaultKind.TLS, error.reason or "TLS failure") from None
+        raise _noted(note, Cause.TLS, error.reason or "TLS failure") from None
     except OSError as error:
-        raise _noted(note, fault_of(error).kind, fault_of(error).detail) from None
+        raise _noted(note, fault_of(error).cause, fault_of(error).detail) from None
     except (websocket.WebSocketException, ValueError) as error:
-        raise _noted(note, FaultKind.PROTOCOL, str(error)[:PEER_TEXT_CHARS]) from None
+        raise _noted(note, Cause.PROTOCOL, str(error)[:PEER_TEXT_CHARS]) from None
 
 
-def _noted(note: Callable[[Fault], None], kind: FaultKind, detail: str) -> Failure:
-    fault = Fault(kind, detail)
+def _noted(note: Callable[[Unknown], None], kind: Cause, detail: str) -> Failure:
+    fault = Unknown(kind, detail)
     note(fault)
     return Failure(fault)

@@ -25,7 +25,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress
 from reconciler.limits import CONNECT_SECONDS, HTTP_ERROR_BYTES, PEER_TEXT_CHARS, SERVER_SECONDS
-from reconciler.model.observed import Fault, FaultKind
+from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
 _STRIKES = 2
@@ -53,7 +53,7 @@ class Http:
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._strikes: Counter[str] = Counter()
-        self._last: dict[str, Fault] = {}
+        self._last: dict[str, Unknown] = {}
         self._lock = Lock()
 
     def get(self, url: str, *, accept: str, limit: int, seconds: float) -> tuple[str, bytes]:
@@ -66,8 +66,8 @@ class Http:
             seconds: silence that is allowed; the whole answer may take six times as long.
 
         Raises:
-            Failure: no answer, a status other than 200, or a larger body. Status 404 has the
-                detail "404", which callers may read as "no such thing".
+            Failure: no answer, a status other than 200, or a larger body. Status 404 is
+                `Cause.NOT_FOUND`.
         """
         headers = {"Accept": accept}
         deadline = Deadline(_WHOLE * seconds)
@@ -98,7 +98,7 @@ class Http:
         seconds: float,
     ) -> tuple[str, bytes]:
         if url.startswith("http://") and not self._egress.allows_plain(url):
-            raise Failure(Fault(FaultKind.EGRESS, "http:// is spoken to listed networks only"))
+            raise Failure(Unknown(Cause.EGRESS, "http:// is spoken to listed networks only"))
         with self._counting(urlsplit(url).netloc), _kept(deadline), _translated():
             answer = self._session.request(
                 method,
@@ -124,19 +124,19 @@ class Http:
             yield
         except Failure as failure:
             with self._lock:
-                self._strikes[host] = _strikes(failure.fault, self._strikes[host])
+                self._strikes[host] = _strikes(failure.unknown, self._strikes[host])
                 self._last[host] = replace(
-                    failure.fault, detail=f"{failure.fault.detail} (earlier)"
+                    failure.unknown, detail=f"{failure.unknown.detail} (earlier)"
                 )
             raise
         with self._lock:
             self._strikes[host] = 0
 
 
-def _strikes(fault: Fault, before: int) -> int:
-    if fault.kind is FaultKind.TIMEOUT:
+def _strikes(unknown: Unknown, before: int) -> int:
+    if unknown.cause is Cause.TIMEOUT:
         return _STRIKES
-    return 0 if fault.kind in (FaultKind.HTTP, FaultKind.RATE) else before + 1
+    return 0 if unknown.cause in (Cause.HTTP, Cause.NOT_FOUND, Cause.RATE) else before + 1
 
 
 def _read(answer: requests.Response, limit: int) -> bytes:
@@ -144,20 +144,20 @@ def _read(answer: requests.Response, limit: int) -> bytes:
     for chunk in answer.iter_content(64 * 1024):
         body += chunk
         if len(body) > limit:
-            raise Failure(Fault(FaultKind.PROTOCOL, f"the answer is larger than {limit} bytes"))
+            raise Failure(Unknown(Cause.PROTOCOL, f"the answer is larger than {limit} bytes"))
     return bytes(body)
 
 
-def _refusal(answer: requests.Response) -> Fault:
+def _refusal(answer: requests.Response) -> Unknown:
     code = answer.status_code
     if code in (301, 302, 303, 307, 308):
-        return Fault(FaultKind.PROTOCOL, f"{code}: redirects are not followed")
+        return Unknown(Cause.PROTOCOL, f"{code}: redirects are not followed")
     if code == 404:
-        return Fault(FaultKind.HTTP, "404")
+        return Unknown(Cause.NOT_FOUND, "404")
     text = next(answer.iter_content(HTTP_ERROR_BYTES), b"").decode("utf-8", "replace")
     said = " ".join(text.split())[:PEER_TEXT_CHARS] if "<" not in text else ""
-    kind = FaultKind.RATE if code == 429 else FaultKind.HTTP
-    return Fault(kind, f"{code} {answer.reason or ''} {said}".strip())
+    kind = Cause.RATE if code == 429 else Cause.HTTP
+    return Unknown(kind, f"{code} {answer.reason or ''} {said}".strip())
 
 
 @contextmanager
@@ -166,13 +166,13 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except requests.exceptions.SSLError as error:
-        raise Failure(Fault(FaultKind.TLS, str(error)[:PEER_TEXT_CHARS])) from None
+        raise Failure(Unknown(Cause.TLS, str(error)[:PEER_TEXT_CHARS])) from None
     except requests.exceptions.Timeout:
-        raise Failure(Fault(FaultKind.TIMEOUT, "no answer in time")) from None
+        raise Failure(Unknown(Cause.TIMEOUT, "no answer in time")) from None
     except requests.exceptions.RequestException as error:
         if "Read timed out" in str(error):
-            raise Failure(Fault(FaultKind.TIMEOUT, "silence in the middle")) from None
-        raise Failure(Fault(FaultKind.CUT, _short(error))) from None
+            raise Failure(Unknown(Cause.TIMEOUT, "silence in the middle")) from None
+        raise Failure(Unknown(Cause.CUT, _short(error))) from None
 
 
 def _short(error: Exception) -> str:
@@ -203,7 +203,7 @@ def _kept(deadline: Deadline) -> Iterator[None]:
         if not deadline.passed:
             raise
     if deadline.passed:
-        raise Failure(Fault(FaultKind.TIMEOUT, f"no whole answer within {deadline.seconds:.0f} s"))
+        raise Failure(Unknown(Cause.TIMEOUT, f"no whole answer within {deadline.seconds:.0f} s"))
 
 
 class _Adapter(HTTPAdapter):

@@ -22,7 +22,7 @@ from reconciler.limits import (
     SERVER_SECONDS,
     WS_ANSWER_EVENTS,
 )
-from reconciler.model.observed import Fault, FaultKind
+from reconciler.model.observed import Cause, Unknown
 from reconciler.nostr import messages, urls
 from reconciler.nostr.event import Event, verify
 from reconciler.nostr.filters import Filter
@@ -71,7 +71,7 @@ class RelayClient:
         self._messages = messages
         self._lock = RLock()
         self._names = count(1)
-        self._fault: Fault | None = None
+        self._fault: Unknown | None = None
         self._used = time.monotonic()
         with translated(self._break):
             self._socket = frames.connect(urls.relay(server), egress, silence)
@@ -152,7 +152,7 @@ class RelayClient:
         if self._fault:
             raise Failure(self._fault)
 
-    def _break(self, fault: Fault) -> None:
+    def _break(self, fault: Unknown) -> None:
         self._fault = fault
 
     def _pages(self, wanted: Filter) -> Iterator[Event]:
@@ -233,10 +233,10 @@ class RelayClient:
         if self._messages < 0:
             raise PeerFault("more messages than one run reads from one relay")
         if not text:
-            raise Failure(Fault(FaultKind.CUT, "the relay closed the connection"))
+            raise Failure(Unknown(Cause.CUT, "the relay closed the connection"))
         return messages.parse_relay(text)
 
 
-def _closed(message: str) -> Fault:
-    kind = FaultKind.RATE if message.startswith("rate-limited") else FaultKind.INCOMPLETE
-    return Fault(kind, f"the relay closed the question: {message[:PEER_TEXT_CHARS]}")
+def _closed(message: str) -> Unknown:
+    kind = Cause.RATE if message.startswith("rate-limited") else Cause.INCOMPLETE
+    return Unknown(kind, f"the relay closed the question: {message[:PEER_TEXT_CHARS]}")

@@ -35,7 +35,7 @@ class Dialect:
     owner_only: bool = False
     identifiers: str = ""
 
-    def hosts(self, identifier: str) -> bool:
+    def takes(self, identifier: str) -> bool:
         """Can it host a repository of this identifier at all?"""
         return not self.identifiers or re.fullmatch(self.identifiers, identifier) is not None
 

@@ -32,7 +32,7 @@ class Knowledge:
     """The live events of one moment.
 
     Attributes:
-        known: every event that anybody served, by id, dead ones included.
+        events: every event that anybody served, by id, dead ones included.
         live: the ids of those that still stand and may be sent on.
         announcements: the newest readable announcement of each coordinate.
         states: readable states by identifier, whoever signed them.
@@ -40,12 +40,33 @@ class Knowledge:
         unreadable: ids of announcements and states that break NIP-34, with the reason.
     """
 
-    known: dict[str, Event]
+    events: dict[str, Event]
     live: frozenset[str]
     announcements: dict[Coordinate, Announcement]
     states: dict[str, tuple[State, ...]]
     children: dict[str, tuple[str, ...]]
     unreadable: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, events: Iterable[Event], *, now: int) -> Knowledge:
+        """Sort what was observed. `now` (seconds) decides what has expired."""
+        known = {event.id: event for event in events}
+        standing = [
+            event
+            for event in without_deleted(known.values())
+            if not _is_expired(event, now) and not _is_protected(event)
+        ]
+        unreadable: list[tuple[str, str]] = []
+        announcements = _announcements(known.values(), {e.id for e in standing}, unreadable)
+        states = _readable([e for e in standing if e.kind == kinds.STATE], state, unreadable)
+        return cls(
+            known,
+            frozenset(event.id for event in standing),
+            announcements,
+            _by_identifier(states),
+            _children(known.values()),
+            tuple(sorted(unreadable)),
+        )
 
     def related(self, coordinate: Coordinate) -> tuple[Event, ...]:
         """All live events that hang from a repository, parents before children."""
@@ -53,34 +74,13 @@ class Knowledge:
         frontier = [str(coordinate)]
         while frontier:
             ids = {i for name in frontier for i in self.children.get(name, ())} - found.keys()
-            fresh = sorted((self.known[i] for i in ids), key=lambda e: (e.created_at, e.id))
+            fresh = sorted((self.events[i] for i in ids), key=lambda e: (e.created_at, e.id))
             found |= {event.id: event for event in fresh}
             # through dead events too: the deletion that killed one hangs from it
             frontier = [name for event in fresh for name in (event.id, address_of(event))]
         skip = (kinds.ANNOUNCEMENT, kinds.STATE)
         live = [e for e in found.values() if e.kind not in skip and e.id in self.live]
         return _parents_first(live)
-
-
-def digest(events: Iterable[Event], *, now: int) -> Knowledge:
-    """Sort what was observed. `now` (seconds) decides what has expired."""
-    known = {event.id: event for event in events}
-    standing = [
-        event
-        for event in without_deleted(known.values())
-        if not _is_expired(event, now) and not _is_protected(event)
-    ]
-    unreadable: list[tuple[str, str]] = []
-    announcements = _announcements(known.values(), {e.id for e in standing}, unreadable)
-    states = _readable([e for e in standing if e.kind == kinds.STATE], state, unreadable)
-    return Knowledge(
-        known,
-        frozenset(event.id for event in standing),
-        announcements,
-        _by_identifier(states),
-        _children(known.values()),
-        tuple(sorted(unreadable)),
-    )
 
 
 def without_deleted(events: Iterable[Event]) -> list[Event]:

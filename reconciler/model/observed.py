@@ -1,7 +1,7 @@
 """What the world answered. "Could not learn" is a value of its own, never absence.
 
-a relay   its `fault` is None only when every question was answered completely
-a cell    Listing (perhaps empty) | Absent (the server says: no such repository) | Fault
+a relay   its `unknown` is None only when every question was answered completely
+refs      Listing (perhaps empty) | Absent (the server says: no such repository) | Unknown
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reconciler.nostr.nip34 import Coordinate
 _T = TypeVar("_T")
 
 
-class FaultKind(StrEnum):
+class Cause(StrEnum):
     """Why something could not be learnt or done; closed, so that reports can be counted."""
 
     REFUSED = "connection-refused"
@@ -27,6 +27,7 @@ class FaultKind(StrEnum):
     TLS = "tls-failure"
     CUT = "connection-cut"
     HTTP = "http-error"
+    NOT_FOUND = "not-found"
     PROTOCOL = "protocol-error"
     INCOMPLETE = "incomplete-answer"
     EGRESS = "egress-refused"
@@ -36,14 +37,14 @@ class FaultKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Unknown:
     """One thing that could not be learnt. `detail` may hold a peer's words."""
 
-    kind: FaultKind
+    cause: Cause
     detail: str
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.detail}" if self.detail else str(self.kind)
+        return f"{self.cause}: {self.detail}" if self.detail else str(self.cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Absent:
     """The server answered that it has no such repository."""
 
 
-Cell = Listing | Absent | Fault
+Refs = Listing | Absent | Unknown
+"""What one server says of the refs of one repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Submission:
 class ServerView:
     """One server (or index relay) as it answered in this run.
 
-    `served` are the ids of the events that its relay serves, among those we asked for; `cells`
+    `served` are the ids of the events that its relay serves, among those we asked for; `listings`
     pairs repositories with their refs, sorted by repository, and is empty for an index relay;
     `submitted` is what was sent there before and may wait, unseen.
     """
@@ -89,15 +91,15 @@ class ServerView:
     url: str
     grasp: bool
     info: RelayInfo | None
-    fault: Fault | None
+    unknown: Unknown | None
     served: frozenset[str] = frozenset()
-    cells: tuple[tuple[Coordinate, Cell], ...] = ()
+    listings: tuple[tuple[Coordinate, Refs], ...] = ()
     submitted: tuple[Submission, ...] = ()
 
-    def cell(self, coordinate: Coordinate) -> Cell:
-        """The refs of one repository here; a fault when nobody asked."""
-        found = lookup(self.cells, coordinate)
-        return found or self.fault or Fault(FaultKind.SKIPPED, "")
+    def refs(self, coordinate: Coordinate) -> Refs:
+        """The refs of one repository here; unknown when nobody asked."""
+        found = lookup(self.listings, coordinate)
+        return found or self.unknown or Unknown(Cause.SKIPPED, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,6 @@ class Observed:
     events: tuple[Event, ...]
     views: tuple[ServerView, ...]
     archived: tuple[tuple[Coordinate, frozenset[str]], ...] = ()
-    rejected_events: int = 0
 
     def view(self, url: str) -> ServerView:
         """The view of a server by its canonical URL."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary
+from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary, Verb
 
 REPORT_VERSION = 1
 
@@ -32,6 +32,7 @@ class Outcome:
     """One action's end. `detail` may hold a server's words; `seconds` is its wall time."""
 
     key: str
+    verb: Verb
     server: str | None
     result: Result
     detail: str = ""

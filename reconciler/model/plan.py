@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import ClassVar
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr.event import Draft
@@ -31,6 +32,14 @@ class Wave(IntEnum):
     UPDATE = 9
 
 
+class Verb(StrEnum):
+    """What an action does, in one word: the first part of its key."""
+
+    SIGN = "sign"
+    PUBLISH = "publish"
+    PUSH = "push"
+
+
 class Why(StrEnum):
     """Why an action is there; closed and stable, for people and for machines."""
 
@@ -48,6 +57,10 @@ class Why(StrEnum):
 class Sign:
     """Sign `draft`, the announcement that lists `adds` too. `before`: the event it replaces."""
 
+    verb: ClassVar[Verb] = Verb.SIGN
+    server: ClassVar[None] = None
+    changes: ClassVar[tuple[RefUpdate, ...]] = ()
+
     coordinate: Coordinate
     signer: str
     before: str
@@ -61,7 +74,7 @@ class Sign:
         return f"sign:{self.coordinate}"
 
     @property
-    def wave(self) -> int:
+    def wave(self) -> Wave:
         """When it runs."""
         return Wave.SIGN
 
@@ -74,11 +87,13 @@ class Publish:
     `aligns` are the refs that the server will change by itself when this state arrives.
     """
 
+    verb: ClassVar[Verb] = Verb.PUBLISH
+
     coordinate: Coordinate
     server: str
     event_id: str
     kind: int
-    wave: int
+    wave: Wave
     why: Why
     before: str | None = None
     signed: bool = False
@@ -91,22 +106,34 @@ class Publish:
         what = f"draft:{self.coordinate}" if self.signed else self.event_id
         return f"publish:{self.server}:{what}"
 
+    @property
+    def changes(self) -> tuple[RefUpdate, ...]:
+        """Refs that the server changes when this is done."""
+        return self.aligns
+
 
 @dataclass(frozen=True, slots=True)
 class Push:
     """One push of exactly what differs. `sources` serve the objects, best first."""
 
+    verb: ClassVar[Verb] = Verb.PUSH
+
     coordinate: Coordinate
     server: str
     updates: tuple[RefUpdate, ...]
     sources: tuple[str, ...]
-    wave: int
+    wave: Wave
     why: Why
 
     @property
     def key(self) -> str:
         """Stable name of this action within a plan."""
         return f"push:{self.server}:{self.coordinate}:{self.wave}"
+
+    @property
+    def changes(self) -> tuple[RefUpdate, ...]:
+        """Refs that change when this is done."""
+        return self.updates
 
 
 Action = Sign | Publish | Push
@@ -186,14 +213,14 @@ class RepositorySummary:
 
 @dataclass(frozen=True, slots=True)
 class ServerSummary:
-    """One server as observed: `fault` None means reachable and completely answered."""
+    """One server as observed: `unknown` None means reachable and completely answered."""
 
     url: str
     name: str
     grasp: bool
     dialect: str
     software: str
-    fault: str | None
+    unknown: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,5 +248,5 @@ class Plan:
     def complete(self) -> bool:
         """Was everything observed?"""
         return all(cell.verdict is not Verdict.UNKNOWN for cell in self.cells) and all(
-            server.fault is None for server in self.servers
+            server.unknown is None for server in self.servers
         )

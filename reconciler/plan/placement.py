@@ -22,7 +22,7 @@ def wanted(desired: Desired, observed: Observed, announcement: Announcement) -> 
     listed = announcement.servers()
     chosen = {url for url in allowed if url in listed}
     for url in ranked(str(announcement.coordinate), allowed):
-        if sum(observed.view(u).fault is None for u in chosen) < replicas:
+        if sum(observed.view(u).unknown is None for u in chosen) < replicas:
             chosen.add(url)
     return tuple(url for url in allowed if url in chosen)
 
@@ -38,7 +38,7 @@ def signing(
     if not npub or not may_sign(desired, npub) or announcement.private:
         return None
     listed = announcement.servers()
-    adds = tuple(u for u in places if u not in listed and observed.view(u).fault is None)
+    adds = tuple(u for u in places if u not in listed and observed.view(u).unknown is None)
     if not adds:
         return None
     draft = with_servers(announcement, adds, at=observed.at)
@@ -60,10 +60,10 @@ def sources(
     """
     missing = oids - (lookup(observed.archived, coordinate) or frozenset())
     offers = {
-        view.url: {oid for _, oid in cell.refs} & missing
+        view.url: {oid for _, oid in refs.refs} & missing
         for view in observed.views
-        for cell in (view.cell(coordinate),)
-        if isinstance(cell, Listing)
+        for refs in (view.refs(coordinate),)
+        if isinstance(refs, Listing)
     }
     found = frozenset().union(*offers.values()) if offers else frozenset()
     order = sorted((u for u in offers if offers[u]), key=lambda u: (-len(offers[u]), u))

@@ -25,8 +25,8 @@ class Pull:
     available: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
     """What planning knows of one repository before it looks at single servers.
 
     `state` is None when none may be followed; `holds` then say why. `listed` are the servers of
@@ -49,41 +49,46 @@ class Subject:
     holds: tuple[Hold, ...]
     at: int
 
-
-def study(
-    desired: Desired, observed: Observed, known: Knowledge, coordinate: Coordinate, name: str
-) -> Subject:
-    """Work out what holds for all servers of one repository."""
-    announcement = known.announcements[coordinate]
-    members = authority(coordinate, known.announcements)
-    ruling = rule(members, known.states.get(coordinate.identifier, ()), now=observed.at)
-    places = wanted(desired, observed, announcement)
-    sign = signing(desired, observed, announcement, places)
-    holds = _holds(coordinate, announcement, ruling)
-    state = None if holds else ruling.state
-    tips = frozenset(oid for _, oid in state.refs) if state else frozenset()
-    servers, nowhere = sources(observed, coordinate, tips)
-    if nowhere:
-        holds, state = (*holds, _data_nowhere(coordinate, nowhere)), None
-    npub = desired.npub(coordinate.owner)
-    pulls = _pulls(observed, known, coordinate) if desired.policies.pulls else ()
-    return Subject(
-        coordinate,
-        name,
-        announcement,
-        members,
-        ruling,
-        state,
-        servers,
-        pulls,
-        _events(desired, known, coordinate),
-        places,
-        announcement.servers() | frozenset(sign.adds if sign else ()),
-        sign,
-        bool(npub and npub.signer),
-        (*holds, *_pull_holds(coordinate, pulls)),
-        observed.at,
-    )
+    @classmethod
+    def of(
+        cls,
+        desired: Desired,
+        observed: Observed,
+        known: Knowledge,
+        coordinate: Coordinate,
+        name: str,
+    ) -> Repository:
+        """Work out what holds for all servers of one repository."""
+        announcement = known.announcements[coordinate]
+        members = authority(coordinate, known.announcements)
+        ruling = rule(members, known.states.get(coordinate.identifier, ()), now=observed.at)
+        places = wanted(desired, observed, announcement)
+        sign = signing(desired, observed, announcement, places)
+        holds = _holds(coordinate, announcement, ruling)
+        state = None if holds else ruling.state
+        tips = frozenset(oid for _, oid in state.refs) if state else frozenset()
+        servers, nowhere = sources(observed, coordinate, tips)
+        if nowhere:
+            holds, state = (*holds, _data_nowhere(coordinate, nowhere)), None
+        npub = desired.npub(coordinate.owner)
+        pulls = _pulls(observed, known, coordinate) if desired.policies.pulls else ()
+        return cls(
+            coordinate=coordinate,
+            name=name,
+            announcement=announcement,
+            authority=members,
+            ruling=ruling,
+            state=state,
+            state_sources=servers,
+            pulls=pulls,
+            events=_events(desired, known, coordinate),
+            places=places,
+            listed=announcement.servers() | frozenset(sign.adds if sign else ()),
+            sign=sign,
+            signer=bool(npub and npub.signer),
+            holds=(*holds, *_pull_holds(coordinate, pulls)),
+            at=observed.at,
+        )
 
 
 def _holds(coordinate: Coordinate, announcement: Announcement, ruling: Ruling) -> tuple[Hold, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reconciler.model.codec import digest
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
-from reconciler.model.plan import Action, Plan, ServerSummary, Verdict
+from reconciler.model.plan import Action, Plan, ServerSummary, Verb, Verdict
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.exits import Exit, of_apply, of_plan, worst
 
@@ -67,9 +67,9 @@ def build(
         exit_code=int(exits[0]),
         exit_codes=tuple(map(int, exits)),
         planned=len(plan.actions),
-        signatures=_written(outcomes, "sign:"),
-        events_sent=_written(outcomes, "publish:"),
-        pushes_sent=_written(outcomes, "push:"),
+        signatures=_written(outcomes, Verb.SIGN),
+        events_sent=_written(outcomes, Verb.PUBLISH),
+        pushes_sent=_written(outcomes, Verb.PUSH),
         recap=tuple(_recap(server, last, actions, outcomes) for server in last.servers),
         servers=last.servers,
         repositories=last.repositories,
@@ -81,8 +81,8 @@ def build(
     )
 
 
-def _written(outcomes: Iterable[Outcome], prefix: str) -> int:
-    return sum(o.result in WRITTEN and o.key.startswith(prefix) for o in outcomes)
+def _written(outcomes: Iterable[Outcome], verb: Verb) -> int:
+    return sum(o.result in WRITTEN and o.verb is verb for o in outcomes)
 
 
 def _recap(
@@ -100,9 +100,9 @@ def _recap(
         server=server.name,
         ok=verdicts[Verdict.IN_SYNC],
         changed=len(cells(WRITTEN)),
-        unreachable=unknown if server.grasp else int(server.fault is not None),
+        unreachable=unknown if server.grasp else int(server.unknown is not None),
         failed=len(cells(_FAILED)),
         held=len(waits | cells({Result.HELD})),
         drifted=verdicts[Verdict.DRIFTED],
-        detail=server.fault or "",
+        detail=server.unknown or "",
     )

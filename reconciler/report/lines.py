@@ -105,10 +105,3 @@ def _joined(same: Sequence[Section]) -> Iterable[Line]:
             for detail in section.lines[number].details
         )
         yield Line(line.symbol, line.text, details)
-
-
-def refs(action: Action) -> tuple[RefUpdate, ...]:
-    """Refs that change when this action is done, by us or by the server itself."""
-    if isinstance(action, Push):
-        return action.updates
-    return action.aligns if isinstance(action, Publish) else ()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from reconciler.model.plan import Action, Hold, Plan, Publish, Push, Sign, Verdict
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.report.lines import Line, Section, lines, merged, refs
+from reconciler.report.lines import Line, Section, lines, merged
 from reconciler.report.safe import safe
 from reconciler.report.words import on, plural
 
@@ -58,7 +58,7 @@ def view(plan: Plan, digest: str) -> PlanView:
         tuple(_destructive(plan, names)),
         tuple(merged(sections)),
         tuple(_holds(plan.holds, names)),
-        tuple(Line("?", f"{s.name}: {safe(s.fault)}") for s in plan.servers if s.fault),
+        tuple(Line("?", f"{s.name}: {safe(s.unknown)}") for s in plan.servers if s.unknown),
         (
             *(f"{safe(name)}: no repository found on any server" for name in plan.silent),
             *(
@@ -87,7 +87,7 @@ def _by_server(plan: Plan) -> Iterable[Line]:
     """What each server would get: the plan at a glance."""
     groups: defaultdict[str, list[Action]] = defaultdict(list)
     for action in plan.actions:
-        if not isinstance(action, Sign):
+        if action.server:
             groups[action.server].append(action)
     for server in plan.servers:
         if its := groups[server.url]:
@@ -102,7 +102,7 @@ def _volume(actions: Sequence[Action]) -> tuple[int, str, int]:
     """Events, pushes in words, and refs that go."""
     pushes = [action for action in actions if isinstance(action, Push)]
     moved = sum(len(push.updates) for push in pushes)
-    deleted = sum(update.deletes for action in actions for update in refs(action))
+    deleted = sum(update.deletes for action in actions for update in action.changes)
     events = sum(isinstance(action, Publish) for action in actions)
     return events, f"{plural(len(pushes), 'push')} of {plural(moved, 'ref')}", deleted
 
@@ -110,8 +110,8 @@ def _volume(actions: Sequence[Action]) -> tuple[int, str, int]:
 def _destructive(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
     groups: defaultdict[tuple[Coordinate, str, str, bool], list[str]] = defaultdict(list)
     for action in plan.actions:
-        for update in refs(action):
-            if update.deletes and not isinstance(action, Sign):
+        for update in action.changes:
+            if update.deletes and action.server:
                 alone = isinstance(action, Publish)
                 key = (action.coordinate, update.name, update.old, alone)
                 groups[key].append(urls.host(action.server))

@@ -11,7 +11,7 @@ import yaml
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.desired import Desired, Npub, Policies, Rule, Server
-from reconciler.model.observed import Absent, Cell, Fault, FaultKind, Observed, ServerView
+from reconciler.model.observed import Absent, Cause, Observed, Refs, ServerView, Unknown
 from reconciler.model.plan import Action, Hold, Plan, Publish, Push, Sign
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
@@ -171,11 +171,11 @@ def _target(letter: str, value: Any, known: Mapping[str, Event]) -> str:
     return str(coordinate(value)) if "/" in value else str(value)
 
 
-def _cell(given: Any, events: Mapping[str, Event]) -> Cell:
+def _cell(given: Any, events: Mapping[str, Event]) -> Refs:
     if given == "absent":
         return Absent()
     if given == "unknown":
-        return Fault(FaultKind.HTTP, "status 500")
+        return Unknown(Cause.HTTP, "status 500")
     names = {full(name, events): oid(number) for name, number in given.items()}
     main = "refs/heads/main"
     return refs(names, main if main in names else None)

@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.edge.child import Git, find_git
 from reconciler.limits import CHILD_MEMORY_BYTES, CHILD_OUTPUT_BYTES
-from reconciler.model.observed import FaultKind
+from reconciler.model.observed import Cause
 from reconciler.world import Failure
 
 
@@ -90,7 +90,7 @@ def test_a_child_that_hangs_dies_with_its_children(home: Path, tmp_path: Path) -
     start = time.monotonic()
     with pytest.raises(Failure) as found:
         Git(home, "/bin/sh").run("-c", script, seconds=0.5)
-    assert found.value.fault.kind is FaultKind.TIMEOUT
+    assert found.value.unknown.cause is Cause.TIMEOUT
     assert time.monotonic() - start < 5
     for pid in pids.read_text().split():
         assert _ends(int(pid))

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from reconciler.edge.http import Http
 from reconciler.edge.relay import RelayClient
-from reconciler.model.observed import Fault, FaultKind
+from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
 from .kit import LOOPBACK, Door, Talk, answer, door, drip, request, saying
@@ -50,10 +50,10 @@ def get(http: Http, url: str, *, limit: int = 1000, seconds: float = 5) -> tuple
     return http.get(url, accept="*/*", limit=limit, seconds=seconds)
 
 
-def fault(http: Http, url: str, *, limit: int = 1000, seconds: float = 5) -> Fault:
+def fault(http: Http, url: str, *, limit: int = 1000, seconds: float = 5) -> Unknown:
     with pytest.raises(Failure) as found:
         get(http, url, limit=limit, seconds=seconds)
-    return found.value.fault
+    return found.value.unknown
 
 
 def test_an_answer(http: Http, serve: Serve) -> None:
@@ -66,7 +66,7 @@ def test_redirects_are_refused(http: Http, serve: Serve, code: int) -> None:
     target = serve(saying(answer("200 OK", b"internal")))
     server = serve(saying(answer(f"{code} Elsewhere", b"", f"Location: {target.url}/")))
     found = fault(http, server.url)
-    assert (found.kind, str(code) in found.detail) == (FaultKind.PROTOCOL, True)
+    assert (found.cause, str(code) in found.detail) == (Cause.PROTOCOL, True)
     assert target.connections == 0
     assert server.connections == 1
 
@@ -74,14 +74,14 @@ def test_redirects_are_refused(http: Http, serve: Serve, code: int) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        ("404 Not Found", b"gone", Fault(FaultKind.HTTP, "404")),
-        ("429 Slow Down", b"later", Fault(FaultKind.RATE, "429 Slow Down later")),
-        ("403 Forbidden", b"not\n you", Fault(FaultKind.HTTP, "403 Forbidden not you")),
-        ("500 Oops", b"<html><b>stack trace</b>", Fault(FaultKind.HTTP, "500 Oops")),
-        ("204 Nothing", b"", Fault(FaultKind.HTTP, "204 Nothing")),
+        ("404 Not Found", b"gone", Unknown(Cause.NOT_FOUND, "404")),
+        ("429 Slow Down", b"later", Unknown(Cause.RATE, "429 Slow Down later")),
+        ("403 Forbidden", b"not\n you", Unknown(Cause.HTTP, "403 Forbidden not you")),
+        ("500 Oops", b"<html><b>stack trace</b>", Unknown(Cause.HTTP, "500 Oops")),
+        ("204 Nothing", b"", Unknown(Cause.HTTP, "204 Nothing")),
     ],
 )
-def test_statuses(http: Http, serve: Serve, status: str, body: bytes, expected: Fault) -> None:
+def test_statuses(http: Http, serve: Serve, status: str, body: bytes, expected: Unknown) -> None:
     assert fault(http, serve(saying(answer(status, body))).url) == expected
 
 
@@ -93,7 +93,7 @@ def test_a_long_error_page_is_cut(http: Http, serve: Serve) -> None:
 def test_the_body_s_limit(http: Http, serve: Serve) -> None:
     assert get(http, serve(saying(answer("200 OK", b"x" * 1000))).url)[1] == b"x" * 1000
     found = fault(http, serve(saying(answer("200 OK", b"x" * 1001))).url)
-    assert found == Fault(FaultKind.PROTOCOL, "the answer is larger than 1000 bytes")
+    assert found == Unknown(Cause.PROTOCOL, "the answer is larger than 1000 bytes")
 
 
 def test_a_body_without_end_is_left(http: Http, serve: Serve) -> None:
@@ -106,7 +106,7 @@ def test_a_body_without_end_is_left(http: Http, serve: Serve) -> None:
         while True:
             sent += connection.send(b"x" * 65536)
 
-    assert fault(http, serve(talk).url, limit=100_000).kind is FaultKind.PROTOCOL
+    assert fault(http, serve(talk).url, limit=100_000).cause is Cause.PROTOCOL
     assert sent < 20 * 2**20  # what the socket's buffers take, and no more
 
 
@@ -114,7 +114,7 @@ def test_a_compression_bomb_is_left(http: Http, serve: Serve) -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     server = serve(saying(answer("200 OK", bomb, "Content-Encoding: gzip")))
     assert len(bomb) < 100_000
-    assert fault(http, server.url, limit=100_000).kind is FaultKind.PROTOCOL
+    assert fault(http, server.url, limit=100_000).cause is Cause.PROTOCOL
 
 
 def hang(connection: socket.socket) -> None:
@@ -143,7 +143,7 @@ def half(connection: socket.socket) -> None:
 def test_slow_servers_cost_bounded_time(http: Http, serve: Serve, talk: Talk) -> None:
     start = time.monotonic()
     found = fault(http, serve(talk).url, seconds=0.2)
-    assert found.kind is FaultKind.TIMEOUT
+    assert found.cause is Cause.TIMEOUT
     assert time.monotonic() - start < 2.5
 
 
@@ -151,7 +151,7 @@ def test_a_server_that_hangs_is_asked_once(http: Http, serve: Serve) -> None:
     server = serve(hang)
     first = fault(http, server.url, seconds=0.2)
     again = fault(http, server.url, seconds=0.2)
-    assert (first.kind, again.kind) == (FaultKind.TIMEOUT, FaultKind.TIMEOUT)
+    assert (first.cause, again.cause) == (Cause.TIMEOUT, Cause.TIMEOUT)
     assert again.detail.endswith("(earlier)")
     assert server.connections == 1
 
@@ -159,7 +159,7 @@ def test_a_server_that_hangs_is_asked_once(http: Http, serve: Serve) -> None:
 def test_two_strikes(http: Http, serve: Serve) -> None:
     server = serve(lambda _: None)  # closes at once
     other = serve(saying(answer("200 OK")))
-    assert [fault(http, server.url).kind for _ in range(4)] == [FaultKind.CUT] * 4
+    assert [fault(http, server.url).cause for _ in range(4)] == [Cause.CUT] * 4
     assert server.connections == 2
     assert get(http, other.url) == ("", b"")
 
@@ -167,15 +167,15 @@ def test_two_strikes(http: Http, serve: Serve) -> None:
 def test_an_answer_forgives_a_strike(http: Http, serve: Serve) -> None:
     good = answer("200 OK")
     server = serve(saying(b"", good, b"", answer("404 Gone"), b"", good))
-    kinds: list[FaultKind | None] = []
+    kinds: list[Cause | None] = []
     for _ in range(6):
         try:
             get(http, server.url)
             kinds.append(None)
         except Failure as failure:
-            kinds.append(failure.fault.kind)
-    cut = FaultKind.CUT
-    assert kinds == [cut, None, cut, FaultKind.HTTP, cut, None]
+            kinds.append(failure.unknown.cause)
+    cut = Cause.CUT
+    assert kinds == [cut, None, cut, Cause.NOT_FOUND, cut, None]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_an_answer_forgives_a_strike(http: Http, serve: Serve) -> None:
 )
 def test_broken_answers_are_one_failure(http: Http, serve: Serve, head: bytes) -> None:
     found = fault(http, serve(saying(head)).url)
-    assert found.kind is FaultKind.CUT
+    assert found.cause is Cause.CUT
     assert "('" not in found.detail and " at 0x" not in found.detail
 
 
@@ -257,8 +257,8 @@ def test_a_certificate_that_nobody_vouches_for(http: Http, serve: Serve, tmp_pat
             said.append(request(tls))
 
     url = serve(talk).url.replace("http:", "https:")
-    assert fault(http, url).kind is FaultKind.TLS
+    assert fault(http, url).cause is Cause.TLS
     with pytest.raises(Failure) as found:
         RelayClient(url, LOOPBACK, lambda _: None, cap=None)
-    assert found.value.fault.kind is FaultKind.TLS
+    assert found.value.unknown.cause is Cause.TLS
     assert not said

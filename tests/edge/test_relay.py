@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.edge.relay import RelayClient
 from reconciler.limits import WS_MESSAGE_BYTES
-from reconciler.model.observed import FaultKind
+from reconciler.model.observed import Cause
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.demo.people import new
@@ -177,8 +177,8 @@ def test_events_that_lie_fail_the_question(dial: Dial, raw: object, words: str) 
     good = note(ALICE, AT + 1).to_json()
     client = dial(answering(["EVENT", "SUB", good], ["EVENT", "SUB", raw], ["EOSE", "SUB"]))
     found = failure(client)
-    assert (found.fault.kind, words in str(found)) == (FaultKind.PROTOCOL, True)
-    assert failure(client).fault == found.fault  # it stays failed for the run
+    assert (found.unknown.cause, words in str(found)) == (Cause.PROTOCOL, True)
+    assert failure(client).unknown == found.unknown  # it stays failed for the run
 
 
 def test_answers_to_other_questions_are_ignored(dial: Dial) -> None:
@@ -193,14 +193,14 @@ def test_answers_to_other_questions_are_ignored(dial: Dial) -> None:
 @pytest.mark.parametrize(
     ("words", "kind"),
     [
-        ("rate-limited: slow down", FaultKind.RATE),
-        ("auth-required: who are you", FaultKind.INCOMPLETE),
-        ("error: \x1b[2J", FaultKind.INCOMPLETE),
+        ("rate-limited: slow down", Cause.RATE),
+        ("auth-required: who are you", Cause.INCOMPLETE),
+        ("error: \x1b[2J", Cause.INCOMPLETE),
     ],
 )
-def test_closed_with_a_reason(dial: Dial, words: str, kind: FaultKind) -> None:
+def test_closed_with_a_reason(dial: Dial, words: str, kind: Cause) -> None:
     found = failure(dial(answering(["CLOSED", "SUB", words])))
-    assert (found.fault.kind, words in found.fault.detail) == (kind, True)
+    assert (found.unknown.cause, words in found.unknown.detail) == (kind, True)
 
 
 def test_closed_without_a_reason_ends_an_answer(dial: Dial) -> None:
@@ -214,14 +214,14 @@ def test_closed_without_a_reason_ends_an_answer(dial: Dial) -> None:
 
 def test_a_giant_frame_is_refused_by_its_head(dial: Dial) -> None:
     found = failure(dial(answering(frame_head(2**40)), silence=3))  # not one byte of it follows
-    assert (found.fault.kind, "larger than" in str(found)) == (FaultKind.PROTOCOL, True)
+    assert (found.unknown.cause, "larger than" in str(found)) == (Cause.PROTOCOL, True)
 
 
 def test_a_giant_message_in_pieces_is_refused(dial: Dial) -> None:
     piece = b"x" * (WS_MESSAGE_BYTES // 8)
     pieces = [frame(piece, last=False)] + [frame(piece, kind=0, last=False)] * 30
     found = failure(dial(answering(*pieces)))
-    assert (found.fault.kind, "larger than" in str(found)) == (FaultKind.PROTOCOL, True)
+    assert (found.unknown.cause, "larger than" in str(found)) == (Cause.PROTOCOL, True)
 
 
 def test_endless_empty_pieces_are_left(dial: Dial) -> None:
@@ -234,7 +234,7 @@ def test_endless_empty_pieces_are_left(dial: Dial) -> None:
             time.sleep(0.01)
 
     start = time.monotonic()
-    assert failure(dial(talk, silence=0.2)).fault.kind is FaultKind.TIMEOUT
+    assert failure(dial(talk, silence=0.2)).unknown.cause is Cause.TIMEOUT
     assert time.monotonic() - start < 3
 
 
@@ -245,7 +245,7 @@ def cut(connection: socket.socket) -> None:
 
 
 def test_a_cut_in_the_middle_of_a_frame(dial: Dial) -> None:
-    assert failure(dial(cut)).fault.kind is FaultKind.CUT
+    assert failure(dial(cut)).unknown.cause is Cause.CUT
 
 
 def silent(connection: socket.socket) -> None:
@@ -280,7 +280,7 @@ def chatter(connection: socket.socket) -> None:
 @pytest.mark.parametrize("talk", [silent, drip_frame, pings, chatter])
 def test_no_eose_costs_bounded_time(dial: Dial, talk: Talk) -> None:
     start = time.monotonic()
-    assert failure(dial(talk, silence=0.2, whole=1)).fault.kind is FaultKind.TIMEOUT
+    assert failure(dial(talk, silence=0.2, whole=1)).unknown.cause is Cause.TIMEOUT
     assert time.monotonic() - start < 3
 
 
@@ -294,7 +294,7 @@ def test_a_storm_of_notices_and_challenges_is_bounded(dial: Dial) -> None:
             connection.sendall(storm * 1000)
 
     found = failure(dial(talk, messages=2000))
-    assert (found.fault.kind, "more messages than" in str(found)) == (FaultKind.PROTOCOL, True)
+    assert (found.unknown.cause, "more messages than" in str(found)) == (Cause.PROTOCOL, True)
 
 
 def hang(connection: socket.socket) -> None:
@@ -312,7 +312,7 @@ def test_a_door_that_does_not_open_costs_bounded_time(dial: Dial, talk: Talk) ->
     start = time.monotonic()
     with pytest.raises(Failure) as found:
         dial(talk, silence=0.2)
-    assert found.value.fault.kind is FaultKind.TIMEOUT
+    assert found.value.unknown.cause is Cause.TIMEOUT
     assert time.monotonic() - start < 3
 
 
@@ -328,17 +328,17 @@ def test_redirects_are_not_followed(dial: Dial, code: int) -> None:
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
-        (answer("403 Forbidden", b"<html>"), FaultKind.HTTP),
-        (answer("200 OK", b"hello"), FaultKind.HTTP),
-        (b"", FaultKind.CUT),
-        (b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\n\r\n", FaultKind.PROTOCOL),
-        (b"SSH-2.0-OpenSSH\r\n\r\n", FaultKind.PROTOCOL),
+        (answer("403 Forbidden", b"<html>"), Cause.HTTP),
+        (answer("200 OK", b"hello"), Cause.HTTP),
+        (b"", Cause.CUT),
+        (b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\n\r\n", Cause.PROTOCOL),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", Cause.PROTOCOL),
     ],
 )
-def test_no_websocket_there(dial: Dial, said: bytes, kind: FaultKind) -> None:
+def test_no_websocket_there(dial: Dial, said: bytes, kind: Cause) -> None:
     with pytest.raises(Failure) as found:
         dial(saying(said))
-    assert found.value.fault.kind is kind
+    assert found.value.unknown.cause is kind
 
 
 # --- publishing ------------------------------------------------------------------------------
@@ -376,7 +376,7 @@ def test_a_missing_ok_is_a_failure(dial: Dial) -> None:
     client = dial(talk, silence=0.2)
     with pytest.raises(Failure) as found:
         client.publish([note(ALICE, AT), note(ALICE, AT + 1)])
-    assert found.value.fault.kind is FaultKind.TIMEOUT
+    assert found.value.unknown.cause is Cause.TIMEOUT
 
 
 def test_at_most_fifty_wait_for_their_ok(dial: Dial) -> None:

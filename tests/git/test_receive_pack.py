@@ -13,7 +13,7 @@ from reconciler.errors import PeerFault
 from reconciler.git import advertisement, pktline, receive_pack
 from reconciler.git.advertisement import RECEIVE, ZERO
 from reconciler.git.pktline import FLUSH
-from reconciler.git.receive_pack import RefUpdate, Report
+from reconciler.git.receive_pack import PushReport, RefUpdate
 
 from .conftest import Git
 
@@ -28,7 +28,7 @@ def offered(git: Git, folder: Path) -> frozenset[str]:
     return advertisement.parse(header + body, RECEIVE).capabilities
 
 
-def push(git: Git, folder: Path, *updates: RefUpdate, without: frozenset[str] = NONE) -> Report:
+def push(git: Git, folder: Path, *updates: RefUpdate, without: frozenset[str] = NONE) -> PushReport:
     head = receive_pack.request_head(updates, offered(git, folder) - without)
     pack = b"" if all(u.deletes for u in updates) else EMPTY_PACK
     out = git(folder, "receive-pack", "--stateless-rpc", ".", stdin=head + pack)
@@ -194,7 +194,7 @@ STATUS = pktline.encode_all(
         FLUSH,
     ]
 )
-EXPECTED = Report("ok", frozenset({"refs/heads/a"}), (("refs/heads/b", "no way"),))
+EXPECTED = PushReport("ok", frozenset({"refs/heads/a"}), (("refs/heads/b", "no way"),))
 
 
 def test_a_plain_report() -> None:
@@ -216,7 +216,7 @@ def test_a_report_in_the_side_band_however_it_is_cut(size: int) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"0000"])
 def test_no_report_is_none(body: bytes) -> None:
-    assert receive_pack.parse_report(body) == Report(None, NONE, ())
+    assert receive_pack.parse_report(body) == PushReport(None, NONE, ())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.edge.egress import Egress
 from reconciler.edge.relay import RelayClient
-from reconciler.model.observed import FaultKind
+from reconciler.model.observed import Cause
 from reconciler.nostr import messages
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.negentropy.dialogue import Declined, Difference
@@ -102,15 +102,15 @@ def test_an_answer_that_comes_too_late_disturbs_nobody() -> None:
 @pytest.mark.parametrize(
     ("script", "kind"),
     [
-        (lambda _: None, FaultKind.CUT),
-        (says('["NEG-MSG","NAME","61ff"]'), FaultKind.PROTOCOL),
-        (says('["NEG-MSG","NAME","zz"]'), FaultKind.PROTOCOL),
-        (says(b'["NOTICE","\xff"]'), FaultKind.PROTOCOL),
+        (lambda _: None, Cause.CUT),
+        (says('["NEG-MSG","NAME","61ff"]'), Cause.PROTOCOL),
+        (says('["NEG-MSG","NAME","zz"]'), Cause.PROTOCOL),
+        (says(b'["NOTICE","\xff"]'), Cause.PROTOCOL),
     ],
 )
-def test_broken_relays_fail(script: Script, kind: FaultKind) -> None:
+def test_broken_relays_fail(script: Script, kind: Cause) -> None:
     with scripted(script) as url, client(url) as relay:
         for _ in range(2):  # a connection that failed stays failed
             with pytest.raises(Failure) as caught:
                 relay.reconcile(NOTES, {})
-            assert caught.value.fault.kind is kind
+            assert caught.value.unknown.cause is kind

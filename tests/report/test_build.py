@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model.codec import digest, pretty, report_to_json
 from reconciler.model.outcome import Outcome, Recap, Report, Result
-from reconciler.model.plan import Plan, Sign, Verdict
+from reconciler.model.plan import Plan, Verdict
 from reconciler.report.build import Header, build
 from reconciler.report.exits import Exit
 
@@ -27,10 +27,7 @@ def header(mode: str) -> Header:
 
 
 def outcomes(result: Result) -> tuple[Outcome, ...]:
-    return tuple(
-        Outcome(a.key, None if isinstance(a, Sign) else a.server, result, "words", 0.5)
-        for a in PLAN.actions
-    )
+    return tuple(Outcome(a.key, a.verb, a.server, result, "words", 0.5) for a in PLAN.actions)
 
 
 def applied(result: Result, remaining: Plan = PLAN) -> Report:
@@ -43,7 +40,7 @@ def recap(report: Report) -> dict[str, Recap]:
 
 def settled() -> Plan:
     cells = tuple(replace(cell, verdict=Verdict.IN_SYNC) for cell in PLAN.cells)
-    servers = tuple(replace(server, fault=None) for server in PLAN.servers)
+    servers = tuple(replace(server, unknown=None) for server in PLAN.servers)
     return replace(PLAN, actions=(), holds=(), cells=cells, servers=servers)
 
 

@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 
 from reconciler.model.outcome import Finding, Outcome, Result
-from reconciler.model.plan import CellVerdict, Hold, HoldReason, Plan, ServerSummary, Verdict
+from reconciler.model.plan import CellVerdict, Hold, HoldReason, Plan, ServerSummary, Verb, Verdict
 from reconciler.report.exits import Exit, of_apply, of_plan, worst
 
 from ..build import WIDGET, url
@@ -94,5 +94,9 @@ def test_of_the_world_that_a_run_left(name: str) -> None:
 @pytest.mark.parametrize("result", Result)
 def test_of_outcomes(result: Result) -> None:
     good = result in (Result.DONE, Result.UNCHANGED)
-    found = of_apply(EMPTY, (), [Outcome("k", None, Result.DONE), Outcome("l", None, result)])
+    found = of_apply(
+        EMPTY,
+        (),
+        [Outcome(name, Verb.PUSH, None, end) for name, end in (("k", Result.DONE), ("l", result))],
+    )
     assert found == (set() if good else {Exit.PARTIAL})

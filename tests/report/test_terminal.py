@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from reconciler.model.outcome import Outcome, Result
+from reconciler.model.plan import Verb
 from reconciler.report.build import Header, build
 from reconciler.report.terminal import show_outcomes, show_plan, show_recap
 
@@ -42,7 +43,7 @@ def shown(width: int, *, verbose: bool = True, evil: bool = False, colour: bool 
     where = console(width, colour=colour)
     show_plan(where, viewed(plan), findings, verbose=verbose)
     words = EVIL if evil else "the server said no"
-    outcomes = tuple(Outcome(a.key, None, Result.FAILED, words) for a in plan.actions)
+    outcomes = tuple(Outcome(a.key, a.verb, None, Result.FAILED, words) for a in plan.actions)
     show_outcomes(where, outcomes, verbose=verbose)
     header = Header("run", "plan", "2024-01-01T00:00:00Z", "2024-01-01T00:00:01Z", "0")
     show_recap(where, build(header, plan, findings))
@@ -104,7 +105,7 @@ def test_the_recap_names_every_server_and_count(width: int) -> None:
 
 def test_outcomes_that_are_loud() -> None:
     where = console(80)
-    outcomes = [Outcome(f"key-{result}", None, result, "words") for result in Result]
+    outcomes = [Outcome(f"key-{result}", Verb.PUSH, None, result, "words") for result in Result]
     show_outcomes(where, outcomes, verbose=False)
     named = {line.split()[0] for line in text_of(where).splitlines() if "key-" in line}
     assert named == {"failed", "stale", "unreachable", "pending", "not-attempted"}
