@@ -69,7 +69,7 @@ def digest(events: Iterable[Event], *, now: int) -> Knowledge:
     standing = [
         event
         for event in without_deleted(known.values())
-        if not _is_expired(event, now) and not _is_protected(event)
+        if not _is_expired(event, now) and not event.is_protected
     ]
     unreadable: list[tuple[str, str]] = []
     announcements = _announcements(known.values(), {e.id for e in standing}, unreadable)
@@ -131,15 +131,7 @@ def _parents_first(events: Iterable[Event]) -> tuple[Event, ...]:
 
 
 def _is_expired(event: Event, now: int) -> bool:
-    """NIP-40."""
-    value = event.first("expiration")
-    # isdigit alone takes "²", which is no number
-    return value is not None and value.isascii() and value.isdigit() and int(value[:16]) <= now
-
-
-def _is_protected(event: Event) -> bool:
-    """NIP-70: only the author may publish it."""
-    return any(tag and tag[0] == "-" for tag in event.tags)
+    return event.expires is not None and event.expires <= now
 
 
 def _readable(

@@ -1,5 +1,6 @@
 """What stands in public texts is read alike by the reconciler and by a server of the sandbox: which
-versions a deletion ends (NIP-09 by NIP-01's addresses)."""
+versions a deletion ends (NIP-09, by NIP-01's addresses), and which events have expired (NIP-40) or
+are their author's alone to send (NIP-70)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,10 @@ import pytest
 
 from reconciler.knowledge import digest
 from reconciler.nostr import kinds
-from reconciler.nostr.event import Event
+from reconciler.nostr.event import Event, Tag
+from reconciler.nostr.filters import Filter
+from reconciler.sandbox.family.dialect import EventRules
+from reconciler.sandbox.policy.acceptance import unfit
 from reconciler.sandbox.storage.store import Store
 from tests.build import ALICE, EPOCH
 
@@ -42,3 +46,39 @@ def test_both_sides_delete_by_the_same_addresses(store: Store, name: str) -> Non
     store.delete(deletion)
     assert store.has(event.id) is not dies
     assert (event.id in digest([event, deletion], now=EPOCH + 9).live) is not dies
+
+
+EXPIRATIONS = {
+    **dict.fromkeys((str(EPOCH), "0", "00", "5", "0" * 16 + "1", "0" * 5000 + "5"), True),
+    **dict.fromkeys((str(EPOCH + 1), "9" * 15, "9" * 16, "1" * 17, "9" * 5000), False),
+    **dict.fromkeys(("", "soon", "-1", "+5", " 5", "5\n", "1.5", "0x5", "²", "٣", "1_0"), False),
+}
+
+
+@pytest.mark.parametrize("value", EXPIRATIONS, ids=ascii)
+def test_both_sides_let_the_same_events_expire(store: Store, value: str) -> None:
+    event = ALICE.sign(kinds.NOTE, ("expiration", value))
+    expired = EXPIRATIONS[value]
+    store.add(event)
+    assert (unfit(EventRules(), event, now=EPOCH, author_present=False) is not None) is expired
+    assert (not store.events(Filter(), now=EPOCH)) is expired
+    assert (event.id not in digest([event], now=EPOCH).live) is expired
+
+
+PROTECTIONS: dict[Tag, bool] = {
+    ("-",): True,
+    ("-", ""): True,
+    ("-", "x"): True,
+    ("--",): False,
+    ("", "-"): False,
+    ("t", "-"): False,
+    (): False,
+}
+
+
+@pytest.mark.parametrize("tag", PROTECTIONS, ids=str)
+def test_both_sides_protect_the_same_events(tag: Tag) -> None:
+    event = ALICE.sign(kinds.NOTE, ("t", "x"), tag)
+    protected = PROTECTIONS[tag]
+    assert (unfit(EventRules(), event, now=EPOCH, author_present=False) is not None) is protected
+    assert (event.id not in digest([event], now=EPOCH).live) is protected

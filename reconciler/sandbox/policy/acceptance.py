@@ -14,7 +14,6 @@ from reconciler.nostr import addresses, kinds, urls
 from reconciler.nostr.event import Event, is_hex32
 from reconciler.nostr.nip34 import Announcement, Coordinate, parse_coordinate
 from reconciler.sandbox.family.dialect import Dialect, EventRules, Listing, Relation
-from reconciler.sandbox.storage.query import expires_at
 
 _BY_ID = ("e", "E", "q")
 _BY_ADDRESS = ("a", "A", "q")
@@ -36,11 +35,6 @@ class Facts(Protocol):
         """Does a stored event carry one of these tags with this value?"""
 
 
-def is_protected(event: Event) -> bool:
-    """May only its author publish it (NIP-70)?"""
-    return any(tag == ("-",) for tag in event.tags)
-
-
 def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) -> str | None:
     """Why the relay does not take the event at all, whatever it relates to: protected (NIP-70),
     expired (NIP-40), or beyond what the family allows in time and tags.
@@ -48,10 +42,9 @@ def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) 
     Args:
         author_present: its author has authenticated on this connection (NIP-42).
     """
-    if is_protected(event) and not (rules.protected and author_present):
+    if event.is_protected and not (rules.protected and author_present):
         return rules.protected or "blocked: event marked as protected"
-    expires = expires_at(event)
-    if expires is not None and expires <= now:
+    if event.expires is not None and event.expires <= now:
         return rules.words.expired
     if rules.future_seconds is not None and event.created_at > now + rules.future_seconds:
         return rules.words.future

@@ -19,7 +19,7 @@ from reconciler.nostr.addresses import Address, address_of, deleted_by
 from reconciler.nostr.event import Event, Tag, is_hex32, verify_text
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
-from reconciler.sandbox.storage.query import Query, expires_at, select
+from reconciler.sandbox.storage.query import Query, select
 from reconciler.sandbox.storage.schema import SCHEMA
 
 _KNOWN_TEXTS: Final = 4_096
@@ -183,7 +183,7 @@ class Store:
                 event.kind,
                 event.created_at,
                 address[2] if address else None,
-                expires_at(event),
+                event.expires,
                 dumps(event.to_json()),
             ),
         )
