@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from reconciler.facts.knowledge import Knowledge, address_of, without_deleted
+from reconciler.facts.knowledge import Knowledge, without_deleted
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, Tag
 
@@ -72,10 +72,11 @@ def test_every_target_of_one_deletion_dies() -> None:
     assert without_deleted([ISSUE, other, deletion]) == [deletion]
 
 
-def test_addresses() -> None:
-    assert address_of(ANN) == str(WIDGET)
-    assert address_of(STATE) == STATE_ADDRESS
-    assert address_of(ISSUE) == ISSUE.id
+def test_a_list_of_servers_dies_by_its_address_which_ends_with_a_colon() -> None:
+    """NIP-01: replaceable events have addresses, too, with nothing for `d`."""
+    listed = ALICE.sign(kinds.GRASP_LIST, ("g", "wss://alpha.example"))
+    deletion = delete(("a", f"{kinds.GRASP_LIST}:{ALICE.pubkey}:"))
+    assert live(listed, deletion) == {deletion.id}
 
 
 # --- expiry and protection ---------------------------------------------------------------------

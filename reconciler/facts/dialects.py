@@ -40,10 +40,13 @@ class Dialect:
         return not self.identifiers or re.fullmatch(self.identifiers, identifier) is not None
 
 
+_KHATRU_NAMES = r"[0-9A-Za-z_.-]+"
+"""What Go calls a word character, which is ASCII only; Python counts letters of all scripts."""
+
 SPEC = Dialect("spec", True, False, False, True)
 NGIT_GRASP = Dialect("ngit-grasp", True, True, True, False)
 NGIT_RELAY = Dialect("ngit-relay", False, False, False, False)
-KHATRU = Dialect("khatru", False, False, False, True, owner_only=True, identifiers=r"[\w.-]+")
+KHATRU = Dialect("khatru", False, False, False, True, owner_only=True, identifiers=_KHATRU_NAMES)
 GITEA = Dialect("grasp-gitea", True, False, False, True, identifiers=r"[a-zA-Z0-9:/_.\-]+")
 
 _BY_SOFTWARE = (

@@ -122,7 +122,7 @@ class RunningServer:
         dialect = presets.named(self.spec.dialect)
         repos = Repos(directory, dialect.git.settings)
         metrics = Metrics(dialect.info.version)
-        metrics.watch(self._sizes, self.figures)
+        metrics.watch(self._sizes, self.figures, self.counters.snapshot)
         ledger = Ledger(directory, repos, self._clock, self._parked, durable=dialect.states.durable)
         self._ledger = ledger
         return Service(

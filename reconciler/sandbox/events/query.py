@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
 
@@ -21,12 +20,6 @@ class Query:
 
     sql: str
     values: tuple[str | float, ...]
-
-
-def expires_at(event: Event) -> int | None:
-    """The second from which on the event is expired (NIP-40); None when it never is."""
-    text = event.first("expiration") or ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def select(columns: str, one: Filter, *, now: float, limit: int | None = None) -> Query:

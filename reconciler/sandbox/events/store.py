@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.nostr import kinds
+from reconciler.nostr.addresses import Address, address_of, deleted_by
 from reconciler.nostr.event import Event, Tag, is_hex32, verify_text
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
-from reconciler.sandbox.events.addresses import Address, address_of, own_addresses
-from reconciler.sandbox.events.query import Query, expires_at, select
+from reconciler.sandbox.events.query import Query, select
 from reconciler.sandbox.events.schema import SCHEMA
 
 _KNOWN_TEXTS: Final = 4_096
@@ -76,7 +76,7 @@ class Store:
             before = self._db.total_changes
             for event_id in filter(is_hex32, deletion.values("e")):
                 self._delete_id(event_id, deletion.pubkey)
-            for address in own_addresses(deletion):
+            for address in deleted_by(deletion):
                 self._delete_address(address, deletion.created_at)
             gone = self._db.total_changes > before
             if final:
@@ -183,7 +183,7 @@ class Store:
                 event.kind,
                 event.created_at,
                 address[2] if address else None,
-                expires_at(event),
+                event.expires,
                 dumps(event.to_json()),
             ),
         )
@@ -209,7 +209,7 @@ class Store:
         for event_id in filter(is_hex32, deletion.values("e")):
             pair = (event_id, deletion.pubkey)
             self._db.execute("INSERT OR IGNORE INTO deleted_ids VALUES (?, ?)", pair)
-        for address in own_addresses(deletion):
+        for address in deleted_by(deletion):
             self._db.execute(
                 "INSERT INTO deleted_addresses VALUES (?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET until = max(until, excluded.until)",

@@ -7,10 +7,9 @@ Announcements have a module of their own (`announcing`).
 from __future__ import annotations
 
 from reconciler.errors import PeerFault
-from reconciler.nostr import kinds, nip34
+from reconciler.nostr import addresses, kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate, State
-from reconciler.sandbox.events.addresses import named_addresses, own_addresses
 from reconciler.sandbox.events.store import Added
 from reconciler.sandbox.family.dialect import Alignment, Deletion
 from reconciler.sandbox.flow import announcing, gitdata
@@ -34,7 +33,7 @@ def identifiers(service: Service, event: Event) -> frozenset[str]:
     if event.kind in kinds.PULLS:
         return frozenset({_pull_identifier(event)})
     if event.kind == kinds.DELETION:
-        named = {d for _, _, d in own_addresses(event)}
+        named = {address.d for address in addresses.deleted_by(event)}
         return service.purgatory.identifiers_of(frozenset(event.values("e"))) | named
     return frozenset()
 
@@ -191,7 +190,7 @@ def _deletion(service: Service, event: Event) -> Answer:
 def _delete(service: Service, event: Event) -> Answer:
     rules = service.dialect.events
     authors = {service.store.author_of(i) for i in event.values("e")} - {None}
-    authors |= {pubkey for _, pubkey, _ in named_addresses(event)}
+    authors |= {address.pubkey for address in addresses.named_by(event)}
     if rules.foreign_deletion_refused and authors - {event.pubkey}:
         return Answer(False, rules.words.foreign)
     _carry_out(service, event)
@@ -201,8 +200,8 @@ def _delete(service: Service, event: Event) -> Answer:
 def _carry_out(service: Service, event: Event) -> bool:
     """Delete what the author may; the git data of a released announcement stays."""
     ids = frozenset(event.values("e"))
-    addresses = own_addresses(event)
-    gone = service.purgatory.withdraw(event.pubkey, ids, addresses, event.created_at)
+    named = addresses.deleted_by(event)
+    gone = service.purgatory.withdraw(event.pubkey, ids, named, event.created_at)
     for coordinate in gone:
         service.repos.remove(coordinate)
     final = not service.dialect.events.deleted_may_return

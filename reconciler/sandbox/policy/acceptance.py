@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import unquote
 
-from reconciler.nostr import kinds, urls
+from reconciler.nostr import addresses, kinds, urls
 from reconciler.nostr.event import Event, is_hex32
 from reconciler.nostr.nip34 import Announcement, Coordinate, parse_coordinate
-from reconciler.sandbox.events.query import expires_at
 from reconciler.sandbox.family.dialect import Dialect, EventRules, Listing, Relation
 
 _BY_ID = ("e", "E", "q")
@@ -36,11 +35,6 @@ class Facts(Protocol):
         """Does a stored event carry one of these tags with this value?"""
 
 
-def is_protected(event: Event) -> bool:
-    """May only its author publish it (NIP-70)?"""
-    return any(tag == ("-",) for tag in event.tags)
-
-
 def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) -> str | None:
     """Why the relay does not take the event at all, whatever it relates to: protected (NIP-70),
     expired (NIP-40), or beyond what the family allows in time and tags.
@@ -48,10 +42,9 @@ def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) 
     Args:
         author_present: its author has authenticated on this connection (NIP-42).
     """
-    if is_protected(event) and not (rules.protected and author_present):
+    if event.is_protected and not (rules.protected and author_present):
         return rules.protected or "blocked: event marked as protected"
-    expires = expires_at(event)
-    if expires is not None and expires <= now:
+    if event.expires is not None and event.expires <= now:
         return rules.words.expired
     if rules.future_seconds is not None and event.created_at > now + rules.future_seconds:
         return rules.words.future
@@ -133,8 +126,8 @@ def is_related(rules: EventRules, event: Event, facts: Facts) -> bool:
             return True
     if facts.is_named(_BY_ID, event.id):
         return True
-    address = _address_text(event)
-    return address is not None and facts.is_named(_BY_ADDRESS, address)
+    address = addresses.address_of(event)
+    return address is not None and facts.is_named(_BY_ADDRESS, str(address))
 
 
 def _is_hosted(event: Event, facts: Facts, hosts: Callable[[Coordinate], bool]) -> bool:
@@ -146,19 +139,11 @@ def _is_hosted(event: Event, facts: Facts, hosts: Callable[[Coordinate], bool]) 
 
 
 def _address_stored(rules: EventRules, value: str, facts: Facts) -> bool:
-    kind, _, rest = value.partition(":")
-    pubkey, _, d = rest.partition(":")
-    if rules.cuts_addresses:
-        d = d.partition(":")[0]
-    if not (kind.isascii() and kind.isdigit() and len(kind) <= 5 and is_hex32(pubkey)):
+    found = addresses.parse(value)
+    if found is None:
         return False
-    return facts.has_address(int(kind), pubkey, d)
-
-
-def _address_text(event: Event) -> str | None:
-    if kinds.is_addressable(event.kind):
-        return f"{event.kind}:{event.pubkey}:{event.first('d') or ''}"
-    return f"{event.kind}:{event.pubkey}:" if kinds.is_replaceable(event.kind) else None
+    d = found.d.partition(":")[0] if rules.cuts_addresses else found.d
+    return facts.has_address(found.kind, found.pubkey, d)
 
 
 def _both_hold(announcement: Announcement, text: str) -> bool:

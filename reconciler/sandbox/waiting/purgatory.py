@@ -16,9 +16,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from reconciler.nostr import kinds
+from reconciler.nostr.addresses import Address
 from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
-from reconciler.sandbox.events.addresses import Address
 from reconciler.sandbox.waiting.parked import (
     BOUNDS,
     EXPIRY_SECONDS,
@@ -201,12 +201,12 @@ class Purgatory:
             gone = tuple(
                 e.announcement.coordinate
                 for e in self._announcements.all()
-                if hit(e.announcement.event, (kinds.ANNOUNCEMENT, author, e.identifier))
+                if hit(e.announcement.event, Address(kinds.ANNOUNCEMENT, author, e.identifier))
             )
             for coordinate in gone:
                 self._announcements.drop(coordinate)
             for state in self._states.all():
-                if hit(state.state.event, (kinds.STATE, author, state.identifier)):
+                if hit(state.state.event, Address(kinds.STATE, author, state.identifier)):
                     self._states.drop(state.state.event.id)
             for pull in self._pulls.all():
                 if pull.event and hit(pull.event, None):

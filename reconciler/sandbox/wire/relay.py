@@ -29,7 +29,7 @@ from reconciler.sandbox.family.rates import Buckets
 from reconciler.sandbox.faults import Effect, Fault, Stage
 from reconciler.sandbox.flow import admission
 from reconciler.sandbox.metrics.metrics import kind_label
-from reconciler.sandbox.policy import acceptance, auth
+from reconciler.sandbox.policy import auth
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.wire import questions
 from reconciler.sandbox.wire.negentropy import Conversations
@@ -168,7 +168,7 @@ class Session:
         """Ask who it is where only the author may publish (NIP-70), then judge."""
         wants_auth = bool(self._service.dialect.events.protected)
         absent = event.pubkey not in self._authenticated
-        if wants_auth and absent and acceptance.is_protected(event):
+        if wants_auth and absent and event.is_protected:
             await self._channel.say(messages.auth(self._challenge))
         await self._runtime.tidy()
         needed = admission.identifiers(self._service, event)
