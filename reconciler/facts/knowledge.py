@@ -7,7 +7,7 @@ take it out of everything that may be sent again, so that nothing deleted comes 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -104,6 +104,16 @@ def without_deleted(events: Iterable[Event]) -> list[Event]:
     return [event for event in listed if event.kind == kinds.DELETION or stands(event)]
 
 
+def is_void(deletion: Event, events: Mapping[str, Event]) -> bool:
+    """Does a kind 5 delete nothing, as far as is known? NIP-09: only the author deletes.
+
+    What it names and nobody serves any more may have been its author's own.
+    """
+    targets = deletion.values("e")
+    foreign = [i for i in targets if i in events and events[i].pubkey != deletion.pubkey]
+    return len(foreign) == len(targets) and not deleted_by(deletion)
+
+
 def _names(event: Event) -> tuple[str, ...]:
     """What others may call it: its id, and the address of all its versions."""
     address = address_of(event)
@@ -122,7 +132,7 @@ def _parents_first(events: Iterable[Event]) -> tuple[Event, ...]:
         while waiting:
             top = waiting[-1]
             named = {target for name in _EVENT_TAGS for target in top.values(name)}
-            first = [by_id[i] for i in sorted(named & by_id.keys() - placed.keys())]
+            first = [by_id[i] for i in sorted(named) if i in by_id and i not in placed]
             if first:
                 waiting += first
             else:

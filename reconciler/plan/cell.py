@@ -116,7 +116,8 @@ def _left_to_server(
     """What the server changes by itself when the state arrives: the rest of the differences."""
     if found.reason or isinstance(refs, Absent):
         return ()
-    return tuple(u for u in differences(state, refs.refs) if u not in found.updates)
+    ours = frozenset(found.updates)  # thousands of refs: a set, or the search is quadratic
+    return tuple(u for u in differences(state, refs.refs) if u not in ours)
 
 
 def _shape(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.facts.authority import Ruling, authority, rule
-from reconciler.facts.knowledge import Knowledge
+from reconciler.facts.knowledge import Knowledge, is_void
 from reconciler.git.refname import clash
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Hold, HoldReason, Sign
+from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Announcement, Coordinate, State, pull_tip
 from reconciler.plan.placement import signing, sources, wanted
@@ -144,7 +145,13 @@ def _pull_holds(coordinate: Coordinate, pulls: tuple[Pull, ...]) -> tuple[Hold, 
 
 
 def _events(desired: Desired, known: Knowledge, coordinate: Coordinate) -> tuple[Event, ...]:
-    found = [e for e in known.related(coordinate) if e.kind in desired.policies.event_kinds]
+    found = [
+        event
+        for event in known.related(coordinate)
+        if event.kind in desired.policies.event_kinds
+        # servers answer a stranger's void deletion in three ways, and no run would ever end
+        and not (event.kind == kinds.DELETION and is_void(event, known.events))
+    ]
     if desired.policies.pulls:
         return tuple(found)
     # without its commit a pull request would wait in purgatory for ever
