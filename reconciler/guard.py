@@ -95,7 +95,8 @@ def _breaches(action: Action, owners: dict[str, str | None]) -> list[str]:
         found += [f"{action.key}: {u.name!r} is outside our refs" for u in _foreign(action)]
         if action.wave == Wave.PULLS and any(not u.creates for u in action.updates):
             found.append(f"{action.key}: a pull ref would be changed or deleted")
-        if not action.updates or any(u.old == u.new for u in action.updates):
+        nothing = not action.updates and action.head is None
+        if nothing or any(u.old == u.new for u in action.updates):
             found.append(f"{action.key}: changes nothing")
     if isinstance(action, Sign):
         draft = action.draft

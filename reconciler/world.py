@@ -79,6 +79,8 @@ class World(Protocol):
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One push, conditional on every `old`; objects come from the archive.
 
+        Without any update it is the empty push, which makes some servers move HEAD.
+
         Updates that the server already shows are left out; when none remains nothing is sent.
 
         Raises:

@@ -53,7 +53,7 @@ ONLY: Mapping[str, frozenset[str]] = {
     "plan": frozenset({"facts", "git", "limits", "model", "nostr", "pacing"}),
     "guard": frozenset({"facts", "git", "limits", "model", "nostr"}),
     "observe": frozenset({"errors", "facts", "limits", "model", "nostr", "world"}),
-    "apply": frozenset({"errors", "limits", "model", "nostr", "world"}),
+    "apply": frozenset({"errors", "git", "limits", "model", "nostr", "world"}),
     "report": frozenset({"git", "model", "nostr"}),
     "pacing": frozenset({"errors", "limits"}),
     "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "world"}),

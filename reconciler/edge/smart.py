@@ -46,7 +46,7 @@ class SmartHttp:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
         advert = self._wait_for_repository(server, coordinate)
         left = _still_needed(updates, dict(advert.refs))
-        if not left:
+        if updates and not left:
             return Pushed(sent=False)
         return self._send(server, coordinate, left, self._request(coordinate, left, advert))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.facts.authority import Ruling, authority, rule
+from reconciler.facts.authority import Ruling, authority, rival, rule
 from reconciler.facts.knowledge import Knowledge, is_void
 from reconciler.git.refname import clash
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Hold, HoldReason, Sign
-from reconciler.nostr import kinds
+from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Announcement, Coordinate, State, pull_tip
 from reconciler.plan.placement import signing, sources, wanted
@@ -39,6 +39,7 @@ class Repository:
     announcement: Announcement
     authority: frozenset[str]
     ruling: Ruling
+    rival: State | None
     state: State | None
     state_sources: tuple[str, ...]
     pulls: tuple[Pull, ...]
@@ -62,10 +63,12 @@ class Repository:
         """Work out what holds for all servers of one repository."""
         announcement = known.announcements[coordinate]
         members = authority(coordinate, known.announcements)
-        ruling = rule(members, known.states.get(coordinate.identifier, ()), now=observed.at)
+        states = known.states.get(coordinate.identifier, ())
+        ruling = rule(members, states, now=observed.at)
+        other = rival(coordinate, ruling, known.announcements, states, now=observed.at)
         places = wanted(desired, observed, announcement)
         sign = signing(desired, observed, announcement, places)
-        holds = _holds(coordinate, announcement, ruling)
+        holds = _holds(coordinate, announcement, ruling) or _unsure(coordinate, other, observed)
         state = None if holds else ruling.state
         tips = frozenset(oid for _, oid in state.refs) if state else frozenset()
         servers, nowhere = sources(observed, coordinate, tips)
@@ -79,6 +82,7 @@ class Repository:
             announcement=announcement,
             authority=members,
             ruling=ruling,
+            rival=other,
             state=state,
             state_sources=servers,
             pulls=pulls,
@@ -117,6 +121,19 @@ def _holds(coordinate: Coordinate, announcement: Announcement, ruling: Ruling) -
         release = "a maintainer renames one of them and signs a state"
         return (Hold(coordinate, None, HoldReason.REFS_CLASH, detail, release),)
     return ()
+
+
+def _unsure(coordinate: Coordinate, other: State | None, observed: Observed) -> tuple[Hold, ...]:
+    """Who may speak is not known while a place is silent that may hold the confirmation."""
+    silent = [urls.host(view.url) for view in observed.views if view.unknown]
+    if other is None or not silent:
+        return ()
+    detail = (
+        f"a newer state, {other.event.id[:12]}, is by {other.event.pubkey[:12]}, who is invited; "
+        f"whether they confirmed is not known while {', '.join(silent)} cannot be read"
+    )
+    release = "those servers answer, or the owner signs a newer state"
+    return (Hold(coordinate, None, HoldReason.AUTHORITY_UNSURE, detail, release),)
 
 
 def _data_nowhere(coordinate: Coordinate, oids: frozenset[str]) -> Hold:

@@ -74,8 +74,12 @@ def _other_events(actions: Sequence[Publish]) -> Iterable[Line]:
 def _pushes(actions: Sequence[Action], places: int) -> Iterable[Line]:
     groups: defaultdict[tuple[tuple[RefUpdate, ...], int], list[str]] = defaultdict(list)
     for action in actions:
-        if isinstance(action, Push):
+        if isinstance(action, Push) and action.updates:
             groups[action.updates, action.wave].append(urls.host(action.server))
+    for action in actions:
+        if isinstance(action, Push) and action.head:
+            text = f"move HEAD to {safe(action.head.new)} {on([urls.host(action.server)])}"
+            yield Line("~", text, (f"from {safe(action.head.old)}, by an empty push",))
     for (updates, wave), hosts in groups.items():
         what = plural(len(updates), "pull ref" if wave == Wave.PULLS else "ref")
         same = f", the same on {len(hosts)} of {places} servers:" if len(hosts) > 1 else ""

@@ -12,10 +12,10 @@ from dataclasses import dataclass, fields
 import pytest
 
 from reconciler.facts import dialects
-from reconciler.facts.dialects import Dialect, detect
+from reconciler.facts.dialects import Dialect, Foreign, Obeys, detect
 from reconciler.limits import IDENTIFIER_BYTES
 from reconciler.nostr.nip11 import RelayInfo
-from reconciler.sandbox.family.dialect import Deletes, PushRule
+from reconciler.sandbox.family.dialect import Deletes, Head, PushRule
 from reconciler.sandbox.family.dialect import Dialect as Switches
 from reconciler.sandbox.family.presets import PRESETS
 
@@ -29,7 +29,7 @@ IDENTIFIERS = (
 """Whether a server could take them at all is NIP-34's question and asked elsewhere, of both sides;
 here a pattern is held against a pattern."""
 
-Fact = bool | str | frozenset[str]
+Fact = bool | str | frozenset[str] | Obeys | Foreign
 Reading = Callable[[Switches], Fact]
 
 
@@ -58,13 +58,27 @@ def _hosted(theirs: Switches) -> frozenset[str]:
     return frozenset(i for i in IDENTIFIERS if all(not p or re.fullmatch(p, i) for p in patterns))
 
 
+def _obeys(theirs: Switches) -> Obeys:
+    if theirs.states.owner_only:
+        return Obeys.OWNER
+    return Obeys.CONFIRMED if theirs.states.roles else Obeys.INVITED
+
+
+def _foreign(theirs: Switches) -> Foreign:
+    if not theirs.git.other_refs:
+        return Foreign.OPERATOR
+    return Foreign.RIDES_ALONG if theirs.git.rule is PushRule.EXACT else Foreign.ANYBODY
+
+
 READINGS: Mapping[str, Reading] = {
     "name": _called,
     "purgatory": _parks,
     "purgatory_only": _is_exact,  # one switch of the sandbox says both
     "exact": _is_exact,
     "deletes_branches": _deletes_branches,
-    "owner_only": lambda theirs: theirs.states.owner_only,
+    "obeys": _obeys,
+    "head_by_push": lambda theirs: theirs.states.head is Head.PUSH,
+    "foreign": _foreign,
     "identifiers": _hosted,
 }
 """Each field of the reconciler's dialect, told from the sandbox's switches."""
@@ -79,7 +93,8 @@ def unread(dialect: type) -> set[str]:
 
 def ours(preset: str) -> Dialect:
     """What the reconciler takes this family for, by what it says of itself."""
-    return detect(RelayInfo(software=PRESETS[preset].info.software))
+    info = PRESETS[preset].info
+    return detect(RelayInfo(software=info.software, version=info.version))
 
 
 def known(dialect: Dialect, field: str) -> Fact:
