@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
+from reconciler import __version__
 from reconciler.cli.main import main
 from reconciler.guard import GUARDS
 from reconciler.model.plan import HoldReason
@@ -90,3 +92,12 @@ def test_holds_guards_faults_and_families_are_all_told() -> None:
     assert {guard for guard in GUARDS if f"`{guard}`" not in operators} == set()
     assert {name for name in FAULTS if f"`{name}`" not in sandbox} == set()
     assert {name for name in PRESETS if f"| `{name}` |" not in sandbox} == set()
+
+
+def test_the_version_is_written_once() -> None:
+    """pyproject, `--version`, reports and the user agent all read it there."""
+    assert tomllib.loads(page("pyproject.toml"))["project"]["dynamic"] == ["version"]
+    files = [ROOT / "pyproject.toml", *ROOT.glob("reconciler/**/*.py")]
+    told = re.compile(rf"[\"'/]{re.escape(__version__)}")
+    found = [path for path in files if told.search(path.read_text("utf-8"))]
+    assert found == [ROOT / "reconciler/__init__.py"]
