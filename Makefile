@@ -20,7 +20,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 COMPILE := $(BIN)/python -m compileall -q -j 0 -x '/(ansible|pip|setuptools|mypy)' $(VENV)/lib
 
 $(BASE): pyproject.toml $(VENV)/bin/pip
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[sandbox]'
 	@-$(COMPILE)
 	@touch $@
 
