@@ -18,10 +18,15 @@ from reconciler.model.plan import HoldReason
 from reconciler.report.exits import Exit
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
+from tests.conformance.rows import NAMES
+from tests.protocol import SCENARIOS, SECTIONS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("playbooks/*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+ANCHOR = re.compile(r"\]\((?!https?:)([^)#]*)#([^)]+)\)")
+SOURCES = [p for folder in ("reconciler", "tests", "bench") for p in ROOT.glob(f"{folder}/**/*.py")]
+SECTION = re.compile(r"§ ?(\d+(?:\.\d+)*)")
 CODE = re.compile(r"```[a-z]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 
 
@@ -47,6 +52,35 @@ def calls(text: str) -> Iterator[list[str]]:
 def test_links_lead_somewhere(path: Path) -> None:
     targets = LINK.findall(path.read_text("utf-8"))
     assert [t for t in targets if not (path.parent / t).exists()] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_anchors_are_headings(path: Path) -> None:
+    for target, anchor in ANCHOR.findall(path.read_text("utf-8")):
+        where = path.parent / target if target else path
+        assert anchor in anchors(where.read_text("utf-8")), f"{target}#{anchor}"
+
+
+def anchors(text: str) -> set[str]:
+    """What git hosts make of headings: lower case, spaces as dashes, other signs left out."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_sections_that_are_cited_exist() -> None:
+    """`§4.1`, in code and documents, means docs/protocol.md."""
+    cited = {(n, p.name) for p in [*SOURCES, *PAGES] for n in SECTION.findall(p.read_text("utf-8"))}
+    assert len(cited) > 20
+    assert [(number, name) for number, name in cited if number not in SECTIONS] == []
+
+
+def test_every_row_of_the_protocol_begins_with_its_section() -> None:
+    begun = {name.partition("-")[0] for name in NAMES}
+    assert begun <= SECTIONS | {"01"}  # 01: GRASP-01 itself
+
+
+def test_scenarios_are_numbered_without_a_gap() -> None:
+    assert set(range(1, len(SCENARIOS) + 1)) == SCENARIOS
 
 
 def test_every_option_in_a_call_exists() -> None:
