@@ -52,9 +52,10 @@ conformance: $(STAMP)  ## what every server family does, row by row, checked and
 long: $(STAMP)  ## the slower suites
 	$(BIN)/pytest -m long
 
-format: $(STAMP)  ## put the code into its form
+format: $(STAMP)  ## put the code into its form, and the map into docs/architecture.md
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m tests.architecture_map
 
 bench: $(STAMP)  ## speed and memory, as ratios against git
 	$(BIN)/python bench/run.py

@@ -18,6 +18,8 @@ from reconciler.model.plan import HoldReason
 from reconciler.report.exits import Exit
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
+from tests.architecture_map import PAGE as MAP
+from tests.architecture_map import redrawn
 from tests.conformance.rows import NAMES
 from tests.protocol import SCENARIOS, SECTIONS
 
@@ -81,6 +83,23 @@ def test_every_row_of_the_protocol_begins_with_its_section() -> None:
 
 def test_scenarios_are_numbered_without_a_gap() -> None:
     assert set(range(1, len(SCENARIOS) + 1)) == SCENARIOS
+
+
+def test_the_map_is_drawn_from_the_tables() -> None:
+    """`make format` draws it anew."""
+    text = MAP.read_text("utf-8")
+    assert text == redrawn(text)
+
+
+def test_decisions_have_status_and_date_and_stand_in_the_index() -> None:
+    index = page("docs/decisions/README.md")
+    for path in ROOT.glob("docs/decisions/0*.md"):
+        head = re.match(
+            r"# (\d{4}) (.+)\n\nStatus: (.+)\nSince: (\d{4}-\d\d-\d\d)\n", path.read_text("utf-8")
+        )
+        assert head, path.name
+        number, title, status, since = head.groups()
+        assert f"| [{number}]({path.name}) | {title} | {status} | {since} |" in index
 
 
 def test_every_option_in_a_call_exists() -> None:
