@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-$(shell cksum pyproject.toml | cut -d' ' -f1)
 BASE   := $(VENV)/.base-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
-.PHONY: help demo test lint format types check conformance long bench clean setup
+.PHONY: help demo test lint format types check quick conformance long bench clean setup
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -46,6 +46,9 @@ types: $(STAMP)  ## mypy, strict
 check: $(STAMP)  ## the tests alone
 	$(BIN)/pytest -m 'not long'
 
+quick: $(STAMP)  ## those without servers; `make quick PYTHON=python3.13 VENV=.venv-3.13` for another Python
+	$(BIN)/pytest -m 'not long' $(addprefix tests/,git nostr desired sign report pacing) tests/test_*.py
+
 conformance: $(STAMP)  ## what every server family does, row by row, checked and printed
 	$(BIN)/pytest tests/conformance --table
 
@@ -62,4 +65,4 @@ bench: $(STAMP)  ## speed and memory, as ratios against git
 	$(BIN)/python bench/sandbox.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
