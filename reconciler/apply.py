@@ -29,7 +29,7 @@ from reconciler.nostr.nip34 import Coordinate
 from reconciler.world import Failure, Signer, Stale, Watcher, World
 
 _SUPERSEDED = ("error: unknown", "duplicate:", "replaced:")
-"""Refusals that mean "already there, or something newer is" (protocol: NG1 §1.3)."""
+"""Refusals that mean "already there, or something newer is" (ngit-grasp; docs/protocol.md §1.3)."""
 _BREAKS = frozenset({Result.FAILED, Result.UNREACHABLE, Result.STALE, Result.HELD})
 """Results after which the later waves of the same cell are not attempted."""
 

@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from reconciler import __version__
 from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress
 from reconciler.limits import CONNECT_SECONDS, HTTP_ERROR_BYTES, PEER_TEXT_CHARS, SERVER_SECONDS
@@ -31,7 +32,7 @@ from reconciler.world import Failure
 _STRIKES = 2
 _WHOLE = 6
 """A whole answer may take so many times the silence that is allowed within it."""
-_AGENT = "grasp-reconciler/0.1"
+_AGENT = f"grasp-reconciler/{__version__}"
 
 
 class Body(Protocol):

@@ -42,6 +42,7 @@ class Case:
     world: dict[str, Any]
     expect: dict[str, Any]
     scenarios: list[int] = field(default_factory=list)
+    """Numbers in docs/protocol.md §9."""
     npubs: dict[str, dict[str, Any]] = field(default_factory=lambda: {"alice": {}})
     index: list[str] = field(default_factory=list)
     policies: dict[str, Any] = field(default_factory=dict)
