@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 
 SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
     ("clock", "metrics", "family", "faults"),
-    ("events", "waiting", "repos"),
+    ("events", "waiting", "repos", "held"),
     ("policy",),
     ("service",),
     ("flow",),

@@ -7,7 +7,7 @@ from reconciler.git.refname import is_branch_or_tag
 from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.flow import gitdata
+from reconciler.sandbox.flow.gitdata import Delivery
 from reconciler.sandbox.service import Service
 
 
@@ -23,9 +23,9 @@ def check(service: Service) -> None:
 
 
 def _check(service: Service, coordinate: Coordinate) -> None:
-    state = gitdata.governing(service, coordinate)
-    if state:
-        gitdata.align(service, coordinate, state)
+    delivery = Delivery(service, coordinate.identifier)
+    if delivery.standing.governing(coordinate.owner):
+        delivery.follow(coordinate)
         return
-    names = filter(is_branch_or_tag, service.repos.refs(coordinate))
-    service.repos.update(coordinate, dict.fromkeys(names))
+    names = filter(is_branch_or_tag, delivery.repos.refs(coordinate))
+    delivery.repos.update(coordinate, dict.fromkeys(names))

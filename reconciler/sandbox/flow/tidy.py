@@ -8,7 +8,7 @@ from contextlib import suppress
 from reconciler.errors import PeerFault
 from reconciler.git.refname import HEADS, NOSTR
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.flow import gitdata
+from reconciler.sandbox.flow.gitdata import Delivery
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.waiting.agenda import Task
 from reconciler.sandbox.waiting.parked import ParkedPull
@@ -46,11 +46,11 @@ def _do(service: Service, task: Task, coordinate: Coordinate) -> None:
     match task:
         case Task.CREATE:
             service.repos.ensure(coordinate)
-            gitdata.follow(service, coordinate)
+            Delivery(service, coordinate.identifier).follow(coordinate)
         case Task.ALIGN:
-            gitdata.follow(service, coordinate)
+            Delivery(service, coordinate.identifier).follow(coordinate)
         case Task.RELEASE:
-            gitdata.release(service, coordinate)
+            Delivery(service, coordinate.identifier).release(coordinate)
         case Task.CLEAN_PULLS:
             _clean_pulls(service, coordinate)
 
@@ -59,9 +59,11 @@ def _clean_pulls(service: Service, coordinate: Coordinate) -> None:
     """khatru: refs/nostr refs go that a branch holds, or whose event is not stored."""
     refs = service.repos.refs(coordinate)
     branches = [oid for name, oid in refs.items() if name.startswith(HEADS)]
-    for name, oid in refs.items():
-        if not name.startswith(NOSTR):
-            continue
-        merged = any(service.repos.is_ancestor(coordinate, oid, tip) for tip in branches)
-        if merged or not service.store.has(name.removeprefix(NOSTR)):
-            service.repos.update(coordinate, {name: None})
+
+    def goes(name: str, oid: str) -> bool:
+        return not service.store.has(name.removeprefix(NOSTR)) or any(
+            service.repos.is_ancestor(coordinate, oid, tip) for tip in branches
+        )
+
+    gone = [n for n, oid in refs.items() if n.startswith(NOSTR) and goes(n, oid)]
+    service.repos.update(coordinate, dict.fromkeys(gone))
