@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """Rooms from the ground up; a room may import its own floor and those below it, never above."""
 
 SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("clock", "metrics", "family", "faults"),
+    ("clock", "metrics", "family"),
     ("events", "waiting", "repos", "held"),
     ("policy",),
     ("service",),
@@ -40,6 +40,7 @@ SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("hunt",),
     ("sync", "wire"),
+    ("faults", "faulty"),
     ("server",),
     ("demo",),
 )

@@ -69,13 +69,6 @@ class Runtime:
         for identifier in due:
             await self.run_locked([identifier], tidy, service, identifier)
 
-    async def outlast_hang(self) -> None:
-        """Under `hang`: wait until the faults are changed or the server stops."""
-        faults = self.service.faults
-        generation = faults.generation
-        while faults.generation == generation and not self.stopping:
-            await asyncio.sleep(0.02)
-
     async def _to_its_end(self, work: Callable[[], T]) -> T:
         """Do blocking work in a thread; a cancellation comes through when the thread has ended."""
         job = self._workers.submit(work)

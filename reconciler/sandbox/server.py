@@ -29,7 +29,10 @@ from reconciler.sandbox.events.store import Store
 from reconciler.sandbox.family import presets
 from reconciler.sandbox.family.rates import Buckets
 from reconciler.sandbox.faults import Effect, Fault, Faults
-from reconciler.sandbox.flow import integrity, losses
+from reconciler.sandbox.faulty import http, losses
+from reconciler.sandbox.faulty.listener import FaultyListener
+from reconciler.sandbox.faulty.relay import FaultyConnections
+from reconciler.sandbox.flow import integrity
 from reconciler.sandbox.metrics.counters import Counters
 from reconciler.sandbox.metrics.figures import Figures
 from reconciler.sandbox.metrics.metrics import Metrics, Sizes
@@ -39,8 +42,7 @@ from reconciler.sandbox.service import ServerSpec, Service
 from reconciler.sandbox.sync.engine import Sync
 from reconciler.sandbox.waiting.persistence import Ledger
 from reconciler.sandbox.wire import router
-from reconciler.sandbox.wire.connections import Hub
-from reconciler.sandbox.wire.listener import Door, bind
+from reconciler.sandbox.wire.listener import bind
 
 HOST: Final = "127.0.0.1"
 _TIDY_SECONDS: Final = 1.0
@@ -58,22 +60,22 @@ class RunningServer:
     def __init__(
         self,
         spec: ServerSpec,
-        listener: socket.socket,
+        bound: socket.socket,
         clock: Callable[[], float],
         chance: Callable[[], float],
     ) -> None:
         self.spec = spec
-        self.url = f"http://{spec.host}:{listener.getsockname()[1]}"
+        self.url = f"http://{spec.host}:{bound.getsockname()[1]}"
         self.relay_url = urls.relay(self.url)
         self.faults = Faults(clock)
         self.counters = Counters()
-        self._listener = listener
-        self._door: Door | None = None
+        self._bound = bound
+        self._listener: FaultyListener | None = None
         self._clock = clock
         self._began = clock()
         self._chance = chance
         self._sync: Sync | None = None
-        self._hub = Hub()
+        self._connections = FaultyConnections(self.faults)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._clean = True
@@ -93,7 +95,7 @@ class RunningServer:
     @property
     def budgets(self) -> int:
         """How many budgets of clients are remembered."""
-        return self._hub.budgets
+        return self._connections.budgets
 
     def seed(self, event: Event) -> None:
         """Store an event without asking any rule: how a test fills a relay."""
@@ -134,7 +136,6 @@ class RunningServer:
             repos,
             ledger.purgatory,
             self.counters,
-            self.faults,
             self._publish,
             ledger.agenda,
             Buckets(dialect.announcements.provisions, self._clock),
@@ -148,7 +149,7 @@ class RunningServer:
             len(held.states),
             len(held.pulls),
             self._service.repos.count(),
-            self._hub.addresses,
+            self._connections.addresses,
             self._clock() - self._began,
         )
 
@@ -162,15 +163,15 @@ class RunningServer:
                 asyncio.run_coroutine_threadsafe(self._react(fault), self._loop).result(5)
 
     async def _react(self, fault: Fault) -> None:
-        if self._door:
-            await self._door.follow()
+        if self._listener:
+            await self._listener.follow()
             if fault.effect is Effect.LOSE_PURGATORY:
-                self._door.slam()
+                self._listener.slam()
 
     def _publish(self, event: Event) -> None:
         """From any thread: tell live subscribers and the sync, in the loop."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            self._loop.call_soon_threadsafe(self._hub.publish, event)
+            self._loop.call_soon_threadsafe(self._connections.publish, event)
             if self._sync:
                 self._loop.call_soon_threadsafe(self._sync.stored, event)
 
@@ -210,15 +211,15 @@ class RunningServer:
         runtime = Runtime(self._service)
         await runtime.run(integrity.check, self._service)
         runner = web.AppRunner(
-            router.application(runtime, self._hub),
+            router.application(runtime, self._connections, http.middleware(runtime, self.faults)),
             access_log=None,
             shutdown_timeout=_GRACE_SECONDS,
             auto_decompress=False,  # some families do not read compressed pushes
         )
         await runner.setup()
-        self._door = Door(self._listener, runner, self.faults)
-        await self._door.open()
-        keeper = asyncio.create_task(_keep_tidy(runtime, self._door))
+        self._listener = FaultyListener(self._bound, runner, self.faults)
+        await self._listener.open()
+        keeper = asyncio.create_task(_keep_tidy(runtime, self._listener))
         if self.spec.sync:
             self._sync = Sync(runtime, chance=self._chance)
             self._sync.start()
@@ -228,8 +229,8 @@ class RunningServer:
         keeper.cancel()
         if self._sync:
             await self._sync.stop()
-        await self._door.shut()
-        await self._hub.close()
+        await self._listener.shut()
+        await self._connections.close()
         if not self._clean:
             self._service.repos.kill_children()
         await runner.cleanup()
@@ -245,10 +246,10 @@ async def _end_tasks() -> None:
         await asyncio.wait(left, timeout=_GRACE_SECONDS)
 
 
-async def _keep_tidy(runtime: Runtime, door: Door) -> None:
+async def _keep_tidy(runtime: Runtime, listener: FaultyListener) -> None:
     while True:
         await asyncio.sleep(_TIDY_SECONDS)
-        await door.follow()
+        await listener.follow()
         with contextlib.suppress(PeerFault, OSError, sqlite3.Error):  # a full disk, perhaps
             await runtime.tidy()
             await runtime.run(runtime.service.store.expire, runtime.service.clock())
@@ -275,11 +276,11 @@ def start(
     presets.named(spec.dialect)
     spec.archive.check()
     spec.directory.mkdir(parents=True, exist_ok=True)
-    listener = bind(HOST, spec.port)
+    bound = bind(HOST, spec.port)
     try:
-        server = RunningServer(spec, listener, clock, chance)
+        server = RunningServer(spec, bound, clock, chance)
         server.begin()
     except BaseException:
-        listener.close()
+        bound.close()
         raise
     return server

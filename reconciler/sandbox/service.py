@@ -18,7 +18,6 @@ from reconciler.nostr.nip34 import Announcement, Coordinate, State
 from reconciler.sandbox.events.store import Added, Store
 from reconciler.sandbox.family.dialect import Dialect, Tie
 from reconciler.sandbox.family.rates import Buckets
-from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.metrics.counters import Counters
 from reconciler.sandbox.metrics.metrics import Metrics, kind_label
 from reconciler.sandbox.policy import reading
@@ -70,7 +69,6 @@ class Service:
     repos: Repos
     purgatory: Purgatory
     counters: Counters
-    faults: Faults
     publish: Callable[[Event], None]
     agenda: Agenda
     provisions: Buckets

@@ -127,7 +127,11 @@ def test_conversations_end_and_are_unknown_afterwards(starter: Starter, clock: C
 def test_too_many_events_are_blocked(tmp_path: Path) -> None:
     store = Store(tmp_path / "events.sqlite")
     assert store.add_many(ALICE.sign(1, at=NOW + n) for n in range(4))[Added.STORED] == 4
-    talks = Conversations(store, lambda: NOW, most=3)
+
+    def read(asked: NegOpen, most: int) -> list[tuple[int, str]]:
+        return store.pairs(asked.filter, now=NOW, most=most)
+
+    talks = Conversations(read, lambda: NOW, most=3)
     empty = bytes.fromhex(EMPTY)
     assert talks.answer(NegOpen("n", Filter(), empty)) == neg_err(
         "n", "blocked: this query is too big"
