@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """Rooms from the ground up; a room may import its own floor and those below it, never above."""
 
 SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("clock", "metrics", "family"),
+    ("clock", "metrics", "family", "news"),
     ("events", "waiting", "repos", "held"),
     ("policy",),
     ("service",),
@@ -41,6 +41,7 @@ SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
     ("hunt",),
     ("sync", "wire"),
     ("faults", "faulty"),
+    ("assembly",),
     ("server",),
     ("demo",),
 )

@@ -57,7 +57,7 @@ class ServerSpec:
         return self.rate_limits and self.grasp
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """The parts of one server. `url` is canonical; `publish` tells live subscribers."""
 
