@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """Rooms from the ground up; a room may import its own floor and those below it, never above."""
 
 SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("clock", "metrics", "family", "news"),
+    ("clock", "metrics", "family"),
     ("events", "waiting", "repos", "held"),
     ("policy",),
     ("service",),

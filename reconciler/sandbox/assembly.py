@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from socket import socket
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 
 from reconciler.errors import PeerFault
+from reconciler.nostr.event import Event
 from reconciler.sandbox.clock import Chance, Clock
 from reconciler.sandbox.events.store import Store
 from reconciler.sandbox.family import presets
@@ -21,17 +22,18 @@ from reconciler.sandbox.faulty import http
 from reconciler.sandbox.faulty.arming import Arming
 from reconciler.sandbox.faulty.listener import FaultyListener
 from reconciler.sandbox.faulty.relay import FaultyConnections
-from reconciler.sandbox.flow import integrity
+from reconciler.sandbox.flow import tidy
 from reconciler.sandbox.metrics.counters import Counters
 from reconciler.sandbox.metrics.figures import Figures
 from reconciler.sandbox.metrics.metrics import Metrics, Sizes
-from reconciler.sandbox.news import News
 from reconciler.sandbox.repos import Repos
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import ServerSpec, Service
 from reconciler.sandbox.sync.engine import Sync
 from reconciler.sandbox.waiting.persistence import Ledger
 from reconciler.sandbox.wire import router
+
+T = TypeVar("T")
 
 _TIDY_SECONDS: Final = 1.0
 """How often purgatory is looked at when nobody asks anything."""
@@ -65,7 +67,7 @@ class Assembly:
         """Answer requests at this socket, follow other servers, keep tidy; at the end, finish what
         is under way."""
         runtime = Runtime(self.service)
-        await runtime.run(integrity.check, self.service)
+        await runtime.run(tidy.at_start, self.service)
         runner = self._runner(runtime)
         await runner.setup()
         listener = self._arming.listener = FaultyListener(bound, runner, self.faults)
@@ -133,6 +135,30 @@ class Assembly:
             addresses=self.connections.addresses,
             uptime=self.service.clock() - self._began,
         )
+
+
+class News:
+    """What the parts tell each other in any thread, heard in the server's event loop. Those who
+    listen are added in the loop, or before it runs."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.on_served: list[Callable[[Event], None]] = []
+        self.on_parked: list[Callable[[str], None]] = []
+
+    def served(self, event: Event) -> None:
+        """An event is new and served."""
+        for listener in self.on_served:
+            self._soon(listener, event)
+
+    def parked(self, identifier: str) -> None:
+        """Something of this identifier went into purgatory."""
+        for listener in self.on_parked:
+            self._soon(listener, identifier)
+
+    def _soon(self, listener: Callable[[T], None], what: T) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(listener, what)
 
 
 async def _keep_tidy(runtime: Runtime, listener: FaultyListener) -> None:

@@ -19,8 +19,7 @@ from reconciler.nostr.event import Event, Tag, is_hex32, verify_text
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
 from reconciler.sandbox.events.addresses import Address, address_of, own_addresses
-from reconciler.sandbox.events.query import Query, expires_at, select
-from reconciler.sandbox.events.schema import SCHEMA
+from reconciler.sandbox.events.query import SCHEMA, Query, expires_at, select
 
 _KNOWN_TEXTS: Final = 4_096
 """Verified texts that are remembered, of all stores in this process together."""

@@ -20,10 +20,13 @@ from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
 from reconciler.sandbox.events.addresses import Address
 from reconciler.sandbox.waiting.parked import (
+    ANNOUNCEMENTS,
     BOUNDS,
     EXPIRY_SECONDS,
     EXTENSION_SECONDS,
+    PULLS,
     SOFT_SECONDS,
+    STATES,
     Bounds,
     Everything,
     Expired,
@@ -31,8 +34,7 @@ from reconciler.sandbox.waiting.parked import (
     ParkedPull,
     ParkedState,
 )
-from reconciler.sandbox.waiting.remembered import Remembered
-from reconciler.sandbox.waiting.shelf import Shelf
+from reconciler.sandbox.waiting.shelf import NewShelf, Remembered, Shelf, in_memory
 
 
 class Purgatory:
@@ -43,17 +45,19 @@ class Purgatory:
         clock: Callable[[], float],
         parked: Callable[[str], None] = lambda _: None,
         bounds: Bounds = BOUNDS,
+        new_shelf: NewShelf | None = None,
     ) -> None:
-        """`parked` is told the identifier of everything that begins to wait."""
+        """`parked` is told the identifier of everything that begins to wait. Without `new_shelf`
+        all is lost with the process."""
         self._clock = clock
         self._parked = parked
         self._lock = threading.RLock()
-        most, each = bounds.most, bounds.each
-        self._announcements: Shelf[Coordinate, ParkedAnnouncement] = Shelf(
-            clock, most=most, each=bounds.announcements
+        shelf, most, each = new_shelf or in_memory(clock), bounds.most, bounds.each
+        self._announcements: Shelf[Coordinate, ParkedAnnouncement] = shelf(
+            ANNOUNCEMENTS, most=most, each=bounds.announcements
         )
-        self._states: Shelf[str, ParkedState] = Shelf(clock, most=most, each=each)
-        self._pulls: Shelf[str, ParkedPull] = Shelf(clock, most=most, each=each)
+        self._states: Shelf[str, ParkedState] = shelf(STATES, most=most, each=each)
+        self._pulls: Shelf[str, ParkedPull] = shelf(PULLS, most=most, each=each)
         self._expired = Remembered(bounds.expired)
 
     # --- announcements ---

@@ -28,7 +28,7 @@ from reconciler.nostr.strictjson import Json, dumps
 from reconciler.sandbox.family.rates import Buckets
 from reconciler.sandbox.flow import admission
 from reconciler.sandbox.metrics.metrics import kind_label
-from reconciler.sandbox.policy import acceptance, auth
+from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.wire.negentropy import Conversations
 from reconciler.sandbox.wire.outbox import LIVE_EVENTS, Ended, Outbox
@@ -182,7 +182,7 @@ class Session:
             await self._refuse(raw, f"invalid: {fault}")
             return
         service = self._service
-        reason = auth.refusal(
+        reason = acceptance.auth_refusal(
             event, challenge=self._challenge, server=service.url, now=service.clock()
         )
         if reason is None:
