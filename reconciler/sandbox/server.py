@@ -52,7 +52,13 @@ class RunningServer:
         self._service = self._assembly.service
         self.faults = self._assembly.faults
         self.counters = self._service.counters
-        self._life = _Life(self._assembly, self._loop, bound, chance)
+        self._serving = self._assembly.serving(bound, chance)
+        self._stop = asyncio.Event()
+        self._clean = True
+        self._ready: Future[None] = Future()
+        self._thread = threading.Thread(target=self._live, name=spec.name, daemon=True)
+
+    # --- a test's way in ---
 
     def repo_path(self, pubkey: str, identifier: str) -> Path:
         """Where the bare repository lies, whether or not it exists."""
@@ -75,58 +81,34 @@ class RunningServer:
         """What GRASP-02 sync has done; all zero on a server without it."""
         return self._assembly.figures()
 
+    # --- its life ---
+
     def begin(self) -> None:
         """Start the thread and wait until requests are answered (`start` does this)."""
-        self._life.begin(self.spec.name)
+        self._thread.start()
+        self._ready.result(_JOIN_SECONDS)
 
     def stop(self) -> None:
         """Finish what is under way, write purgatory down, free the port. May be called twice."""
-        self._life.end(clean=True)
+        self._end(clean=True)
 
     def kill(self) -> None:
         """End at once, as a crash would: children die, the port is free, and purgatory is lost
         where the family keeps it in memory."""
-        self._life.end(clean=False)
+        self._end(clean=False)
 
-
-class _Life:
-    """The thread in which one server's loop runs, from its first request to its last."""
-
-    def __init__(
-        self,
-        assembly: Assembly,
-        loop: asyncio.AbstractEventLoop,
-        bound: socket.socket,
-        chance: Callable[[], float],
-    ) -> None:
-        self._assembly = assembly
-        self._loop = loop
-        self._bound = bound
-        self._chance = chance
-        self._stop = asyncio.Event()
-        self._clean = True
-        self._ready: Future[None] = Future()
-        self._thread = threading.Thread(target=self._live, daemon=True)
-
-    def begin(self, name: str) -> None:
-        """Return once requests are answered; raises what kept them from it."""
-        self._thread.name = name
-        self._thread.start()
-        self._ready.result(_JOIN_SECONDS)
-
-    def end(self, *, clean: bool) -> None:
-        """Return once the thread has ended; nothing happens when it has."""
+    def _end(self, *, clean: bool) -> None:
         if not self._thread.is_alive():
             return
         self._clean = clean
         if not clean:
-            self._assembly.service.repos.kill_children()
+            self._service.repos.kill_children()
         with contextlib.suppress(RuntimeError):  # another thread was faster
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(_JOIN_SECONDS)
 
     def _live(self) -> None:
-        """Serve until told to stop, then put everything away."""
+        """The thread: serve until told to stop, then put everything away."""
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(self._serve())
@@ -141,7 +123,7 @@ class _Life:
             self._loop.close()
 
     async def _serve(self) -> None:
-        async with self._assembly.serving(self._bound, self._chance):
+        async with self._serving:
             self._ready.set_result(None)
             await self._stop.wait()
 

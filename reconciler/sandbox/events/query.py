@@ -53,10 +53,10 @@ _TAGGED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class Sql:
     """A statement with its values, in order."""
 
-    sql: str
+    text: str
     values: tuple[str | float, ...]
 
 
@@ -66,7 +66,7 @@ def expires_at(event: Event) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
-def select(columns: str, one: Filter, *, now: float, limit: int | None = None) -> Query:
+def select(columns: str, one: Filter, *, now: float, limit: int | None = None) -> Sql:
     """The rows of `events` that match, newest first, lowest id first among equal seconds.
 
     Lists travel as one JSON value each (json_each), so a long list needs no long statement.
@@ -91,4 +91,4 @@ def select(columns: str, one: Filter, *, now: float, limit: int | None = None) -
     if limit is not None:
         sql += " LIMIT ?"
         values.append(limit)
-    return Query(sql, tuple(values))
+    return Sql(sql, tuple(values))

@@ -19,7 +19,7 @@ from reconciler.nostr.event import Event, Tag, is_hex32, verify_text
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
 from reconciler.sandbox.events.addresses import Address, address_of, own_addresses
-from reconciler.sandbox.events.query import SCHEMA, Query, expires_at, select
+from reconciler.sandbox.events.query import SCHEMA, Sql, expires_at, select
 
 _KNOWN_TEXTS: Final = 4_096
 """Verified texts that are remembered, of all stores in this process together."""
@@ -115,9 +115,9 @@ class Store:
     def pairs(self, one: Filter, *, now: float, most: int) -> list[tuple[int, str]]:
         """created_at and id of the matching events, at most so many; `limit` is honoured."""
         limit = most if one.limit is None else min(one.limit, most)
+        asked = select("created_at, id", one, now=now, limit=limit)
         with self._lock:
-            query = select("created_at, id", one, now=now, limit=limit)
-            return self._db.execute(query.sql, query.values).fetchall()
+            return self._db.execute(asked.text, asked.values).fetchall()
 
     def count(self, filters: Iterable[Filter], *, now: float) -> int:
         """How many events match any of the filters (NIP-45); their limits do not count."""
@@ -240,9 +240,9 @@ class Store:
         with self._lock:
             return self._one(sql, *values) is not None
 
-    def _all(self, query: Query) -> list[tuple[str, ...]]:
+    def _all(self, asked: Sql) -> list[tuple[str, ...]]:
         with self._lock:
-            return self._db.execute(query.sql, query.values).fetchall()
+            return self._db.execute(asked.text, asked.values).fetchall()
 
     def _one(self, sql: str, *values: object) -> tuple[int, str] | None:
         row: tuple[int, str] | None = self._db.execute(sql, values).fetchone()
