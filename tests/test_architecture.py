@@ -32,7 +32,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """Rooms from the ground up; a room may import its own floor and those below it, never above."""
 
 SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("clock", "metrics", "family"),
+    ("clock", "limits"),
+    ("metrics", "family"),
     ("events", "waiting", "repos", "held"),
     ("policy",),
     ("service",),

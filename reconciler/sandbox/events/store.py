@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from enum import Enum, auto
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
 
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, Tag, is_hex32, verify_text
@@ -20,11 +19,7 @@ from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
 from reconciler.sandbox.events.addresses import Address, address_of, own_addresses
 from reconciler.sandbox.events.query import SCHEMA, Sql, expires_at, select
-
-_KNOWN_TEXTS: Final = 4_096
-"""Verified texts that are remembered, of all stores in this process together."""
-_KNOWN_CHARS: Final = 4 * 2**10
-"""Longer ones are verified each time: large states would fill the memory."""
+from reconciler.sandbox.limits import KNOWN_CHARS, KNOWN_TEXTS
 
 
 class Added(Enum):
@@ -253,11 +248,11 @@ def _pair(tag: Tag) -> tuple[str, str]:
     return tag[0], tag[1]
 
 
-_known = lru_cache(_KNOWN_TEXTS)(verify_text)
+_known = lru_cache(KNOWN_TEXTS)(verify_text)
 
 
 def _event(text: str) -> Event:
     """The event of a row. The file is a trust boundary: somebody else may have changed it since we
     wrote it. Verifying is a pure function of the text, though, so the very same text needs it
     once, and a changed one is another text."""
-    return _known(text) if len(text) <= _KNOWN_CHARS else verify_text(text)
+    return _known(text) if len(text) <= KNOWN_CHARS else verify_text(text)

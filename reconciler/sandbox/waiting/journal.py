@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.nostr.strictjson import Json, dumps, loads
+from reconciler.sandbox.limits import JOURNAL_DEPTH
 from reconciler.sandbox.waiting.shelf import K, NewShelf, Shelf, W
 
 _SCHEMA: Final = """
@@ -23,7 +24,6 @@ CREATE TABLE IF NOT EXISTS kept (
     number INTEGER PRIMARY KEY, shelf TEXT, key TEXT, entry TEXT, UNIQUE (shelf, key)
 );
 """
-_DEPTH: Final = 10
 
 
 class Journal:
@@ -66,7 +66,7 @@ class Journal:
         sql = "SELECT entry FROM kept WHERE shelf = ? ORDER BY number"
         with self._lock:
             rows = self._db.execute(sql, (shelf,)).fetchall()
-        return [loads(text, depth=_DEPTH, floats=True) for (text,) in rows]
+        return [loads(text, depth=JOURNAL_DEPTH, floats=True) for (text,) in rows]
 
     def close(self) -> None:
         """Close the file; later calls fail."""

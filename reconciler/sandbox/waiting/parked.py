@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.limits import PARKED, PARKED_ANNOUNCEMENTS, PARKED_EACH, PARKED_EXPIRED
 from reconciler.nostr import nip34
 from reconciler.nostr.event import Event, verify
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
 from reconciler.nostr.strictjson import Json
+from reconciler.sandbox.limits import PARKED, PARKED_ANNOUNCEMENTS, PARKED_EACH, PARKED_EXPIRED
 
 EXPIRY_SECONDS: Final = 1800.0
 """How long an entry waits (GRASP-01: 30 minutes)."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reconciler.errors import PeerFault
 from reconciler.nostr.strictjson import Json, dumps, loads
+from reconciler.sandbox.limits import JOURNAL_DEPTH
 from reconciler.sandbox.repos import Repos
 from reconciler.sandbox.waiting.agenda import ERRANDS, Agenda, Errand
 from reconciler.sandbox.waiting.journal import Journal, kept
@@ -91,7 +92,7 @@ class Ledger:
             raise PeerFault("nothing was kept")
         text = self._file.read_bytes()
         self._file.unlink()
-        return _mapping(loads(text, depth=10, floats=True))
+        return _mapping(loads(text, depth=JOURNAL_DEPTH, floats=True))
 
 
 def _mapping(raw: Json) -> Mapping[str, Json]:

@@ -17,11 +17,7 @@ from reconciler.nostr import messages
 from reconciler.nostr.messages import NegClose, NegMsg, NegOpen
 from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Responder
-
-SESSIONS: Final = 16
-"""Open conversations of one connection; a snapshot of 100,000 events takes about 16 MB."""
-IDLE_SECONDS: Final = 60.0
-"""A conversation that rests longer is forgotten."""
+from reconciler.sandbox.limits import NEG_IDLE_SECONDS, NEG_SESSIONS
 
 _UNKNOWN: Final = "error: subscription not found"
 _BROKEN: Final = "error: invalid negentropy message"
@@ -64,7 +60,7 @@ class Conversations:
         name = message.subscription
         self._sessions.pop(name, None)  # NIP-77: the same name again replaces
         self._forget_idle()
-        if len(self._sessions) >= SESSIONS:
+        if len(self._sessions) >= NEG_SESSIONS:
             return messages.neg_err(name, _MANY)
         now = self._clock()
         pairs = self._read(message, self._most + 1)
@@ -78,7 +74,7 @@ class Conversations:
         if session is None:
             return messages.neg_err(name, _UNKNOWN)
         now = self._clock()
-        if now - session.used_at > IDLE_SECONDS:
+        if now - session.used_at > NEG_IDLE_SECONDS:
             del self._sessions[name]
             return messages.neg_err(name, _LATE)
         session.used_at = now
@@ -89,5 +85,5 @@ class Conversations:
             return messages.neg_err(name, _BROKEN)
 
     def _forget_idle(self) -> None:
-        last = self._clock() - IDLE_SECONDS
+        last = self._clock() - NEG_IDLE_SECONDS
         self._sessions = {n: s for n, s in self._sessions.items() if s.used_at >= last}

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Final
 
 from aiohttp import web
 
+from reconciler.sandbox.limits import LIVE_EVENTS
 from reconciler.sandbox.metrics.metrics import Metrics
-
-LIVE_EVENTS: Final = 1024
-"""Live messages that may wait for a slow client; later ones are lost to it, as on real relays."""
 
 
 class Ended(Exception):

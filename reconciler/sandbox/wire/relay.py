@@ -27,15 +27,14 @@ from reconciler.nostr.messages import (
 from reconciler.nostr.strictjson import Json, dumps
 from reconciler.sandbox.family.rates import Buckets
 from reconciler.sandbox.flow import admission
+from reconciler.sandbox.limits import INLINE_BYTES, LIVE_EVENTS
 from reconciler.sandbox.metrics.metrics import kind_label
 from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.wire.negentropy import Conversations
-from reconciler.sandbox.wire.outbox import LIVE_EVENTS, Ended, Outbox
+from reconciler.sandbox.wire.outbox import Ended, Outbox
 from reconciler.sandbox.wire.questions import Questions, is_complete
 
-_INLINE_BYTES: Final = 64 * 2**10
-"""Messages up to this size are read in the event loop; larger ones in a thread."""
 _KINDS: Final = {Req: "REQ", Count: "COUNT", Close: "CLOSE", Publish: "EVENT", Authenticate: "AUTH"}
 _LONG_NAME: Final = "blocked: subscription ID exceeds max length"
 
@@ -99,7 +98,7 @@ class Session:
 
     async def _handle(self, text: str | bytes) -> None:
         try:
-            if len(text) <= _INLINE_BYTES:
+            if len(text) <= INLINE_BYTES:
                 message = messages.parse_client(text)
             else:
                 message = await self._runtime.run(messages.parse_client, text)
@@ -136,7 +135,7 @@ class Session:
             await self._refuse(raw, self._budget.text)
             return
         try:
-            event = verify(raw) if size <= _INLINE_BYTES else await self._runtime.run(verify, raw)
+            event = verify(raw) if size <= INLINE_BYTES else await self._runtime.run(verify, raw)
         except PeerFault as fault:
             await self._refuse(raw, f"invalid: {fault}")
             return
