@@ -2,8 +2,16 @@
 
 Three shelves: announcements by coordinate; states by event id, several of one identifier at a time,
 bound to refs only when a push comes; pull requests by event id, where either half may come first.
-How much waits is bounded, too: the oldest makes room. What expired is remembered by its id, so that
-the sync does not bring it in again and again.
+
+    what happens          to an announcement                    to a state or a pull request
+    it comes              waits 30 minutes                      waits 30 minutes
+    a push concerns it    30 minutes at least, also when soft   15 minutes at least
+    its time is over      soft: its bare repository goes        gone, its id remembered
+    24 hours soft         gone, its id remembered
+    too many wait         gone with its repository, the oldest  gone, the oldest first
+    its git data comes, or its author deletes it: gone
+
+An id is remembered so that the sync does not bring it in again and again; a client may.
 Values and an injected clock: files, repositories and events served are somebody else's.
 
 Whoever changes entries holds the identifier's lock; the inner lock only keeps the shelves whole.
