@@ -94,25 +94,6 @@ SERVER_SECONDS: Final = 20 * 60.0
 SETTLE_SECONDS: Final = 5.0
 """How long read-back waits for a server that works after it answered (asynchronous alignment)."""
 
-# --- pacing (GRASP-02; used by the reconciler and by the sandbox) -----------------------------
-HUNT_EXPIRY_SECONDS: Final = 1800.0
-"""How long git data is looked for after the latest event: as long as purgatory keeps it."""
-HUNTS: Final = 10_000
-"""Repositories that git data is looked for at the same time; one more pushes the oldest out."""
-
-# --- purgatory (sandbox) ----------------------------------------------------------------------
-PARKED: Final = 10_000
-"""Entries of one kind that wait for git data; one more pushes the oldest out. About four times the
-announcements that the largest known server has."""
-PARKED_ANNOUNCEMENTS: Final = 200
-"""Announcements of one author that wait: each has a bare repository on disk. A person who moves to
-a new server announces some dozens."""
-PARKED_EACH: Final = 1_000
-"""States of one author that wait, and pull requests; and commits that wait in one owner's
-repositories for their pull request."""
-PARKED_EXPIRED: Final = 10_000
-"""Ids of events that expired without git data, so that sync does not bring them in again; 1 MB."""
-
 # --- desired state ---------------------------------------------------------------------------
 YAML_BYTES: Final = 256 * 2**10
 YAML_DEPTH: Final = 16

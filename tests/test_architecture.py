@@ -32,14 +32,17 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """Rooms from the ground up; a room may import its own floor and those below it, never above."""
 
 SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("clock", "metrics", "family", "faults"),
-    ("events", "waiting", "repos"),
+    ("clock", "limits"),
+    ("metrics", "family"),
+    ("events", "waiting", "repos", "held"),
     ("policy",),
     ("service",),
     ("flow",),
     ("runtime",),
     ("hunt",),
     ("sync", "wire"),
+    ("faults", "faulty"),
+    ("assembly",),
     ("server",),
     ("demo",),
 )

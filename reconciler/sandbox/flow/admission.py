@@ -12,16 +12,15 @@ from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate, State
 from reconciler.sandbox.events.store import Added
 from reconciler.sandbox.family.dialect import Alignment, Deletion
-from reconciler.sandbox.flow import announcing, gitdata
-from reconciler.sandbox.flow.announcing import Answer, keep, told
+from reconciler.sandbox.flow import announcing
+from reconciler.sandbox.flow.announcing import Answer, keep, revive, told
+from reconciler.sandbox.flow.gitdata import Delivery
 from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.policy.maintainers import Announced
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.waiting.agenda import Task
 
-__all__ = ["Answer", "identifiers", "receive", "revive"]
-
-revive = announcing.revive
+__all__ = ["Answer", "identifiers", "receive"]
 
 
 def identifiers(service: Service, event: Event) -> frozenset[str]:
@@ -97,14 +96,15 @@ def _state(service: Service, event: Event) -> Answer:
         state = service.read_state(event)
     except PeerFault as fault:
         return keep(service, event) if rules.anyone else Answer(False, f"invalid: {fault}")
-    found = service.announced(state.identifier)
+    delivery = Delivery(service, state.identifier)
+    found = delivery.standing.announced
     if not rules.anyone and (reason := _state_refusal(service, found, state)):
         return Answer(False, reason)
     for owner in found.owners_for(event.pubkey):
         revive(service, Coordinate(owner, state.identifier))
     if not rules.waits:
         return _stored_state(service, found, state)
-    added = gitdata.apply_state(service, state)
+    added = delivery.apply_state(state)
     if added is not None:
         return told(service, added)
     service.purgatory.park_state(state)
@@ -136,7 +136,7 @@ def _stored_state(service: Service, found: Announced, state: State) -> Answer:
         for owner in found.owners_for(state.event.pubkey):
             coordinate = Coordinate(owner, state.identifier)
             if owner == state.event.pubkey:
-                gitdata.follow(service, coordinate)
+                Delivery(service, state.identifier).follow(coordinate)
             else:
                 service.agenda.add(Task.ALIGN, coordinate, rules.others_seconds)
     return told(service, added)
@@ -158,7 +158,7 @@ def _pull(service: Service, event: Event) -> Answer:
             return Answer(False, words.no_commit.format(id=event.id))
         return keep(service, event)
     identifier = _pull_identifier(event)
-    if gitdata.apply_pull(service, event, commit, identifier):
+    if Delivery(service, identifier).apply_pull(event, commit):
         return Answer(True)
     service.purgatory.park_pull(event, commit, identifier)
     return Answer(True, words.pull_waits.format(commit=commit))

@@ -26,7 +26,7 @@ _REASONS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
     """One moment of what the server holds."""
 

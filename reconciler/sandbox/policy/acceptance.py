@@ -1,4 +1,5 @@
-"""Which events a GRASP server takes (GRASP-01), as pure policy over a narrow view of the store.
+"""Which events a GRASP server takes (GRASP-01), and who its clients are (NIP-42), as pure policy
+over a narrow view of the store.
 
 A refusal is the text of the OK message, in the family's words. What happens to an accepted event
 is `admission`'s part.
@@ -7,14 +8,19 @@ is `admission`'s part.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote
 
+from reconciler.errors import PeerFault
 from reconciler.nostr import addresses, kinds, urls
 from reconciler.nostr.event import Event, is_hex32
 from reconciler.nostr.nip34 import Announcement, Coordinate, parse_coordinate
 from reconciler.sandbox.family.dialect import Dialect, EventRules, Listing, Relation
 
+AUTH: Final = 22_242
+"""The kind that proves a client's identity (NIP-42)."""
+AUTH_SECONDS: Final = 600
+"""How far an answer's created_at may be from now (NIP-42: about 10 minutes)."""
 _BY_ID = ("e", "E", "q")
 _BY_ADDRESS = ("a", "A", "q")
 
@@ -52,6 +58,21 @@ def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) 
     if most is not None and any(_is_large(tag, most) for tag in event.tags):
         return rules.words.large_tags
     return None
+
+
+def auth_refusal(event: Event, *, challenge: str, server: str, now: float) -> str | None:
+    """Why a verified event does not prove that its author is on this connection (NIP-42)."""
+    if event.kind != AUTH:
+        return f"invalid: kind {event.kind} is no authentication"
+    if abs(event.created_at - now) > AUTH_SECONDS:
+        return "invalid: created_at is too far from now"
+    if event.first("challenge") != challenge:
+        return "invalid: another challenge"
+    try:
+        meant = urls.canonical(event.first("relay") or "")
+    except PeerFault:
+        return "invalid: the relay tag is no URL"
+    return None if meant == server else "invalid: another relay"
 
 
 def lists_service(dialect: Dialect, announcement: Announcement, server: str) -> bool:
