@@ -67,6 +67,10 @@ CHILD_WALL_SECONDS: Final = 900
 """Wall clock of a git child: half the 30 minutes that purgatory waits."""
 CHILD_OUTPUT_BYTES: Final = 32 * 2**20
 """Captured bytes of a child's stdout or stderr."""
+QUESTION_SECONDS: Final = 60.0
+"""A question to our own archive (is it here? what would be lost?); what takes longer is unknown."""
+ANCESTRY_COMMITS: Final = 20
+"""Lost commits that are named one by one: what a person reads before saying yes."""
 
 # --- memory of submissions ---------------------------------------------------------------------
 PURGATORY_SECONDS: Final = 30 * 60

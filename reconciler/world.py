@@ -40,6 +40,29 @@ class Pushed:
     words: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit for people: its object id, and the first line of its message (somebody's words)."""
+
+    oid: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestry:
+    """What moving a ref from `old` to `new` means.
+
+    `forward`: `old` is an ancestor of `new` (or the same); None: it could not be told. `dropped`
+    are the newest commits that `old` has and `new` has not, at most ANCESTRY_COMMITS of `count`.
+    """
+
+    old: str
+    new: str
+    forward: bool | None
+    dropped: tuple[Commit, ...] = ()
+    count: int = 0
+
+
 class Relay(Protocol):
     """One open conversation with a relay; safe to share between threads."""
 
@@ -75,6 +98,14 @@ class World(Protocol):
         self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
     ) -> None:
         """Bring objects, with all that they need, into the archive. Raises Failure."""
+
+    def keep(self, coordinate: Coordinate, oid: str, sources: tuple[str, ...]) -> None:
+        """Bring one object into the archive and hold it there for good. Raises Failure."""
+
+    def ancestry(
+        self, coordinate: Coordinate, pairs: tuple[tuple[str, str], ...]
+    ) -> tuple[Ancestry, ...]:
+        """Of each (old, new) in turn, what the archive knows; changes nothing, raises nothing."""
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One push, conditional on every `old`; objects come from the archive.

@@ -67,7 +67,7 @@ STAGES = frozenset({"observe", "plan", "guard", "apply"})
 
 _NAMES = """
 aiohttp asyncio concurrent ctypes datetime fcntl http io multiprocessing os pathlib
-prometheus_client pygit2 random requests secrets select shutil signal socket sqlite3 ssl
+prometheus_client random requests secrets select shutil signal socket sqlite3 ssl
 subprocess sys tempfile tenacity threading time urllib3 uuid websocket
 """
 WORLDLY = frozenset(_NAMES.split())

@@ -30,7 +30,7 @@ from reconciler.model.observed import Absent, Cause, Listing, Submission, Unknow
 from reconciler.nostr import nip11, urls
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import Failure, Pushed, Relay
+from reconciler.world import Ancestry, Failure, Pushed, Relay
 
 
 class Fleet:
@@ -139,6 +139,16 @@ class Fleet:
     ) -> None:
         """Fetch objects into the archive. Raises Failure."""
         self._archive.gather(coordinate, oids, sources)
+
+    def keep(self, coordinate: Coordinate, oid: str, sources: tuple[str, ...]) -> None:
+        """Fetch an object into the archive, for good. Raises Failure."""
+        self._archive.keep(coordinate, oid, sources)
+
+    def ancestry(
+        self, coordinate: Coordinate, pairs: tuple[tuple[str, str], ...]
+    ) -> tuple[Ancestry, ...]:
+        """What the archive knows of these moves."""
+        return self._archive.ancestry(coordinate, pairs)
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""

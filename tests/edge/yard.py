@@ -1,0 +1,68 @@
+"""An archive in a folder, and servers that are repositories on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.edge.archive import Archive
+from reconciler.edge.child import Git, find_git
+from reconciler.model.observed import Absent, Listing
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox.demo import history
+
+WIDGET = Coordinate("a" * 64, "../../widget")
+OTHER = Coordinate("b" * 64, "widget")
+
+
+@dataclass
+class Yard:
+    """An archive, and the repositories on disk that its servers serve."""
+
+    folder: Path
+    program: str = field(default_factory=find_git)
+    asked: list[str] = field(default_factory=list)
+
+    def archive(self) -> Archive:
+        """A new one on the same folder, as in the next run."""
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        return Archive(self.folder / "archive", Git(home, self.program), self._locate, self._list)
+
+    def server(self, name: str) -> Path:
+        """An empty repository that serves any object (as GRASP servers do)."""
+        path = self.folder / "servers" / name
+        history.git(None, "init", "--bare", "--quiet", "--initial-branch=main", str(path))
+        history.git(path, "config", "uploadpack.allowAnySHA1InWant", "true")
+        return path
+
+    def repository(self) -> Path:
+        """Where the archive keeps its only repository."""
+        (path,) = (self.folder / "archive" / "repositories").iterdir()
+        return path
+
+    def staged(self) -> list[Path]:
+        return list((self.folder / "archive" / "staging").glob("*"))
+
+    def _locate(self, server: str, _: Coordinate) -> tuple[str, dict[str, str], str]:
+        self.asked.append(server)
+        return f"file://{self.folder / 'servers' / server}", {}, "file"
+
+    def _list(self, server: str, _: Coordinate) -> Listing | Absent:
+        path = self.folder / "servers" / server
+        if not path.exists():
+            return Absent()
+        out = history.git(path, "for-each-ref", "--format=%(refname) %(objectname)")
+        lines = [line.rpartition(" ") for line in out.decode().splitlines()]
+        return Listing(tuple((name, oid) for name, _, oid in lines))
+
+
+def offer(yard: Yard, origin: Path, name: str, *refs: str) -> Path:
+    """A server with these refs of the origin."""
+    path = yard.server(name)
+    history.git(origin, "push", "--quiet", f"file://{path}", *(f"{ref}:{ref}" for ref in refs))
+    return path
+
+
+def tips(origin: Path) -> dict[str, str]:
+    return history.refs(origin)
