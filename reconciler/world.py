@@ -11,7 +11,7 @@ from typing import Protocol
 
 from reconciler.errors import ReconcileError
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.observed import Absent, Listing, Submission, Unknown
+from reconciler.model.observed import Absent, Cause, Listing, Submission, Unknown
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
@@ -25,6 +25,28 @@ class Failure(ReconcileError):
     def __init__(self, unknown: Unknown) -> None:
         super().__init__(str(unknown))
         self.unknown = unknown
+
+
+@dataclass(frozen=True, slots=True)
+class BadSource:
+    """A server from which objects should have come; `unknown` says why they did not."""
+
+    server: str
+    unknown: Unknown
+
+    def __str__(self) -> str:
+        return f"{self.server}: {self.unknown}"
+
+
+class NotGathered(Failure):
+    """Objects could not be had. `bad` are the sources that failed, in the order of asking; the
+    others do not offer them."""
+
+    def __init__(self, missing: int, bad: tuple[BadSource, ...]) -> None:
+        reason = "; ".join(map(str, bad)) or "no server offers it"
+        detail = f"{missing} objects could not be fetched ({reason})"
+        super().__init__(Unknown(Cause.INCOMPLETE, detail))
+        self.bad = bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +118,13 @@ class World(Protocol):
 
     def gather(
         self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
-    ) -> None:
-        """Bring objects, with all that they need, into the archive. Raises Failure."""
+    ) -> tuple[BadSource, ...]:
+        """Bring objects, with all that they need, into the archive; the sources that failed.
+
+        Raises:
+            NotGathered: some object could not be had.
+            Failure: this machine is at fault.
+        """
 
     def keep(self, coordinate: Coordinate, oid: str, sources: tuple[str, ...]) -> None:
         """Bring one object into the archive and hold it there for good. Raises Failure."""

@@ -15,23 +15,33 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+import time
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
 from reconciler.edge.child import Git
-from reconciler.edge.store import Store, check
-from reconciler.limits import PACK_BYTES
+from reconciler.edge.fetch import Source, TooLarge, ensure_room, fetch
+from reconciler.edge.store import Store
+from reconciler.limits import FETCH_BYTES, FETCH_IDLE_SECONDS, PACK_BYTES
 from reconciler.model.observed import Absent, Cause, Listing, Unknown
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.pacing.hunt import Hunt
-from reconciler.world import Ancestry, Failure
+from reconciler.plumbing.staging import size, staging
+from reconciler.world import Ancestry, BadSource, Failure, NotGathered
 
-Locate = Callable[[str, Coordinate], tuple[str, dict[str, str], str]]
-"""Server and coordinate to: clone URL, git settings that pin its address, allowed protocols."""
+Locate = Callable[[str, Coordinate], Source]
+"""Server and coordinate to what git needs. Raises Failure."""
 ListRefs = Callable[[str, Coordinate], Listing | Absent]
+Charge = Callable[[str, float, int], None]
+"""Hears of each fetch: server, seconds, bytes on our disk. Before it, it hears of 0 and 0, and may
+refuse it then. Raises Failure: the server has had its share of this run."""
+
+
+def _free(server: str, seconds: float, size: int) -> None:
+    """Everybody may take what they like."""
 
 
 class Archive:
@@ -41,11 +51,37 @@ class Archive:
     else wants the run lock, and first a `repair`.
     """
 
-    def __init__(self, root: Path, git: Git, locate: Locate, list_refs: ListRefs) -> None:
+    def __init__(
+        self,
+        root: Path,
+        git: Git,
+        locate: Locate,
+        list_refs: ListRefs,
+        *,
+        charge: Charge = _free,
+        idle: float = FETCH_IDLE_SECONDS,
+        quota: int = FETCH_BYTES,
+    ) -> None:
+        """Make no promise yet; nothing is opened.
+
+        Args:
+            root: its folder.
+            git: the program.
+            locate: where a server has a repository.
+            list_refs: what a server offers.
+            charge: hears what fetches cost.
+            idle: seconds that a fetch may go on without a pack.
+            quota: bytes of a fetch among several.
+        """
         self._root = root
         self._git = git
         self._locate = locate
         self._list_refs = list_refs
+        self._charge = charge
+        self._idle = idle
+        self._quota = quota
+        self._struck: dict[str, Unknown] = {}
+        self._large = Lock()
         self._is_ours = False
         self._guard = Lock()
         self._locks: defaultdict[Coordinate, Lock] = defaultdict(Lock)
@@ -78,16 +114,17 @@ class Archive:
 
     def gather(
         self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
-    ) -> None:
-        """Bring objects here, from as many sources as it takes.
+    ) -> tuple[BadSource, ...]:
+        """Bring objects here, from as many sources as it takes; the sources that failed.
 
         Raises:
-            Failure: some object could not be had; the last source's reason is the detail.
+            NotGathered: some object could not be had.
+            Failure: it is this machine's fault (LOCAL).
         """
-        with self._lock(coordinate):
+        with self._lock(coordinate), _ours(self._root):
             known = self._sources.get(coordinate, ())
             self._sources[coordinate] = tuple(dict.fromkeys((*sources, *known)))
-            self._gather(coordinate, oids, sources)
+            return self._gather(coordinate, oids, sources)
 
     def keep(self, coordinate: Coordinate, oid: str, sources: tuple[str, ...]) -> None:
         """Bring one object here, and let it stay whatever becomes of those that need it.
@@ -96,7 +133,7 @@ class Archive:
             Failure: it could not be had.
         """
         self.gather(coordinate, frozenset({oid}), sources)
-        with self._lock(coordinate):
+        with self._lock(coordinate), _ours(self._root):
             self._store(coordinate).keep(oid)
 
     def pack(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
@@ -107,7 +144,7 @@ class Archive:
         Raises:
             Failure: git could not build it.
         """
-        with self._lock(coordinate):
+        with self._lock(coordinate), _ours(self._root):
             try:
                 return self._packed(coordinate, wants, haves)
             except Failure:
@@ -143,73 +180,81 @@ class Archive:
         name = hashlib.sha256(str(coordinate).encode()).hexdigest()
         return Store(self._root / "repositories" / name, self._git)
 
-    def _staging(self) -> Path:
-        folder = self._root / "staging"
-        folder.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=folder))
-
     # --- under the lock of the coordinate ---
 
     def _gather(
         self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
-    ) -> None:
-        hunt, reason = self._hunt(coordinate, oids, sources)
-        if not hunt.is_complete and self._put_aside_if_damaged(coordinate):
-            hunt, reason = self._hunt(coordinate, oids, sources)
-        if not hunt.is_complete:
-            detail = f"{len(hunt.missing)} objects could not be fetched ({reason})"
-            raise Failure(Unknown(Cause.INCOMPLETE, detail))
+    ) -> tuple[BadSource, ...]:
+        missing, bad = self._hunt(coordinate, oids, sources)
+        if missing and bad and self._put_aside_if_damaged(coordinate):
+            missing, bad = self._hunt(coordinate, oids, sources)
+        if missing:
+            raise NotGathered(len(missing), bad)
+        return bad
 
     def _hunt(
         self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
-    ) -> tuple[Hunt, str]:
+    ) -> tuple[frozenset[str], tuple[BadSource, ...]]:
+        """What is missing in the end, and which sources failed. Raises Failure: this machine."""
         store = self._store(coordinate)
         hunt = Hunt(oids - store.holds(oids), sources)
-        reason = "no server offers it"
+        bad: list[BadSource] = []
         while ask := hunt.next():
             try:
-                self._import(coordinate, ask.oids, ask.source)
+                sent = self._import(coordinate, ask.oids, ask.source)
+                if sent - store.holds(sent):
+                    # git keeps a file that has the name of the new one, and if it is damaged
+                    raise Failure(Unknown(Cause.INCOMPLETE, "what it sent did not stay"))
             except Failure as failure:
-                reason = str(failure)
+                if failure.unknown.cause is Cause.LOCAL:
+                    raise
+                bad.append(BadSource(ask.source, failure.unknown))
             hunt = hunt.begun(ask.source).found(store.holds(hunt.missing))
-        return hunt, reason
+        return hunt.missing, tuple(bad)
 
-    def _import(self, coordinate: Coordinate, missing: frozenset[str], source: str) -> None:
+    def _import(
+        self, coordinate: Coordinate, missing: frozenset[str], source: str
+    ) -> frozenset[str]:
+        """Take from a source what it offers of the missing objects; these. Raises Failure."""
         listing = self._list_refs(source, coordinate)
         refs = listing.refs if isinstance(listing, Listing) else ()
-        offered = sorted({oid for _, oid in refs} & missing)
+        offered = missing.intersection(oid for _, oid in refs)
         if not offered:
-            return
-        store = self._store(coordinate)
-        store.create()
-        staging = self._staging()
+            return offered
+        if struck := self._struck.get(source):
+            raise Failure(Unknown(Cause.SKIPPED, f"not asked again in this run: {struck}"))
+        self._store(coordinate).create()
         try:
-            self._fetch(coordinate, staging, offered, source)
-            store.receive(staging)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            self._fetch(coordinate, source, offered, self._quota)
+        except TooLarge:
+            with self._large:  # one at a time, so that all together fill no disk
+                self._fetch(coordinate, source, offered, PACK_BYTES)
+        return offered
 
     def _fetch(
-        self, coordinate: Coordinate, staging: Path, offered: list[str], source: str
+        self, coordinate: Coordinate, source: str, offered: frozenset[str], quota: int
     ) -> None:
-        """Fetch by object id, borrowing the archive's objects so that only new ones travel."""
-        check(self._git.run("init", "--bare", "--quiet", "--template=", str(staging)))
-        alternates = staging / "objects" / "info" / "alternates"
-        alternates.parent.mkdir(exist_ok=True)
-        alternates.write_text(f"{self._store(coordinate).path / 'objects'}\n")
-        url, pinned, protocols = self._locate(source, coordinate)
-        flags = ("--quiet", "--no-tags", "--no-write-fetch-head", "--stdin")
-        done = self._git.run(
-            f"--git-dir={staging}",
-            "fetch",
-            *flags,
-            "--",
-            url,
-            stdin="".join(f"{oid}:refs/stage/{oid}\n" for oid in offered).encode(),
-            config=pinned,
-            protocols=protocols,
-        )
-        check(done)
+        store = self._store(coordinate)
+        self._charge(source, 0.0, 0)
+        with staging(self._root / "staging", store.path) as stage:
+            ensure_room(stage)
+            start = time.monotonic()
+            try:
+                fetch(
+                    self._git,
+                    self._locate(source, coordinate),
+                    offered,
+                    stage,
+                    quota=quota,
+                    idle=self._idle,
+                )
+            except Failure as failure:
+                if failure.unknown.cause is Cause.TIMEOUT:
+                    self._struck[source] = failure.unknown
+                raise
+            finally:
+                self._charge(source, time.monotonic() - start, size(stage))
+            store.receive(stage)
 
     def _packed(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
         store = self._store(coordinate)
@@ -227,7 +272,10 @@ class Archive:
 
     def _build(self, store: Store, wants: frozenset[str], haves: frozenset[str]) -> Path:
         with self._guard:
-            self._work = self._work or self._staging()
+            if self._work is None:
+                folder = self._root / "staging"
+                folder.mkdir(parents=True, exist_ok=True)
+                self._work = Path(tempfile.mkdtemp(dir=folder))
         with tempfile.NamedTemporaryFile(dir=self._work, suffix=".pack", delete=False) as out:
             store.pack(wants, haves, out)
         path = Path(out.name)
@@ -248,3 +296,13 @@ class Archive:
         aside.parent.mkdir(exist_ok=True)
         store.path.rename(aside)
         return True
+
+
+@contextmanager
+def _ours(place: Path) -> Iterator[None]:
+    """What the system refuses us here is this machine's fault. Raises Failure."""
+    try:
+        yield
+    except OSError as error:
+        detail = f"{error.filename or place}: {error.strerror}"
+        raise Failure(Unknown(Cause.LOCAL, detail)) from None

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shlex
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Final
 
-from reconciler.edge.child import Done, Git
+from reconciler.edge.child import Git, check, is_local
 from reconciler.limits import ANCESTRY_COMMITS, CHILD_WALL_SECONDS, QUESTION_SECONDS
 from reconciler.model.observed import Cause, Unknown
+from reconciler.plumbing.child import Done
+from reconciler.plumbing.staging import STAGED
 from reconciler.world import Ancestry, Commit, Failure
 
 KEPT: Final = "refs/archive/"
@@ -33,11 +34,6 @@ What arrives stays one pack (unpackLimit) instead of a file for each object, and
 are on the disk before git says that it is done (core.fsync; by itself git syncs neither loose
 objects nor refs): after a power cut they are there, or they are not there.
 """
-_HERE: Final = re.compile(
-    r"out of memory|cannot allocate|no space left|quota exceeded|permission denied|too many open",
-    re.IGNORECASE,
-)
-"""git's words for trouble of this machine, which says nothing about a repository."""
 _PACKS: Final = 50
 """Packs of one repository; git searches all of them for each object, so more are joined."""
 
@@ -90,27 +86,30 @@ class Store:
         except OSError:
             return True
         done = self._run("fsck", "--no-dangling", "--no-progress")
-        if done.code < 0 or (done.code and _HERE.search(done.err.decode("utf-8", "replace"))):
+        short = "memory" in done.text()
+        if done.code < 0 or (done.code and (short or is_local(done))):
             raise Failure(Unknown(Cause.LOCAL, f"git fsck: {done.text()}"))
         return done.code != 0
 
     # --- changes ---
 
     def create(self) -> None:
-        """Make it, unless it is there. Raises Failure."""
+        """Make it, unless it is there. Raises Failure, OSError."""
         if not self.path.exists():
-            check(self._git.run("init", "--bare", "--quiet", "--template=", str(self.path)))
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            init = ("init", "--bare", "--quiet", "--template=")
+            check(self._git.run(*init, str(self.path)), self.path)
 
     def keep(self, oid: str) -> None:
         """Let an object that is here stay, whatever else goes. Raises Failure."""
-        check(self._run("update-ref", f"{KEPT}{oid}", oid))
+        check(self._run("update-ref", f"{KEPT}{oid}", oid), self.path)
 
     def receive(self, staging: Path) -> None:
         """Take over what was staged, if it passes the checks and lacks nothing. Raises Failure."""
         receiver = f"--receive-pack={shlex.quote(self._git.program)} {_RECEIVE}"
-        specs = ("--no-verify", receiver, str(self.path), f"refs/stage/*:{KEPT}*")
+        specs = ("--no-verify", receiver, str(self.path), f"{STAGED}*:{KEPT}*")
         push = self._git.run(f"--git-dir={staging}", "push", "--quiet", *specs, protocols="file")
-        check(push)
+        check(push, self.path)
         if len(list((self.path / "objects" / "pack").glob("*.pack"))) > _PACKS:
             # its failure costs nothing but speed
             self._run("repack", "--geometric=2", "-d", "-n", "--quiet")
@@ -119,7 +118,7 @@ class Store:
         """Write a thin pack of what `wants` need beyond `haves`. Raises Failure."""
         lines = [*sorted(wants), *(f"^{oid}" for oid in sorted(haves))]
         flags = ("--revs", "--stdout", "--thin", "--delta-base-offset", "--quiet")
-        check(self._run("pack-objects", *flags, stdin=_lines(lines), out=out))
+        check(self._run("pack-objects", *flags, stdin=_lines(lines), out=out), self.path)
 
     # --- the child ---
 
@@ -177,14 +176,8 @@ class Store:
         if left <= 0:
             raise Failure(Unknown(Cause.TIMEOUT, "no time left for this question"))
         done = self._run(*args, seconds=left)
-        check(done)
+        check(done, self.path)
         return done.out
-
-
-def check(done: Done) -> None:
-    """Raises Failure: git did not end well."""
-    if done.code:
-        raise Failure(Unknown(Cause.PROTOCOL, f"git: {done.text()}"))
 
 
 def _lines(lines: Iterable[str]) -> bytes:

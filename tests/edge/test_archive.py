@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import subprocess
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from reconciler.limits import PACK_BYTES
 from reconciler.sandbox.demo import history
 from reconciler.world import Failure
 
-from .yard import OTHER, WIDGET, Yard, offer, tips
+from .yard import OTHER, WIDGET, Yard, offer, tips, wrap
 
 IDENTITY = "A <a@example.org> 1700000000 +0000"
 BAD_COMMITS = {
@@ -148,17 +147,8 @@ def test_a_submodule_that_climbs_is_refused(yard: Yard) -> None:
 
 def test_the_archive_itself_checks_a_second_time(yard: Yard) -> None:
     """A fetch that checks nothing, as if the first look had a hole: the second one still sees."""
-    careless = yard.folder / "careless-git"
-    careless.write_text(
-        "#!/bin/sh\n"
-        'case "$*" in\n'
-        f'*" fetch "*) exec {find_git()} -c fetch.fsckObjects=false '
-        f'-c transfer.fsckObjects=false "$@";;\n'
-        f'*) exec {find_git()} "$@";;\n'
-        "esac\n"
-    )
-    careless.chmod(stat.S_IRWXU)
-    yard.program = str(careless)
+    off = "-c fetch.fsckObjects=false -c transfer.fsckObjects=false"
+    wrap(yard, " fetch ", f'exec $git {off} "$@"')
     oid = bad_tree(yard.server("bad"), b".git")
     archive = yard.archive()
     with pytest.raises(Failure, match="could not be fetched") as found:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from reconciler.edge.archive import Archive
 from reconciler.edge.child import Git, find_git
+from reconciler.edge.fetch import Source
 from reconciler.model.observed import Absent, Listing
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import history
@@ -22,12 +24,18 @@ class Yard:
     folder: Path
     program: str = field(default_factory=find_git)
     asked: list[str] = field(default_factory=list)
+    urls: dict[str, str] = field(default_factory=dict)
+    """Servers that are asked over HTTP; their repositories on disk are what they list."""
 
-    def archive(self) -> Archive:
-        """A new one on the same folder, as in the next run."""
+    def git(self) -> Git:
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
-        return Archive(self.folder / "archive", Git(home, self.program), self._locate, self._list)
+        return Git(home, self.program)
+
+    def archive(self, **settings: Any) -> Archive:
+        """A new one on the same folder, as in the next run."""
+        place = self.folder / "archive"
+        return Archive(place, self.git(), self._locate, self._list, **settings)
 
     def server(self, name: str) -> Path:
         """An empty repository that serves any object (as GRASP servers do)."""
@@ -44,9 +52,11 @@ class Yard:
     def staged(self) -> list[Path]:
         return list((self.folder / "archive" / "staging").glob("*"))
 
-    def _locate(self, server: str, _: Coordinate) -> tuple[str, dict[str, str], str]:
+    def _locate(self, server: str, _: Coordinate) -> Source:
         self.asked.append(server)
-        return f"file://{self.folder / 'servers' / server}", {}, "file"
+        if url := self.urls.get(server):
+            return Source(url, {}, "http")
+        return Source(f"file://{self.folder / 'servers' / server}", {}, "file")
 
     def _list(self, server: str, _: Coordinate) -> Listing | Absent:
         path = self.folder / "servers" / server
@@ -66,3 +76,14 @@ def offer(yard: Yard, origin: Path, name: str, *refs: str) -> Path:
 
 def tips(origin: Path) -> dict[str, str]:
     return history.refs(origin)
+
+
+def wrap(yard: Yard, case: str, body: str) -> None:
+    """Let git be a program that does as `body` says ($git: the real one) in calls like `case`."""
+    program = yard.folder / "git-in-disguise"
+    program.write_text(
+        f"#!/bin/sh\ngit={find_git()}\n"
+        f'case "$*" in\n*"{case}"*) {body} ;;\n*) exec $git "$@" ;;\nesac\n'
+    )
+    program.chmod(0o700)
+    yard.program = str(program)
