@@ -66,7 +66,22 @@ CHILD_CPU_SECONDS: Final = 300
 CHILD_WALL_SECONDS: Final = 900
 """Wall clock of a git child: half the 30 minutes that purgatory waits."""
 CHILD_OUTPUT_BYTES: Final = 32 * 2**20
-"""Captured bytes of a child's stdout or stderr."""
+"""Captured bytes of a child's stdout; one that prints more is ended."""
+CHILD_CHATTER_BYTES: Final = 16 * 2**20
+"""Bytes of a child's stderr, which a server can fill (side-band); one that says more is ended."""
+CHILD_CHATTER_KEPT_BYTES: Final = 64 * 2**10
+FETCH_IDLE_SECONDS: Final = 60.0
+FETCH_PROGRESS_BYTES: Final = 60_000
+"""A fetch that brings fewer pack bytes than this in FETCH_IDLE_SECONDS (1 kB/s, git's own bound on
+silence) is ended, however much the server talks besides."""
+FETCH_BYTES: Final = 256 * 2**20
+"""Disk of one fetch among several; a larger one is done again, alone, and may take PACK_BYTES."""
+FREE_BYTES: Final = 256 * 2**20
+"""What a fetch leaves free on its disk (a twentieth of a small one)."""
+QUESTION_SECONDS: Final = 60.0
+"""A question to our own archive (is it here? what would be lost?); what takes longer is unknown."""
+ANCESTRY_COMMITS: Final = 20
+"""Lost commits that are named one by one: what a person reads before saying yes."""
 
 # --- memory of submissions ---------------------------------------------------------------------
 PURGATORY_SECONDS: Final = 30 * 60

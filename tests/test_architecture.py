@@ -20,7 +20,7 @@ PACKAGE = "reconciler"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "limits"),
-    ("git", "nostr", "schemas", "pacing"),
+    ("git", "nostr", "schemas", "pacing", "plumbing"),
     ("model",),
     ("facts", "world", "desired"),
     ("observe", "plan", "guard", "apply"),
@@ -59,9 +59,10 @@ ONLY: Mapping[str, frozenset[str]] = {
     "apply": frozenset({"errors", "git", "limits", "model", "nostr", "world"}),
     "report": frozenset({"git", "model", "nostr"}),
     "pacing": frozenset({"errors", "limits"}),
-    "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "world"}),
+    "plumbing": frozenset({"errors", "limits"}),
+    "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "plumbing", "world"}),
     "sign": frozenset({"errors", "limits", "nostr"}),
-    "sandbox": frozenset({"errors", "limits", "nostr", "git", "pacing"}),
+    "sandbox": frozenset({"errors", "limits", "nostr", "git", "pacing", "plumbing"}),
 }
 """Rooms whose imports from the house are listed one by one; `reconciler` itself is open to all."""
 
@@ -70,12 +71,12 @@ STAGES = frozenset({"observe", "plan", "guard", "apply"})
 
 _NAMES = """
 aiohttp asyncio concurrent ctypes datetime fcntl http io multiprocessing os pathlib
-prometheus_client pygit2 random requests secrets select shutil signal socket sqlite3 ssl
+prometheus_client random requests secrets select shutil signal socket sqlite3 ssl
 subprocess sys tempfile tenacity threading time urllib3 uuid websocket
 """
 WORLDLY = frozenset(_NAMES.split())
 """Clock, chance, files, threads, processes and the network."""
-OUTER = frozenset({"edge", "sandbox", "cli", "sign"})
+OUTER = frozenset({"edge", "sandbox", "cli", "sign", "plumbing"})
 """Rooms that may touch the world."""
 ALLOWED: Mapping[str, frozenset[str]] = {
     "observe": frozenset({"concurrent"}),  # one worker pool: questions side by side

@@ -9,12 +9,18 @@ import signal
 import struct
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from reconciler.edge.child import Git, find_git
-from reconciler.limits import CHILD_MEMORY_BYTES, CHILD_OUTPUT_BYTES
+from reconciler.limits import (
+    CHILD_CHATTER_BYTES,
+    CHILD_CHATTER_KEPT_BYTES,
+    CHILD_MEMORY_BYTES,
+    CHILD_OUTPUT_BYTES,
+)
 from reconciler.model.observed import Cause
 from reconciler.world import Failure
 
@@ -109,12 +115,53 @@ def _ends(pid: int) -> bool:
     return False
 
 
-def test_output_is_cut(home: Path) -> None:
-    count = CHILD_OUTPUT_BYTES + 1000
-    script = f"head -c {count} /dev/zero; head -c {count} /dev/zero >&2"
+def test_who_prints_without_end_is_ended(home: Path) -> None:
+    for stream, limit in ("1", CHILD_OUTPUT_BYTES), ("2", CHILD_CHATTER_BYTES):
+        start = time.monotonic()
+        with pytest.raises(Failure, match=f"more than {limit >> 20} MB") as found:
+            Git(home, "/bin/sh").run("-c", f"cat /dev/zero >&{stream}; sleep 60")
+        assert found.value.unknown.cause is Cause.PROTOCOL
+        assert time.monotonic() - start < 30
+
+
+def test_of_chatter_the_beginning_is_kept_and_what_went_wrong(home: Path) -> None:
+    script = """
+        echo 'remote: hello' >&2; head -c 3000000 /dev/zero | tr '\\0' x >&2; echo >&2
+        printf 'progress 1%%\rerror: the first\n' >&2
+        echo 'error: the first' >&2; echo 'remote: fatal: the second' >&2
+        head -c 3000000 /dev/zero >&2; echo >&2
+        echo 'fatal: the third' >&2; echo 'fatal: the fourth' >&2; exit 3
+    """
     done = Git(home, "/bin/sh").run("-c", script)
-    assert (len(done.out), len(done.err)) == (CHILD_OUTPUT_BYTES, CHILD_OUTPUT_BYTES)
-    assert len(done.text()) <= 500
+    assert done.code == 3
+    assert len(done.err) == CHILD_CHATTER_KEPT_BYTES
+    assert done.text() == "error: the first; remote: fatal: the second; fatal: the third"
+
+
+def test_without_an_error_the_last_line_is_told(home: Path) -> None:
+    git = Git(home, "/bin/sh")
+    assert git.run("-c", "echo one >&2; echo two >&2; exit 1").text() == "two"
+    assert git.run("-c", "exit 4").text() == "git ended with 4"
+    assert git.run("-c", "printf 'fatal: no end of line' >&2; exit 4").text() == (
+        "fatal: no end of line"
+    )
+
+
+def test_a_grandchild_that_holds_the_pipe_is_not_waited_for(home: Path) -> None:
+    start = time.monotonic()
+    assert Git(home, "/bin/sh").run("-c", "sleep 60 & echo out").out == b"out\n"
+    assert time.monotonic() - start < 10
+
+
+def test_all_children_can_be_ended(home: Path) -> None:
+    git = Git(home, "/bin/sh")
+    with ThreadPoolExecutor(3) as pool:
+        running = [pool.submit(git.run, "-c", "sleep 60") for _ in range(3)]
+        time.sleep(0.5)
+        git.children.kill()
+        assert all("ended" in str(child.exception(10)) for child in running)
+    with pytest.raises(Failure, match="ended"):
+        git.run("-c", "sleep 60")
 
 
 def test_limits_are_set(home: Path) -> None:
