@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import websocket
+from websocket import _handshake
 from websocket._abnf import ABNF, frame_buffer
+from websocket._cookiejar import SimpleCookieJar
 
 from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress, fault_of
@@ -22,6 +24,20 @@ from reconciler.errors import PeerFault
 from reconciler.limits import PEER_TEXT_CHARS, WS_MESSAGE_BYTES
 from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
+
+
+class _NoCookies(SimpleCookieJar):
+    """Keeps nothing, so it has nothing to give.
+
+    The library's own jar is one for the process: a relay may name any other server in `Domain`, and
+    octal escapes in the value become line ends, which is a whole second request to that server.
+    """
+
+    def add(self, set_cookie: str | None) -> None:
+        """Forget what a server sets."""
+
+
+_handshake.CookieJar = _NoCookies()
 
 
 class _BoundedBuffer(frame_buffer):
