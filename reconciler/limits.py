@@ -28,6 +28,9 @@ WS_ANSWER_EVENTS: Final = 200_000
 """Events that one relay may send in one run before it counts as flooding."""
 REQ_PAGE: Final = 500
 """Events asked for per REQ page. ngit-relay reads more than 1,000 as 250, most cap at 500."""
+REQ_CAP_LEAST: Final = 100
+"""Events of one page that no known relay cuts below (250 is the least seen): where a cap is not
+told, a shorter page without a matching event is the last one."""
 REQ_PAGES: Final = 400
 """Pages of one question: WS_ANSWER_EVENTS / REQ_PAGE."""
 REQ_TAG_VALUES: Final = 100

@@ -89,10 +89,20 @@ class Relay(Protocol):
     """One open conversation with a relay; safe to share between threads."""
 
     def query(self, filters: Sequence[Filter]) -> tuple[Event, ...]:
-        """All events that match any filter, verified, paged until exhausted. Raises Failure."""
+        """All events that match any filter, verified, paged until exhausted. Raises Failure.
+
+        The failure is `Cause.INCOMPLETE` where the relay may hold more than it showed.
+        """
 
     def publish(self, events: Sequence[Event]) -> tuple[Ok, ...]:
         """Send events in order; one OK each, in the same order. Raises Failure."""
+
+    def left_out(self) -> tuple[tuple[str, int], ...]:
+        """What the relay sent in this run and nobody used: reasons, each with how often, sorted.
+
+        An event that does not verify, or that was not asked for, is left out and costs the answer
+        nothing else: whoever can write to a relay can put one there.
+        """
 
 
 class World(Protocol):

@@ -1,4 +1,4 @@
-"""HTTP by `requests`: no redirects, no proxies or netrc from the environment, bounded bodies.
+"""HTTP by `requests`: no redirects, no cookies, nothing from the environment, bounded bodies.
 
 Connections are kept alive per host and are made by the egress policy, so that the address which was
 checked is the one that is dialled. A host that has fallen silent once, or failed otherwise twice in
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.client import IncompleteRead
+from http.cookiejar import DefaultCookiePolicy
 from threading import Lock, local
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -50,6 +51,8 @@ class Http:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": _AGENT})
+        # no cookies: what one server sets would reach another one of its domain, or of its host
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = _Adapter(egress)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
