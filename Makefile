@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-$(shell cksum pyproject.toml | cut -d' ' -f1)
 BASE   := $(VENV)/.base-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
-.PHONY: help demo test lint format types check conformance long bench clean setup
+.PHONY: help demo test lint format types check conformance interop long bench clean setup
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -48,6 +48,9 @@ check: $(STAMP)  ## the tests alone
 
 conformance: $(STAMP)  ## what every server family does, row by row, checked and printed
 	$(BIN)/pytest tests/conformance --table
+
+interop: $(STAMP)  ## real servers and clients that the environment names (tests/interop/README.md)
+	$(BIN)/python -m tests.interop $(ONLY)
 
 long: $(STAMP)  ## the slower suites
 	$(BIN)/pytest -m long

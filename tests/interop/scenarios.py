@@ -1,0 +1,14 @@
+"""All scenarios, in the order of the table."""
+
+from __future__ import annotations
+
+from . import scenarios_refs, scenarios_spread
+from .scenario import SCENARIOS, Scenario
+
+MODULES = (scenarios_spread, scenarios_refs)
+
+
+def in_order() -> list[Scenario]:
+    """By module, then as they stand in it."""
+    names = [module.__name__ for module in MODULES]
+    return sorted(SCENARIOS.values(), key=lambda s: names.index(s.play.__module__))
