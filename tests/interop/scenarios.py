@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import scenarios_refs, scenarios_spread
+from . import scenarios_events, scenarios_harm, scenarios_people, scenarios_refs, scenarios_spread
 from .scenario import SCENARIOS, Scenario
 
-MODULES = (scenarios_spread, scenarios_refs)
+MODULES = (scenarios_spread, scenarios_refs, scenarios_events, scenarios_people, scenarios_harm)
 
 
 def in_order() -> list[Scenario]:
