@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from . import scenarios_events, scenarios_harm, scenarios_people, scenarios_refs, scenarios_spread
+from . import (
+    scenarios_audit,
+    scenarios_events,
+    scenarios_harm,
+    scenarios_ngit,
+    scenarios_people,
+    scenarios_refs,
+    scenarios_spread,
+)
 from .scenario import SCENARIOS, Scenario
 
-MODULES = (scenarios_spread, scenarios_refs, scenarios_events, scenarios_people, scenarios_harm)
+MODULES = (
+    scenarios_spread,
+    scenarios_refs,
+    scenarios_events,
+    scenarios_people,
+    scenarios_harm,
+    scenarios_ngit,
+    scenarios_audit,
+)
 
 
 def in_order() -> list[Scenario]:

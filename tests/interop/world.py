@@ -50,6 +50,7 @@ class Result:
         """What went wrong in its own words, for a verdict; never judged by."""
         report = self.report
         words = [f"{h['reason']}: {h['detail']}" for h in report.get("holds", ())]
+        words += [f"{s['name']}: {s['unknown']}" for s in report.get("servers", ()) if s["unknown"]]
         words += [f"{f['guard']} refuses" for f in report.get("findings", ())]
         words += [f"{o['result']}: {o['detail']}" for o in report.get("outcomes", ())
                   if o["result"] not in ("done", "unchanged")]  # fmt: skip
@@ -101,6 +102,17 @@ class World:
         """A new empty server, which the desired state names from now on."""
         name = f"{family}-{len(self.servers)}"
         found = Server(family, self.programs.servers[family], self.folder / name)
+        found.start()
+        self.servers.append(found)
+        return found
+
+    def embedded(self, dialect: str) -> Server:
+        """One of this project's own servers, as `reconcile sandbox serve` starts it."""
+        path = self.folder / "serve.sh"
+        call = f'{sys.executable} -m reconciler sandbox serve {dialect} --port "$1" --dir "$2"'
+        path.write_text(f"#!/bin/sh\nexec {call}\n")
+        path.chmod(0o755)
+        found = Server(dialect, (str(path),), self.folder / dialect)
         found.start()
         self.servers.append(found)
         return found
