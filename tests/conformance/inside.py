@@ -20,6 +20,9 @@ class InsideStage(Stage):
 
     server: RunningServer
 
+    def __post_init__(self) -> None:
+        self._relay = self.connect()  # rows that count connections count this one
+
     @classmethod
     def raised(cls, dialect: str, folder: Path, trunk: Trunk) -> InsideStage:
         """A fresh server without budgets."""
