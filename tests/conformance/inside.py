@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from reconciler.sandbox.policy.archive import Archive
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
 
+@dataclass
 class InsideStage(Stage):
     """A running server of one family. Its clock may only go forward."""
 
