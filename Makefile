@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-$(shell cksum pyproject.toml | cut -d' ' -f1)
 BASE   := $(VENV)/.base-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
-.PHONY: help demo test lint format types check quick conformance long bench clean setup
+.PHONY: help demo test lint format types check quick conformance interop long bench clean setup
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -51,6 +51,9 @@ quick: $(STAMP)  ## those without servers; `make quick PYTHON=python3.13 VENV=.v
 
 conformance: $(STAMP)  ## what every server family does, row by row, checked and printed
 	$(BIN)/pytest tests/conformance --table
+
+interop: $(STAMP)  ## real servers and clients that the environment names (tests/interop/README.md)
+	$(BIN)/python -m tests.interop $(ONLY)
 
 long: $(STAMP)  ## the slower suites
 	$(BIN)/pytest -m long

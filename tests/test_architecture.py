@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("facts", "world", "desired"),
     ("observe", "plan", "guard", "apply"),
     ("pipeline", "report"),
-    ("edge", "sign", "sandbox"),
+    ("edge", "sign", "sandbox", "conformance"),
     ("cli",),
     ("__main__",),
 )
@@ -63,10 +63,11 @@ ONLY: Mapping[str, frozenset[str]] = {
     "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "plumbing", "world"}),
     "sign": frozenset({"errors", "limits", "nostr"}),
     "sandbox": frozenset({"errors", "limits", "nostr", "git", "pacing", "plumbing"}),
+    "conformance": frozenset({"errors", "limits", "nostr", "git"}),
 }
 """Rooms whose imports from the house are listed one by one; `reconciler` itself is open to all."""
 
-ONLY_CLI_WIRES = frozenset({"edge", "sign", "sandbox", "cli"})
+ONLY_CLI_WIRES = frozenset({"edge", "sign", "sandbox", "conformance", "cli"})
 STAGES = frozenset({"observe", "plan", "guard", "apply"})
 
 _NAMES = """
@@ -76,7 +77,7 @@ subprocess sys tempfile tenacity threading time urllib3 uuid websocket
 """
 WORLDLY = frozenset(_NAMES.split())
 """Clock, chance, files, threads, processes and the network."""
-OUTER = frozenset({"edge", "sandbox", "cli", "sign", "plumbing"})
+OUTER = frozenset({"edge", "sandbox", "conformance", "cli", "sign", "plumbing"})
 """Rooms that may touch the world."""
 ALLOWED: Mapping[str, frozenset[str]] = {
     "observe": frozenset({"concurrent"}),  # one worker pool: questions side by side
@@ -193,7 +194,7 @@ def unlisted(tree: Tree) -> list[str]:
 
 
 def wired_elsewhere(tree: Tree) -> list[str]:
-    """Edge, sign and sandbox are imported by themselves and by cli alone."""
+    """Edge, sign, sandbox and conformance are imported by themselves and by cli alone."""
     found = []
     for i in tree.imports:
         target = room(ours(i.target) or "")

@@ -13,6 +13,7 @@ import pytest
 
 from reconciler import __version__
 from reconciler.cli.main import main
+from reconciler.conformance.rows import NAMES
 from reconciler.guard import GUARDS
 from reconciler.model.plan import HoldReason
 from reconciler.report.exits import Exit
@@ -20,7 +21,6 @@ from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
 from tests.architecture_map import PAGE as MAP
 from tests.architecture_map import redrawn
-from tests.conformance.rows import NAMES
 from tests.protocol import SCENARIOS, SECTIONS
 
 ROOT = Path(__file__).parents[1]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gzip
 
-import requests
-
+from reconciler.conformance.people import NOW
+from reconciler.conformance.stage import DEV, MAIN, TAG, ZERO, Stage
+from reconciler.conformance.table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row
+from reconciler.conformance.work import git
 from reconciler.git import receive_pack
 from reconciler.git.advertisement import RECEIVE, UPLOAD
 from reconciler.git.receive_pack import RefUpdate
-from tests.sandbox.kit import NOW, git
-
-from .stage import DEV, MAIN, TAG, ZERO, Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row
 
 
 @row("4-suffix", "the URL without .git", all_of(404, ngit_grasp=200))
@@ -31,7 +29,7 @@ def suffix(stage: Stage) -> object:
 def bad_npub(stage: Stage) -> object:
     url = f"{stage.server.url}/npub1xxx/widget.git"
     read = stage.get(f"{url}/info/refs?service={UPLOAD}").status_code
-    return read, requests.post(f"{url}/{RECEIVE}", timeout=5).status_code
+    return read, stage.post(f"{url}/{RECEIVE}").status_code
 
 
 @row("4-missing", "a repository that nobody announced: read and push", all_of((404, 404)))
@@ -91,7 +89,7 @@ def head(stage: Stage) -> object:
     owner = stage.person()
     stage.announce(owner)
     url = f"{stage.url(owner)}/info/refs?service={UPLOAD}"
-    return requests.head(url, timeout=5).status_code
+    return stage.request("HEAD", url).status_code
 
 
 @row("4-dumb", "the dumb protocol", all_of(403))
@@ -127,7 +125,7 @@ def zipped(stage: Stage) -> object:
     body += stage.trunk.pack(frozenset({one}))
     headers = {"Content-Encoding": "gzip"}
     url = f"{stage.url(owner)}/{RECEIVE}"
-    requests.post(url, data=gzip.compress(body), headers=headers, timeout=5)
+    stage.post(url, data=gzip.compress(body), headers=headers)
     return stage.refs(owner) == {MAIN: one}
 
 
@@ -182,7 +180,7 @@ def nothing_kept(stage: Stage) -> object:
     owner = stage.person()
     stage.host(owner)
     stage.push(owner, {MAIN: stage.trunk.stray})
-    path = stage.server.repo_path(owner.pubkey, stage.name)
+    path = stage.files(owner)
     found = git("cat-file", "-e", stage.trunk.stray, cwd=path, check=False)
     return not found.startswith("0\n")
 
@@ -210,7 +208,7 @@ def _pushes_delete(stage: Stage, name: str) -> bool:
     stage.host(owner, {MAIN: one, name: one})
     stage.publish(owner.state(stage.name, {MAIN: three}, at=NOW + 1))
     if name not in stage.refs(owner):  # gone by itself
-        stage.server.repo_path(owner.pubkey, stage.name).joinpath(name).write_text(f"{one}\n")
+        stage.files(owner).joinpath(name).write_text(f"{one}\n")
     stage.push(owner, {MAIN: three, name: ZERO})
     return stage.refs(owner) == {MAIN: three}
 
@@ -318,7 +316,7 @@ def words_missing(stage: Stage) -> object:
     {NGIT: ("Invalid npub", ""), KHATRU: ("invalid npub", "invalid repository name")},
 )
 def words_name(stage: Stage) -> object:
-    bad = requests.post(f"{stage.server.url}/npub1xxx/widget.git/{RECEIVE}", timeout=5)
+    bad = stage.post(f"{stage.server.url}/npub1xxx/widget.git/{RECEIVE}")
     owner = stage.person()
     stage.announce(owner, "a b")
     answer = stage.get(f"{stage.url(owner, 'a b')}/info/refs?service={UPLOAD}")

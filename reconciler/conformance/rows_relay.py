@@ -6,13 +6,11 @@ import json
 
 import websocket
 
+from reconciler.conformance.people import Person
+from reconciler.conformance.stage import Stage
+from reconciler.conformance.table import GITEA, KHATRU, NGIT, NGIT_3, RELAY, SPEC, all_of, row
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
-from reconciler.sandbox.policy.archive import Archive
-from tests.sandbox.kit import Person, Relay
-
-from .stage import Stage
-from .table import GITEA, KHATRU, NGIT, NGIT_3, RELAY, SPEC, all_of, row
 
 KHATRU_AUTH = "auth-required: must be published by authenticated event author"
 
@@ -109,7 +107,7 @@ def upgrade(stage: Stage) -> object:
 
 @row("5-negentropy", "NIP-77: is NEG-OPEN answered?", all_of(False, spec=True, ngit_grasp=True))
 def negentropy(stage: Stage) -> object:
-    with Relay(stage.server.relay_url) as relay:
+    with stage.connect() as relay:
         relay.send("NEG-OPEN", "n", {"kinds": [9]}, "61")
         return relay.receive()[0].startswith("NEG-")
 
@@ -128,7 +126,7 @@ def negentropy(stage: Stage) -> object:
 )
 def protected(stage: Stage) -> object:
     event = _protected(stage, stage.person())
-    with Relay(stage.server.relay_url) as relay:
+    with stage.connect() as relay:
         relay.send("EVENT", event.to_json())
         messages = [relay.receive()]
         while messages[-1][0] != "OK":
@@ -172,7 +170,7 @@ def _after_auth(stage: Stage, *, stranger: bool) -> bool:
     writer = stage.person()
     event = _protected(stage, writer)
     prover = stage.person() if stranger else writer
-    with Relay(stage.server.relay_url) as relay:
+    with stage.connect() as relay:
         relay.send("EVENT", event.to_json())
         challenge = ""
         while (message := relay.receive())[0] != "OK":
@@ -193,7 +191,7 @@ def _after_auth(stage: Stage, *, stranger: bool) -> bool:
     },
 )
 def grasps(stage: Stage) -> object:
-    second = stage.other(Archive(everything=True))
+    second = stage.archive(everything=True)
     found = second.info().json()["supported_grasps"]
     second.stop()
     return found

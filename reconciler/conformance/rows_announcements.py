@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from reconciler.conformance.people import NOW
+from reconciler.conformance.stage import MAIN, Stage
+from reconciler.conformance.table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
 from reconciler.nostr import kinds, nip19, urls
-from tests.sandbox.kit import NOW
-
-from .stage import MAIN, Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
 
 PARKED = "purgatory: won't be served until git data arrives"
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import requests
-
+from reconciler.conformance.people import NOW
+from reconciler.conformance.stage import DEV, MAIN, TAG, Stage
+from reconciler.conformance.table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
 from reconciler.git.advertisement import UPLOAD
 from reconciler.nostr import kinds
-from tests.sandbox.kit import NOW
-
-from .stage import DEV, MAIN, TAG, Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
 
 PARKED = "purgatory: won't be served until git data arrives"
 NO_ANSWER = ""
@@ -208,9 +205,9 @@ def cors(stage: Stage) -> object:
         f"{stage.url(owner)}/info/refs?service={UPLOAD}",
         f"{stage.server.url}/none",
     ):
-        answer = requests.get(url, timeout=5)
+        answer = stage.get(url)
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    answer = requests.options(url, timeout=5)
+    answer = stage.request("OPTIONS", url)
     names = ("Origin", "Methods", "Headers")
     return (*(answer.headers[f"Access-Control-Allow-{n}"] for n in names), answer.status_code)
 

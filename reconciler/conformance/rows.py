@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import (
+from reconciler.conformance import (
     rows_announcements,
     rows_authorisation,
     rows_authorities,
@@ -18,7 +18,7 @@ from . import (
     rows_relay,
     rows_states,
 )
-from .table import ROWS
+from reconciler.conformance.table import ROWS
 
 SECTIONS: Final = (
     rows_grasp01,

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import requests
-
+from reconciler.conformance.clock import eventually
+from reconciler.conformance.people import NOW, Person
+from reconciler.conformance.stage import DEV, MAIN, Stage
+from reconciler.conformance.table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
 from reconciler.git.advertisement import RECEIVE, UPLOAD
 from reconciler.nostr import kinds, nip19
-from reconciler.sandbox.policy.archive import Archive
-from tests.sandbox.kit import NOW, Person
-from tests.sync.kit import eventually
-
-from .stage import DEV, MAIN, Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
 
 PULL = "refs/nostr/" + "34" * 32
 
@@ -36,7 +32,7 @@ def stored_state(stage: Stage) -> object:
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one, DEV: one})
     stage.later(1)
-    (stage.server.repo_path(owner.pubkey, stage.name) / DEV).unlink()
+    (stage.files(owner) / DEV).unlink()
     return stage.pushes(owner, {DEV: one})
 
 
@@ -62,7 +58,7 @@ def commands(stage: Stage) -> object:
     stage.host(owner, {MAIN: one})
     line = f"{one} {one} {MAIN}"
     body = f"{len(line) + 4:04x}{line}0000".encode()
-    return requests.post(f"{stage.url(owner)}/{RECEIVE}", data=body, timeout=5).status_code
+    return stage.post(f"{stage.url(owner)}/{RECEIVE}", data=body).status_code
 
 
 @row("4.2-prs", "the /prs/ endpoint, switched off", all_of(404))
@@ -78,7 +74,7 @@ def prs(stage: Stage) -> object:
 )
 def archived(stage: Stage) -> object:
     owner = stage.person()
-    second = stage.other(Archive(whitelist=(nip19.npub(owner.pubkey),)))
+    second = stage.archive(whitelist=(nip19.npub(owner.pubkey),))
     accepted, status = _elsewhere(second, owner)
     second.stop()
     return accepted, status
@@ -92,7 +88,7 @@ def _elsewhere(stage: Stage, owner: Person) -> tuple[bool, int]:
 @row("4.2-read-only", "GRASP-05: a push to a read-only archive", {SPEC: False, NGIT: True})
 def read_only(stage: Stage) -> object:
     owner = stage.person()
-    second = stage.other(Archive(whitelist=(nip19.npub(owner.pubkey),), read_only=True))
+    second = stage.archive(whitelist=(nip19.npub(owner.pubkey),), read_only=True)
     second.announce(owner)
     second.publish(owner.state(stage.name, {MAIN: stage.trunk.commits[0]}))
     found = second.pushes(owner, {MAIN: stage.trunk.commits[0]})
@@ -107,7 +103,7 @@ def read_only(stage: Stage) -> object:
 )
 def read_only_listed(stage: Stage) -> object:
     owner = stage.person()
-    second = stage.other(Archive(whitelist=("other",), read_only=True))
+    second = stage.archive(whitelist=("other",), read_only=True)
     found = second.accepts(owner.announce(second.server, stage.name))[0]
     second.stop()
     return found
@@ -151,7 +147,7 @@ def two_states(stage: Stage) -> object:
 def hunted(stage: Stage) -> object:
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: two})
-    second = stage.other(Archive(), sync=True)
+    second = stage.other(rate_limits=False, sync=True)
     announcement = owner.announce(second.server, stage.name)
     source = stage.url(owner)
     tags = [(*t, source) if t[0] == "clone" else t for t in announcement.tags]

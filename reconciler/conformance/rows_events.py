@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from reconciler.conformance.people import NOW
+from reconciler.conformance.stage import Stage
+from reconciler.conformance.table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
-from tests.sandbox.kit import NOW
-
-from .stage import Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row
 
 UNRELATED = "Event event must reference an accepted repository or accepted event"
 

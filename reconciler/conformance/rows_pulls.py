@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import requests
-
+from reconciler.conformance.people import NOW
+from reconciler.conformance.stage import MAIN, ZERO, Stage
+from reconciler.conformance.table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
 from reconciler.git import receive_pack
 from reconciler.git.advertisement import RECEIVE
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import kinds
-from tests.sandbox.kit import NOW
-
-from .stage import MAIN, ZERO, Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
 
 
 @row(
@@ -167,7 +164,7 @@ def ref_twice(stage: Stage) -> object:
     wanted = frozenset({"report-status", "side-band-64k"})
     body = receive_pack.request_head((update, update), wanted)
     body += stage.trunk.pack(frozenset({two}))
-    answer = requests.post(f"{stage.url(owner)}/{RECEIVE}", data=body, timeout=5)
+    answer = stage.post(f"{stage.url(owner)}/{RECEIVE}", data=body)
     return stage.refs(owner) == {MAIN: two}, f"{MAIN} is named twice" in answer.text
 
 

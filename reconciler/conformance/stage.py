@@ -1,35 +1,34 @@
-"""One server of a family, and the few things that every probe does with it.
+"""A server on trial, and the few things that every probe does with it over the wire.
 
 Servers are reused by many probes; each probe has people and identifiers of its own, so that none
-sees another's. The clock may only go forward.
+sees another's. What a probe needs beside the wire (the server's files, its clock, a second server)
+only a stage with an inside view has; on anybody's server it raises NeedsInside.
 """
 
 from __future__ import annotations
 
-import subprocess
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from reconciler.conformance.clock import Clock
+from reconciler.conformance.people import NOW, Person, Place
+from reconciler.conformance.relay import Relay
+from reconciler.conformance.work import Work, git
 from reconciler.errors import PeerFault
 from reconciler.git import advertisement, receive_pack
 from reconciler.git.advertisement import RECEIVE, UPLOAD, Advertisement
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
-from reconciler.sandbox.family.dialect import Dialect
-from reconciler.sandbox.family.presets import PRESETS
-from reconciler.sandbox.policy.archive import Archive
-from reconciler.sandbox.server import RunningServer, ServerSpec, start
-from tests.sandbox.kit import NOW, Clock, Person, Relay, Work, git
 
 MAIN, DEV, TAG = "refs/heads/main", "refs/heads/dev", "refs/tags/v1"
 ZERO = "0" * 40
-_NUMBERS = count()
+NUMBERS = itertools.count()
 _CAPABILITIES = frozenset({"report-status", "side-band-64k", "delete-refs"})
 _SECONDS = 10
 
@@ -65,80 +64,85 @@ class Trunk:
     def pack(self, oids: frozenset[str]) -> bytes:
         """Everything that these reach, as one pack."""
         if oids not in self._packs:
-            done = subprocess.run(
-                ["git", "pack-objects", "--quiet", "--revs", "--stdout"],
-                cwd=self.work.path,
-                input="\n".join(sorted(oids)).encode(),
-                capture_output=True,
-                check=True,
-            )
-            self._packs[oids] = done.stdout
+            self._packs[oids] = self.work.pack(*oids)
         return self._packs[oids]
+
+
+class NeedsInside(Exception):
+    """The probe needs what only the server's operator has; the text names it."""
+
+
+class SetUpRefused(AssertionError):
+    """What must precede the question itself was refused; the text has the server's words."""
 
 
 @dataclass
 class Stage:
-    """A running server of one family."""
+    """A running server, judged as one of a family."""
 
     dialect: str
     folder: Path
     trunk: Trunk
+    server: Place
     clock: Clock = field(default_factory=Clock)
-    server: RunningServer = field(init=False)
-    relay: Relay = field(init=False)
     name: str = "widget"
-
-    def __post_init__(self) -> None:
-        self.server = self._start(Archive(), rate_limits=False)
-        self.relay = Relay(self.server.relay_url)
+    _relay: Relay | None = field(default=None, init=False, repr=False)
 
     def begin(self) -> None:
         """Before each probe: an identifier of its own, because repositories of one identifier share
         objects and states."""
-        self.name = f"widget-{next(_NUMBERS)}"
+        self.name = f"widget-{next(NUMBERS)}"
 
     def stop(self) -> None:
-        """End it."""
-        self.relay.socket.close()
-        self.server.kill()
+        """Close the connection."""
+        if self._relay:
+            self._relay.socket.close()
+            self._relay = None
 
     @property
-    def preset(self) -> Dialect:
-        """The family's switches."""
-        return PRESETS[self.dialect]
+    def relay(self) -> Relay:
+        """The connection that events are published on."""
+        if self._relay is None:
+            self._relay = self.connect()
+        return self._relay
 
-    def other(self, archive: Archive | None = None, **options: Any) -> Stage:
-        """A second server of the family: with its real budgets, as an archive, or with other
-        options. A `dialect` is the family's with smaller numbers."""
-        found = Stage.__new__(Stage)
-        found.dialect, found.folder, found.trunk = self.dialect, self.folder, self.trunk
-        found.name = self.name
-        found.clock = Clock(self.clock.offset)
-        found.server = found._start(archive or Archive(), rate_limits=archive is None, **options)
-        found.relay = Relay(found.server.relay_url)
-        return found
+    def connect(self) -> Relay:
+        """A connection of its own."""
+        return Relay(self.server.relay_url)
 
-    def again(self) -> Stage:
+    # --- what only the inside view has ---
+
+    @property
+    def preset(self) -> Any:
+        """The family's switches as the sandbox has them."""
+        raise NeedsInside("its switches")
+
+    def other(self, *, rate_limits: bool = True, **options: Any) -> Any:
+        """A second server of the family: with its real budgets, or with other options. A `dialect`
+        is the family's with smaller numbers."""
+        raise NeedsInside("a second server")
+
+    def archive(self, **options: Any) -> Any:
+        """A second server that is an archive (GRASP-05), without budgets."""
+        raise NeedsInside("a second server, as an archive")
+
+    def again(self) -> Any:
         """The same server on its old folder, after it was stopped."""
-        found = Stage.__new__(Stage)
-        found.dialect, found.folder, found.trunk = self.dialect, self.folder, self.trunk
-        found.name = self.name
-        found.clock = self.clock
-        found.server = start(self.server.spec, clock=self.clock)
-        found.relay = Relay(found.server.relay_url)
-        return found
+        raise NeedsInside("to start it again")
 
-    def _start(self, archive: Archive, *, rate_limits: bool, **options: Any) -> RunningServer:
-        name = f"{self.dialect}-{next(_NUMBERS)}"
-        options = {"dialect": self.dialect, "archive": archive, **options}
-        spec = ServerSpec(name, self.folder / name, rate_limits=rate_limits, **options)
-        return start(spec, clock=self.clock)
+    def files(self, owner: Person) -> Path:
+        """Where the server keeps this probe's repository."""
+        raise NeedsInside("its files")
+
+    def seed(self, event: Event) -> None:
+        """Put an event into its database, past all policies."""
+        raise NeedsInside("its database")
 
     # --- people and events ---
 
     def person(self) -> Person:
         """Somebody whom no other probe knows."""
-        return Person(f"person {next(_NUMBERS)}")
+        return Person(f"person {next(NUMBERS)}")
 
     def later(self, seconds: float) -> None:
         """Let time pass, and the server notice."""
@@ -159,13 +163,13 @@ class Stage:
 
     def ask(self, **conditions: Any) -> list[Event]:
         """A question with one filter, on a fresh connection."""
-        with Relay(self.server.relay_url) as relay:
+        with self.connect() as relay:
             return relay.query(conditions)
 
     def announce(self, owner: Person, name: str = "", *maintainers: Person) -> Event:
         """Announce on this server, and wait until slow families have made the repository."""
         event = owner.announce(self.server, name or self.name, *maintainers)
-        assert self.publish(event)[0][0], "announced"
+        self._must_take(event)
         self.clock.advance(1)
         return event
 
@@ -196,12 +200,17 @@ class Stage:
     ) -> Event:
         """A state and the push that fulfils it."""
         state = owner.state(name or self.name, dict(refs), at=at)
-        assert self.publish(state)[0][0], "declared"
+        self._must_take(state)
         pushed = self.push(owner, refs, name)
-        assert pushed.done is not False, pushed
-        assert pushed.status == 200, pushed
+        if pushed.done is False or pushed.status != 200:
+            raise SetUpRefused(f"the push of a declared state: {pushed.status} {pushed.text}")
         self.clock.advance(31)
         return state
+
+    def _must_take(self, event: Event) -> None:
+        accepted, words = self.publish(event)[0]
+        if not accepted:
+            raise SetUpRefused(f"an event of kind {event.kind}: {words}")
 
     # --- git ---
 
@@ -209,10 +218,20 @@ class Stage:
         """The clone URL."""
         return urls.clone(self.server.url, owner.pubkey, name or self.name)
 
+    def request(self, method: str, path: str, **more: Any) -> requests.Response:
+        """One exchange: no redirect is followed, no proxy asked."""
+        where = path if path.startswith("http") else self.server.url + path
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.request(method, where, timeout=_SECONDS, allow_redirects=False, **more)
+
     def get(self, path: str, **headers: str) -> requests.Response:
         """A plain GET."""
-        where = path if path.startswith("http") else self.server.url + path
-        return requests.get(where, headers=headers, timeout=_SECONDS)
+        return self.request("GET", path, headers=headers)
+
+    def post(self, path: str, **more: Any) -> requests.Response:
+        """A plain POST."""
+        return self.request("POST", path, **more)
 
     def info(self, **headers: str) -> requests.Response:
         """The NIP-11 document."""
@@ -257,12 +276,9 @@ class Stage:
         body = receive_pack.request_head(updates, wanted)
         if pack is None:
             pack = self.trunk.pack(wants) if wants else b""
-        answer = requests.post(
-            f"{self.url(owner, name)}/{RECEIVE}",
-            data=body + pack,
-            headers=dict(headers or {}),
-            timeout=_SECONDS,
-        )
+        kind = {"Content-Type": f"application/x-{RECEIVE}-request"}
+        where = f"{self.url(owner, name)}/{RECEIVE}"
+        answer = self.post(where, data=body + pack, headers=kind | dict(headers or {}))
         return _read(answer)
 
     def pushes(self, owner: Person, refs: Mapping[str, str], name: str = "") -> bool:

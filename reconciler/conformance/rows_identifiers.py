@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from reconciler.conformance.people import Person
+from reconciler.conformance.stage import MAIN, Stage
+from reconciler.conformance.table import NGIT_3, all_of, row
 from reconciler.nostr import kinds, nip19
 from reconciler.nostr.event import Event
-from tests.sandbox.kit import Person
-
-from .stage import MAIN, Stage
-from .table import NGIT_3, all_of, row
 
 
 @row("1.2-special", "spaces and symbols in the identifier", all_of(200, khatru=400, gitea=404))

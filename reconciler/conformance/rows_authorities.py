@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from reconciler.conformance.people import NOW
+from reconciler.conformance.stage import MAIN, Stage
+from reconciler.conformance.table import GITEA, NGIT, NGIT_3, SPEC, all_of, row
 from reconciler.nostr import kinds
-from tests.sandbox.kit import NOW
-
-from .stage import MAIN, Stage
-from .table import GITEA, NGIT, NGIT_3, SPEC, all_of, row
 
 
 @row(
@@ -100,7 +99,7 @@ def start_check(stage: Stage) -> object:
     second = stage.other()
     second.host(owner, {MAIN: one})
     second.stop()
-    path = second.server.repo_path(owner.pubkey, stage.name)
+    path = second.files(owner)
     (path / "refs" / "heads" / "stray").write_text(f"{one}\n")
     third = second.again()
     found = third.refs(owner)

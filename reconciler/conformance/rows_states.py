@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tests.sandbox.kit import NOW, Relay
-
-from .stage import DEV, MAIN, TAG, Stage
-from .table import GITEA, KHATRU, NGIT, NGIT_3, RELAY, SPEC, all_of, row, some
+from reconciler.conformance.people import NOW
+from reconciler.conformance.stage import DEV, MAIN, TAG, Stage
+from reconciler.conformance.table import GITEA, KHATRU, NGIT, NGIT_3, RELAY, SPEC, all_of, row, some
 
 REFUSED = (False, "blocked: repository state signer is not authorized for a hosted repository")
 PARKED = (True, "purgatory: won't be served until git data arrives")
@@ -180,7 +179,7 @@ def oldest_first(stage: Stage) -> object:
         owner.state(stage.name, {MAIN: oid}, at=NOW + 5 + n) for n, oid in enumerate((two, three))
     ]
     stage.publish(*reversed(states))
-    with Relay(stage.server.relay_url) as relay:
+    with stage.connect() as relay:
         relay.send("REQ", "live", {"ids": [state.id for state in states]})
         assert relay.receive()[0] == "EOSE"
         assert stage.pushes(owner, {MAIN: three})
@@ -211,7 +210,7 @@ def lost_data(stage: Stage) -> object:
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one})
     stage.later(1)
-    path = stage.server.repo_path(owner.pubkey, stage.name) / "refs" / "heads" / "main"
+    path = stage.files(owner) / "refs" / "heads" / "main"
     path.unlink()
     return stage.pushes(owner, {MAIN: one})
 

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import websocket
 
+from reconciler.conformance.people import NOW
+from reconciler.conformance.relay import Relay
+from reconciler.conformance.stage import Stage
+from reconciler.conformance.table import GITEA, KHATRU, NGIT, NGIT_3, RELAY, SPEC, all_of, row, some
 from reconciler.nostr import kinds
-from tests.sandbox.kit import NOW, Relay
-
-from .stage import Stage
-from .table import GITEA, KHATRU, NGIT, NGIT_3, RELAY, SPEC, all_of, row, some
 
 
 def _burst(relay: Relay, stage: Stage, most: int = 70) -> tuple[int, str]:
@@ -74,7 +74,7 @@ def sub_second(stage: Stage) -> object:
 def event_payer(stage: Stage) -> object:
     second = stage.other()
     _burst(second.relay, second)
-    with Relay(second.server.relay_url) as other:
+    with second.connect() as other:
         found = _burst(other, second)[0] > 0
     second.stop()
     return found
@@ -87,7 +87,7 @@ def event_payer(stage: Stage) -> object:
     guesses=(RELAY, KHATRU, GITEA),
 )
 def subscriptions(stage: Stage) -> object:
-    with Relay(stage.server.relay_url) as relay:
+    with stage.connect() as relay:
         for number in range(501):
             relay.send("REQ", str(number), {"kinds": [9]})
         while (message := relay.receive())[0] != "CLOSED":
@@ -102,7 +102,7 @@ def subscriptions(stage: Stage) -> object:
     guesses=(RELAY, KHATRU, GITEA),
 )
 def sub_id(stage: Stage) -> object:
-    with Relay(stage.server.relay_url) as relay:
+    with stage.connect() as relay:
         found = []
         for size in (65, 251):
             relay.send("REQ", "s" * size, {"kinds": [9]})
@@ -136,7 +136,7 @@ def connections(stage: Stage) -> object:
 def _connect(stage: Stage) -> int:
     """The status of an upgrade."""
     try:
-        with Relay(stage.server.relay_url):
+        with stage.connect():
             return 101
     except websocket.WebSocketBadStatusException as refused:
         return int(refused.status_code)
@@ -147,7 +147,7 @@ def _many(stage: Stage, count: int) -> Stage:
     writer = stage.person()
     events = [writer.sign(kinds.NOTE, content=str(i), at=NOW + i) for i in range(count)]
     for event in events:
-        stage.server.seed(event)
+        stage.seed(event)
     return stage
 
 
@@ -183,7 +183,7 @@ def ids_close(stage: Stage) -> object:
     owner = stage.person()
     stage.host(owner)
     (event,) = stage.ask(kinds=[kinds.ANNOUNCEMENT], authors=[owner.pubkey])
-    with Relay(stage.server.relay_url) as relay:
+    with stage.connect() as relay:
         relay.send("REQ", "i", {"ids": [event.id]})
         relay.send("REQ", "end", {"kinds": [9]})
         kinds_seen = []
@@ -201,7 +201,7 @@ def ids_close(stage: Stage) -> object:
 def message_size(stage: Stage) -> object:
     event = stage.person().sign(kinds.GRASP_LIST, content="x" * 600_000)
     try:
-        with Relay(stage.server.relay_url) as relay:
+        with stage.connect() as relay:
             return relay.publish(event)[0]
     except (websocket.WebSocketException, ConnectionError, ValueError):
         return False  # ValueError: the closing handshake reads as an empty message
@@ -214,7 +214,7 @@ def message_size(stage: Stage) -> object:
     guesses=(RELAY, KHATRU, GITEA),
 )
 def malformed(stage: Stage) -> object:
-    with Relay(stage.server.relay_url) as relay:
+    with stage.connect() as relay:
         relay.socket.send("{")
         try:
             return relay.receive()[0] != "NOTICE"
@@ -248,7 +248,7 @@ def live(stage: Stage) -> object:
     owner = stage.person()
     stage.host(owner)
     issue = stage.person().sign(kinds.ISSUE, stage.about(owner))
-    with Relay(stage.server.relay_url) as relay:
+    with stage.connect() as relay:
         relay.send("REQ", "live", {"kinds": [kinds.ISSUE], "authors": [issue.pubkey]})
         assert relay.receive()[0] == "EOSE"
         stage.publish(issue)

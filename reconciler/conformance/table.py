@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from .stage import Stage
+from reconciler.conformance.stage import Stage
 
 SPEC, NGIT, NGIT_3, RELAY, KHATRU, GITEA = FAMILIES = (
     "spec",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from reconciler.conformance.people import NOW
+from reconciler.conformance.stage import DEV, MAIN, Stage
+from reconciler.conformance.table import GITEA, KHATRU, NGIT, RELAY, SPEC, row, some
 from reconciler.nostr import kinds
-from tests.sandbox.kit import NOW
-
-from .stage import DEV, MAIN, Stage
-from .table import GITEA, KHATRU, NGIT, RELAY, SPEC, row, some
 
 
 @row(
