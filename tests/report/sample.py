@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.guard import judge
-from reconciler.model.codec import digest
 from reconciler.model.desired import Desired, Npub
 from reconciler.model.observed import Absent, Observed
 from reconciler.model.outcome import Finding
@@ -124,5 +124,5 @@ def huge(count: int) -> Plan:
     )
 
 
-def viewed(plan: Plan) -> PlanView:
-    return view(plan, digest(plan))
+def viewed(plan: Plan, findings: Sequence[Finding] = ()) -> PlanView:
+    return view(plan, findings)
