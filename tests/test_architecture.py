@@ -57,7 +57,7 @@ ONLY: Mapping[str, frozenset[str]] = {
     "guard": frozenset({"facts", "git", "limits", "model", "nostr"}),
     "observe": frozenset({"errors", "facts", "limits", "model", "nostr", "world"}),
     "apply": frozenset({"errors", "git", "limits", "model", "nostr", "world"}),
-    "report": frozenset({"git", "model", "nostr"}),
+    "report": frozenset({"git", "limits", "model", "nostr"}),
     "pacing": frozenset({"errors", "limits"}),
     "plumbing": frozenset({"errors", "limits"}),
     "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "plumbing", "world"}),
@@ -82,6 +82,7 @@ OUTER = frozenset({"edge", "sandbox", "conformance", "cli", "sign", "plumbing"})
 ALLOWED: Mapping[str, frozenset[str]] = {
     "observe": frozenset({"concurrent"}),  # one worker pool: questions side by side
     "apply": frozenset({"concurrent", "threading"}),  # the pool, and the lock on its tables
+    "report.terminal": frozenset({"io"}),  # text in memory
     "report.progress": frozenset({"threading"}),  # the event by which signals ask to stop
 }
 """The exceptions, module by module."""
