@@ -70,6 +70,8 @@ def _options(session: Session) -> Options:
 
 def _connect(session: Session, desired: Desired) -> Fleet:
     fleet = Fleet(desired, session.state_dir)
+    if fleet.warning:
+        session.say(f"warning: {fleet.warning}")
     if session.apply:  # the lock is held, so what lies about is a dead run's
         fleet.repair()
     return fleet

@@ -24,6 +24,15 @@ _HERE: Final = re.compile(
 """git's words for trouble of this machine, which says nothing about a server or a repository."""
 _PEERS: Final = ("remote: ", "fatal: remote error: ")
 """How git marks what a server said: its disk may be full, too."""
+_LEAST: Final = (2, 37)
+_INSTALL: Final = "install git 2.45.1 or newer (2.37 at least), and see that it comes first in PATH"
+_FIXED_SINCE: Final = (2, 45, 1)
+_FIXED: Final[dict[tuple[int, ...], tuple[int, ...]]] = {
+    (2, minor): (2, minor, patch)
+    for minor, patch in ((39, 4), (40, 2), (41, 1), (42, 2), (43, 4), (44, 1))
+}
+"""Releases of May 2024, track by track."""
+_VERSION_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -98,12 +107,44 @@ def is_local(done: Done) -> bool:
 
 
 def find_git() -> str:
-    """The absolute path of the git program.
+    """The absolute path of a git program that can do what we need.
 
     Raises:
-        UserFault: there is none.
+        UserFault: there is none, or it is too old.
     """
     found = shutil.which("git")
     if found is None:
-        raise UserFault(Mistake("git", "is not installed", "install git 2.37 or newer"))
+        raise UserFault(Mistake("git", "is not installed", _INSTALL))
+    version = git_version(found)
+    if version < _LEAST:
+        # an older one ignores http.curloptResolve: it would look the name up again, by itself, and
+        # could be led to an address that the egress policy refuses
+        shown = ".".join(map(str, version)) if version else "of an unknown version"
+        raise UserFault(Mistake(found, f"is {shown}: too old, or not git", _INSTALL))
     return found
+
+
+def git_version(program: str) -> tuple[int, ...]:
+    """What `git version` says; () when it says nothing of the kind."""
+    try:
+        done = Children().run(
+            gitenv.limited([program, "version"]),
+            env=gitenv.environment(Path("/")),
+            cwd=Path("/"),
+            seconds=_VERSION_SECONDS,
+        )
+    except (Killed, OSError):
+        return ()
+    found = re.match(rb"git version (\d+)\.(\d+)(?:\.(\d+))?", done.out)
+    return tuple(int(part or 0) for part in found.groups()) if found else ()
+
+
+def known_holes(version: tuple[int, ...]) -> str | None:
+    """A warning for people when this git lacks the security fixes of May 2024 (CVE-2024-32002 and
+    others); None when it has them. Distributions mend older numbers, too: it is no more than that.
+    """
+    fixed = _FIXED.get(version[:2], _FIXED_SINCE)
+    if version >= fixed:
+        return None
+    shown, wanted = (".".join(map(str, numbers)) for numbers in (version, fixed))
+    return f"git {shown} may lack security fixes; {wanted} or newer has them"

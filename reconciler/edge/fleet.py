@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from reconciler.edge import submissions
 from reconciler.edge.archive import Archive
-from reconciler.edge.child import Git, find_git
+from reconciler.edge.child import Git, find_git, git_version, known_holes
 from reconciler.edge.egress import Egress
 from reconciler.edge.fetch import Source
 from reconciler.edge.http import Http
@@ -52,6 +52,7 @@ class Fleet:
         home = state / "home"
         home.mkdir(parents=True, exist_ok=True)
         git = Git(home, find_git())
+        self.warning = known_holes(git_version(git.program))
         self._archive = Archive(state / "archive", git, self._locate, self.refs)
         self._git = SmartHttp(self._http, self._archive)
 
@@ -80,7 +81,7 @@ class Fleet:
 
     def submitted(self) -> tuple[Submission, ...]:
         """The memory of earlier runs; empty when it is lost or damaged."""
-        return submissions.load(self._memory)
+        return submissions.load(self._memory, self.now())
 
     def remember(self, sent: Sequence[Submission]) -> None:
         """Write the memory down."""

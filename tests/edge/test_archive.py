@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from reconciler.edge.child import find_git
 from reconciler.git.refname import HEADS
 from reconciler.limits import PACK_BYTES
 from reconciler.sandbox.demo import history
@@ -292,10 +290,3 @@ def test_one_store_a_coordinate(yard: Yard, origin: Path) -> None:
     with pytest.raises(Failure):
         archive.pack(OTHER, frozenset({main}), frozenset())
     archive.close()
-
-
-def test_git_is_new_enough() -> None:
-    """http.curloptResolve, which pins addresses, came with git 2.37."""
-    text = subprocess.run([find_git(), "version"], capture_output=True, check=True, text=True)
-    major, minor = text.stdout.split()[2].split(".")[:2]
-    assert (int(major), int(minor)) >= (2, 37)

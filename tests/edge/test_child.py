@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.edge.child import Git, find_git
+from reconciler.edge.child import Git, find_git, git_version, known_holes
+from reconciler.errors import UserFault
 from reconciler.limits import (
     CHILD_CHATTER_BYTES,
     CHILD_CHATTER_KEPT_BYTES,
@@ -222,3 +223,53 @@ def _varint(number: int) -> bytes:
 def test_a_child_killed_by_a_limit_is_an_ordinary_failure(home: Path) -> None:
     done = Git(home, "/bin/sh").run("-c", "kill -XCPU $$")
     assert done.code == -signal.SIGXCPU
+
+
+def git_that_says(folder: Path, text: str) -> None:
+    program = folder / "git"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "echo git version 2.20.1",
+        "echo git version 2.36.6",
+        "echo git version 1.99",
+        "echo hello",
+        "exit 1",
+        "yes git",
+    ],
+)
+def test_a_git_that_is_too_old_or_none_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    git_that_says(tmp_path, text)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(UserFault, match="too old") as found:
+        find_git()
+    assert "2.37" in found.value.mistakes[0].remedy
+    assert found.value.mistakes[0].place == str(tmp_path / "git")
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "is_mended"),
+    [
+        ("2.37.0", (2, 37, 0), False),
+        ("2.39.3 (Apple Git-145)", (2, 39, 3), False),
+        ("2.39.5", (2, 39, 5), True),
+        ("2.44.0", (2, 44, 0), False),
+        ("2.45.0", (2, 45, 0), False),
+        ("2.45.1.windows.1", (2, 45, 1), True),
+        ("2.50.0.rc1", (2, 50, 0), True),
+        ("2.51", (2, 51, 0), True),
+        ("3.0.1", (3, 0, 1), True),
+    ],
+)
+def test_an_old_git_is_warned_of(
+    tmp_path: Path, text: str, version: tuple[int, ...], is_mended: bool
+) -> None:
+    git_that_says(tmp_path, f"echo 'git version {text}'")
+    assert git_version(str(tmp_path / "git")) == version
+    assert (known_holes(version) is None) is is_mended
