@@ -122,6 +122,12 @@ KEY_FILE_BYTES: Final = 4 * 2**10
 SIGNATURES: Final = 50
 """Signatures of one run; more of them need a person, whatever the reason."""
 
+WITNESSES: Final = 20
+"""Relays of one run that only announcements name, and that are read before something is signed."""
+CLOCK_SECONDS: Final = 120.0
+"""How far our clock may be from the servers' before nothing is signed: a date ahead cannot be taken
+back, because nothing older counts after it."""
+
 # --- authority -------------------------------------------------------------------------------
 MAINTAINERS: Final = 100
 """Pubkeys in one authority; beyond it only the owner counts."""

@@ -7,6 +7,7 @@ The questions come in rounds, because the answers to one name the subjects of th
     3  events that name a repository (issues, PRs, labels, …)
     4  events that name those events, until no new ones turn up (GRASP-02's layers)
     5  the refs of every cell
+    6  the objects of refs that would move, so that a forced update can be called one
 
 A server that fails any question is `unknown` from then on: its silence is never read as absence.
 """
@@ -15,16 +16,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from reconciler.errors import PeerFault
-from reconciler.facts.authority import invited
+from reconciler.facts.authority import authority, invited, rule
 from reconciler.facts.knowledge import Knowledge
+from reconciler.facts.refs import moves
 from reconciler.facts.selection import Selection
-from reconciler.limits import MAINTAINER_DEPTH, REQ_TAG_VALUES
+from reconciler.facts.signing import witnesses
+from reconciler.limits import MAINTAINER_DEPTH, REQ_TAG_VALUES, WITNESSES
 from reconciler.model.desired import Desired
 from reconciler.model.observed import (
     Absent,
+    Ancestry,
     Cause,
     Listing,
     Observed,
@@ -49,8 +54,10 @@ class _Seat:
 
     url: str
     grasp: bool
+    witness: bool = False
     info: RelayInfo | None = None
     unknown: Unknown | None = None
+    left_out: tuple[tuple[str, int], ...] = ()
     events: dict[str, Event] = field(default_factory=dict)
     listings: dict[Coordinate, Refs] = field(default_factory=dict)
 
@@ -63,6 +70,8 @@ class _Seat:
             frozenset(self.events),
             tuple(sorted(self.listings.items())),
             tuple(s for s in submitted if s.server == self.url and s.event_id not in self.events),
+            witness=self.witness,
+            left_out=self.left_out,
         )
 
 
@@ -78,10 +87,11 @@ def observe(
         selection: which repositories this run is about.
         forks: servers that are asked at the same time.
     """
-    seats = [_Seat(server.url, True) for server in desired.servers]
-    seats += [_Seat(url, False) for url in desired.index_relays]
+    seats = [_Seat(server.url, grasp=True) for server in desired.servers]
+    seats += [_Seat(url, grasp=False) for url in desired.index_relays]
     with ThreadPoolExecutor(forks) as pool:
-        _Rounds(desired, world, watcher, selection, seats, pool).run()
+        rounds = _Rounds(desired, world, watcher, selection, seats, pool)
+        ancestry = rounds.run()
     union = _union(seats)
     submitted = world.submitted()
     return Observed(
@@ -89,6 +99,8 @@ def observe(
         events=tuple(sorted(union.values(), key=lambda e: e.id)),
         views=tuple(seat.view(submitted) for seat in seats),
         archived=_archived(world, selection, Knowledge.of(union.values(), now=world.now())),
+        ancestry=ancestry,
+        seen=world.seen(),
     )
 
 
@@ -98,21 +110,62 @@ class _Rounds:
     world: World
     watcher: Watcher
     selection: Selection
-    seats: Sequence[_Seat]
+    seats: list[_Seat]
     pool: ThreadPoolExecutor
 
-    def run(self) -> None:
-        """All rounds, in order. Each is a barrier: the next one's subjects come from all answers"""
+    def run(self) -> tuple[tuple[Coordinate, tuple[Ancestry, ...]], ...]:
+        """All rounds, in order; what moving refs would drop. Each is a barrier: the next one's
+        subjects come from all answers."""
         self.watcher.stage("observe", len(self.seats))
         authors = tuple(npub.pubkey for npub in self.desired.npubs)
         self._each(self._greet)
         self._ask([Filter(kinds=(kinds.ANNOUNCEMENT, kinds.DELETION), authors=authors)])
         known = self._knowledge()
         coordinates = self.selection.of(self.desired, known)
+        self._ask_witnesses(coordinates, known)
         self._ask_authority(coordinates)
         self._ask(_tag_filters("aAq", map(str, coordinates)))
         self._ask_replies(coordinates)
         self._list_refs(coordinates)
+        return tuple(self._ancestry(coordinates))
+
+    def _ask_witnesses(self, coordinates: Sequence[Coordinate], known: Knowledge) -> None:
+        """Relays that only announcements name are read before those are signed anew: one of them
+        may hold the owner's newer version."""
+        asked = {seat.url for seat in self.seats}
+        named: dict[str, set[str]] = {}
+        for coordinate in coordinates:
+            for url in witnesses(self.desired, known.announcements[coordinate]) - asked:
+                named.setdefault(url, set()).add(coordinate.owner)
+        for url in sorted(named)[:WITNESSES]:
+            self.seats.append(seat := _Seat(url, grasp=False, witness=True))
+            wanted = (kinds.ANNOUNCEMENT, kinds.DELETION)
+            self._query(seat, [Filter(kinds=wanted, authors=tuple(sorted(named[url])))])
+
+    def _ancestry(
+        self, coordinates: Sequence[Coordinate]
+    ) -> Iterable[tuple[Coordinate, tuple[Ancestry, ...]]]:
+        """Both ends of every ref that would move are brought into the archive, and compared. What
+        cannot be had stays unknown, and is shown as such."""
+        known = self._knowledge()
+        for coordinate in coordinates:
+            if self.watcher.stopped():
+                return
+            pairs = [
+                (seat.url, pair)
+                for seat in self.seats
+                for pair in _moves(coordinate, known, seat, now=self.world.now())
+            ]
+            for url, (old, new) in pairs:
+                self._bring(coordinate, old, (url,))
+                self._bring(coordinate, new, _holders(self.seats, coordinate, new))
+            wanted = tuple(dict.fromkeys(pair for _, pair in pairs))
+            if wanted:
+                yield coordinate, self.world.ancestry(coordinate, wanted)
+
+    def _bring(self, coordinate: Coordinate, oid: str, sources: tuple[str, ...]) -> None:
+        with suppress(Failure):
+            self.world.keep(coordinate, oid, sources)
 
     def _greet(self, seat: _Seat) -> None:
         """NIP-11. A server without that document may still answer all other questions."""
@@ -134,11 +187,13 @@ class _Rounds:
             seat.unknown = Unknown(Cause.STOPPED, "the run was stopped")
             return
         try:
-            found = self.world.relay(seat.url).query(filters)
+            relay = self.world.relay(seat.url)
+            found = relay.query(filters)
         except Failure as failure:
             seat.unknown = failure.unknown
             return
         seat.events |= {event.id: event for event in found}
+        seat.left_out = relay.left_out()
 
     def _ask_authority(self, coordinates: Sequence[Coordinate]) -> None:
         """Invitations lead to people who invite others: until nobody new is named."""
@@ -185,6 +240,26 @@ class _Rounds:
 
     def _knowledge(self) -> Knowledge:
         return Knowledge.of(_union(self.seats).values(), now=self.world.now())
+
+
+def _moves(
+    coordinate: Coordinate, known: Knowledge, seat: _Seat, *, now: int
+) -> tuple[tuple[str, str], ...]:
+    """Old and new objects of the refs that following the state would move on this server."""
+    members = authority(coordinate, known.announcements)
+    state = rule(members, known.states.get(coordinate.identifier, ()), now=now).state
+    refs = seat.listings.get(coordinate)
+    return moves(state, refs.refs) if state and isinstance(refs, Listing) else ()
+
+
+def _holders(seats: Iterable[_Seat], coordinate: Coordinate, oid: str) -> tuple[str, ...]:
+    """Servers that list this object."""
+    listings = ((seat.url, seat.listings.get(coordinate)) for seat in seats)
+    return tuple(
+        url
+        for url, refs in listings
+        if isinstance(refs, Listing) and any(has == oid for _, has in refs.refs)
+    )
 
 
 def _union(seats: Iterable[_Seat]) -> dict[str, Event]:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from reconciler.apply import apply, confirm
 from reconciler.desired import parse
 from reconciler.errors import OurFault
+from reconciler.facts import seen
+from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection, select
 from reconciler.guard import contract, judge, withheld
 from reconciler.limits import SETTLE_SECONDS
@@ -104,6 +106,8 @@ def run(
         outcomes = confirm(outcomes, proposed, remaining)
         old = [s for view in observed.views for s in view.submitted]
         world.remember(remembered(old, proposed.actions, outcomes, now=world.now()))
+        known = Knowledge.of(observed.events, now=observed.at)
+        world.note(seen.remembered(observed, known, selection.of(desired, known)))
         return Run(proposed, findings, (), outcomes, remaining)
 
 

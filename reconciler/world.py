@@ -11,7 +11,7 @@ from typing import Protocol
 
 from reconciler.errors import ReconcileError
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.observed import Absent, Cause, Listing, Submission, Unknown
+from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Seen, Submission, Unknown
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
@@ -60,29 +60,6 @@ class Pushed:
     sent: bool
     refused: tuple[tuple[str, str], ...] = ()
     words: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit for people: its object id, and the first line of its message (somebody's words)."""
-
-    oid: str
-    subject: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ancestry:
-    """What moving a ref from `old` to `new` means.
-
-    `forward`: `old` is an ancestor of `new` (or the same); None: it could not be told. `dropped`
-    are the newest commits that `old` has and `new` has not, at most ANCESTRY_COMMITS of `count`.
-    """
-
-    old: str
-    new: str
-    forward: bool | None
-    dropped: tuple[Commit, ...] = ()
-    count: int = 0
 
 
 class Relay(Protocol):
@@ -160,6 +137,12 @@ class World(Protocol):
         """What earlier runs sent and did not see (local memory)."""
 
     def remember(self, submissions: Sequence[Submission]) -> None:
+        """Replace that memory."""
+
+    def seen(self) -> tuple[Seen, ...]:
+        """What earlier runs saw of each repository (local memory)."""
+
+    def note(self, marks: Sequence[Seen]) -> None:
         """Replace that memory."""
 
     def settle(self, seconds: float) -> None:

@@ -26,11 +26,11 @@ from reconciler.edge.child import Git
 from reconciler.edge.fetch import Source, TooLarge, ensure_room, fetch
 from reconciler.edge.store import Store
 from reconciler.limits import FETCH_BYTES, FETCH_IDLE_SECONDS, PACK_BYTES
-from reconciler.model.observed import Absent, Cause, Listing, Unknown
+from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Unknown
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.pacing.hunt import Hunt
 from reconciler.plumbing.staging import size, staging
-from reconciler.world import Ancestry, BadSource, Failure, NotGathered
+from reconciler.world import BadSource, Failure, NotGathered
 
 Locate = Callable[[str, Coordinate], Source]
 """Server and coordinate to what git needs. Raises Failure."""

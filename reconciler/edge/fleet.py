@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
 
-from reconciler.edge import submissions
+from reconciler.edge import seen, submissions
 from reconciler.edge.archive import Archive
 from reconciler.edge.child import Git, find_git, git_version, known_holes
 from reconciler.edge.egress import Egress
@@ -27,11 +28,11 @@ from reconciler.limits import (
     RELAY_IDLE_SECONDS,
 )
 from reconciler.model.desired import Desired, Throttle
-from reconciler.model.observed import Absent, Cause, Listing, Submission, Unknown
+from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Seen, Submission, Unknown
 from reconciler.nostr import nip11, urls
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import Ancestry, BadSource, Failure, Pushed, Relay
+from reconciler.world import BadSource, Failure, Pushed, Relay
 
 
 class Fleet:
@@ -44,11 +45,14 @@ class Fleet:
         self._http = Http(self._egress)
         throttles = {server.url: server.throttle for server in desired.servers}
         throttles |= {url: Throttle() for url in desired.index_relays}
-        self._gates = {url: Gate(throttle) for url, throttle in throttles.items()}
+        gates = {url: Gate(throttle) for url, throttle in throttles.items()}
+        # a relay that only an announcement names is asked by the default manners
+        self._gates = defaultdict(lambda: Gate(Throttle()), gates)
         self._relays: dict[str, RelayClient | Failure] = {}
         self._caps: dict[str, int | None] = {}
-        self._locks = {url: Lock() for url in throttles}
+        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
         self._memory = state / "submissions.json"
+        self._seen = state / "seen.json"
         home = state / "home"
         home.mkdir(parents=True, exist_ok=True)
         git = Git(home, find_git())
@@ -86,6 +90,14 @@ class Fleet:
     def remember(self, sent: Sequence[Submission]) -> None:
         """Write the memory down."""
         submissions.save(self._memory, sent)
+
+    def seen(self) -> tuple[Seen, ...]:
+        """What earlier runs saw; empty when it is lost or damaged."""
+        return seen.load(self._seen)
+
+    def note(self, marks: Sequence[Seen]) -> None:
+        """Write down what this run saw."""
+        seen.save(self._seen, marks)
 
     def repair(self) -> None:
         """Clear what a killed run left in the archive; the caller holds the run lock."""

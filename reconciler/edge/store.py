@@ -17,10 +17,10 @@ from typing import IO, Final
 
 from reconciler.edge.child import Git, check, is_local
 from reconciler.limits import ANCESTRY_COMMITS, CHILD_WALL_SECONDS, QUESTION_SECONDS
-from reconciler.model.observed import Cause, Unknown
+from reconciler.model.observed import Ancestry, Cause, Commit, Unknown
 from reconciler.plumbing.child import Done
 from reconciler.plumbing.staging import STAGED
-from reconciler.world import Ancestry, Commit, Failure
+from reconciler.world import Failure
 
 KEPT: Final = "refs/archive/"
 """Objects live as long as a ref here names them, or something that needs them."""

@@ -26,7 +26,8 @@ from reconciler.model.plan import (
 )
 from reconciler.nostr.nip34 import State
 from reconciler.plan import publishes, pushes
-from reconciler.plan.holds import authority, foreign_refs, why_not
+from reconciler.plan.holds import authority, foreign_refs, not_grasp, why_not
+from reconciler.plan.placement import is_grasp
 from reconciler.plan.pushes import PushOrWhyNot
 from reconciler.plan.repository import Repository
 from reconciler.plan.submissions import IN_PURGATORY, recall
@@ -169,6 +170,9 @@ def _pulls(
 def _unlisted(repository: Repository, view: ServerView) -> CellPlan:
     if repository.announcement.private:
         return _close(repository, view, Verdict.HELD, "private")
+    if repository.signs and not is_grasp(view):
+        hold = not_grasp(repository, view)
+        return _close(repository, view, Verdict.HELD, str(hold.reason), holds=(hold,))
     detail = "the announcement does not list it in both clone and relays"
     release = "the owner lists it (ngit can), or the desired state names a signer for the owner"
     if repository.signer:

@@ -54,6 +54,13 @@ def authority(repository: Repository, state: State, dialect: Dialect) -> PushOrW
     return None
 
 
+def not_grasp(repository: Repository, view: ServerView) -> Hold:
+    """Nothing is signed that sends clients to a server which does not show that it is one."""
+    detail = "neither its NIP-11 document (supported_grasps) nor its git side shows a GRASP server"
+    release = "its document names GRASP-01, or it serves a repository"
+    return Hold(repository.coordinate, view.url, HoldReason.NOT_GRASP, detail, release)
+
+
 def foreign_refs(
     repository: Repository,
     view: ServerView,

@@ -266,7 +266,8 @@ def test_each_server_at_a_glance() -> None:
 
 
 def test_a_refusal_names_its_server() -> None:
-    (refusal,) = viewed(*small_plan()).refusals
+    refusal, unsure = viewed(*small_plan()).refusals
+    assert unsure.text.startswith("alice/widget: a newer announcement may stand on epsilon")
     assert refusal.text == (
         "alice/widget on beta.example: deletes refs/heads/gone, which HEAD names"
     )
