@@ -354,6 +354,10 @@ BAD: dict[str, tuple[object, dict[str, str]]] = {
         upward_in_the_sandbox,
         {"sandbox.policy.x": "from reconciler.sandbox.wire import relay"},
     ),
+    "a healthy wire knows of faults": (
+        upward_in_the_sandbox,
+        {"sandbox.wire.x": "from reconciler.sandbox.faults import Faults"},
+    ),
     "a sandbox room that nobody knows": (upward_in_the_sandbox, {"sandbox.attic.x": ""}),
     "the root imports a room": (unlisted, {"git": "from reconciler.model.plan import Plan"}),
     "the sandbox looks at a stage": (unlisted, {"sandbox.x": "import reconciler.model.plan"}),
