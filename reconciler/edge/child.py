@@ -87,22 +87,22 @@ class Git:
             raise Failure(Unknown(Cause.LOCAL, detail)) from None
 
 
-def check(done: Done, place: Path) -> None:
-    """Did git end well, in a repository at `place`?
+def check(done: Done, place: Path, *, alone: bool = False) -> None:
+    """Did git end well, in a repository at `place`? `alone`: whoever is remote is our own git, too.
 
     Raises:
         Failure: it did not; LOCAL with the place where this machine is at fault.
     """
     if not done.code:
         return
-    if is_local(done):
+    if is_local(done, alone=alone):
         raise Failure(Unknown(Cause.LOCAL, f"{place}: git: {done.text()}"))
     raise Failure(Unknown(Cause.PROTOCOL, f"git: {done.text()}"))
 
 
-def is_local(done: Done) -> bool:
+def is_local(done: Done, *, alone: bool = False) -> bool:
     """Does git name trouble of this machine?"""
-    ours = (line for line in done.faults if not line.startswith(_PEERS))
+    ours = (line for line in done.faults if alone or not line.startswith(_PEERS))
     return any(_HERE.search(line) for line in ours)
 
 

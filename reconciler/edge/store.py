@@ -109,7 +109,7 @@ class Store:
         receiver = f"--receive-pack={shlex.quote(self._git.program)} {_RECEIVE}"
         specs = ("--no-verify", receiver, str(self.path), f"{STAGED}*:{KEPT}*")
         push = self._git.run(f"--git-dir={staging}", "push", "--quiet", *specs, protocols="file")
-        check(push, self.path)
+        check(push, self.path, alone=True)
         if len(list((self.path / "objects" / "pack").glob("*.pack"))) > _PACKS:
             # its failure costs nothing but speed
             self._run("repack", "--geometric=2", "-d", "-n", "--quiet")

@@ -171,6 +171,18 @@ def test_a_full_disk_is_said_with_its_place_and_is_no_server_s_fault(
     assert str(yard.folder / "archive") in str(found.value)
 
 
+def test_a_disk_that_is_full_at_the_second_step_is_no_server_s_fault(
+    yard: Yard, origin: Path
+) -> None:
+    main = frozenset({tips(origin)["refs/heads/main"]})
+    offer(yard, origin, "one", "refs/heads/main")
+    words = "remote: fatal: write error: No space left on device"
+    wrap(yard, " push ", f'echo "{words}" >&2; exit 1')
+    with pytest.raises(Failure) as found:
+        yard.archive().gather(WIDGET, main, ("one", "two"))
+    assert found.value.unknown.cause is Cause.LOCAL
+
+
 @pytest.mark.parametrize("said", ["remote: fatal: ", "fatal: remote error: "])
 def test_a_server_s_full_disk_is_the_server_s(yard: Yard, origin: Path, said: str) -> None:
     main = frozenset({tips(origin)["refs/heads/main"]})
