@@ -61,7 +61,7 @@ class _Seat:
     events: dict[str, Event] = field(default_factory=dict)
     listings: dict[Coordinate, Refs] = field(default_factory=dict)
 
-    def view(self, submitted: Sequence[Submission]) -> ServerView:
+    def view(self, submitted: Sequence[Submission], skew: float | None) -> ServerView:
         return ServerView(
             self.url,
             self.grasp,
@@ -72,6 +72,7 @@ class _Seat:
             tuple(s for s in submitted if s.server == self.url and s.event_id not in self.events),
             witness=self.witness,
             left_out=self.left_out,
+            skew=skew,
         )
 
 
@@ -97,7 +98,7 @@ def observe(
     return Observed(
         at=world.now(),
         events=tuple(sorted(union.values(), key=lambda e: e.id)),
-        views=tuple(seat.view(submitted) for seat in seats),
+        views=tuple(seat.view(submitted, world.skew(seat.url)) for seat in seats),
         archived=_archived(world, selection, Knowledge.of(union.values(), now=world.now())),
         ancestry=ancestry,
         seen=world.seen(),
