@@ -109,9 +109,9 @@ class Http:
             return self._exchange(request, allowance, whole, limit=limit, seconds=seconds)[1]
 
     def skew(self, url: str) -> float | None:
-        """Seconds that our clock is ahead of this server's, by its `Date` (RFC 9110, section 6.6.1)
-        in the answer in which they differ least; None when it has told no time. Whole seconds, and the time that
-        an answer travels, are not told apart from it."""
+        """Seconds that our clock is ahead of this server's, by the `Date` (RFC 9110, section 6.6.1)
+        in the answer in which they differ least; None when it has told no time. Whole seconds, and
+        the time that an answer travels, are not told apart from it."""
         return self._skews.get(urlsplit(url).netloc)
 
     def close(self) -> None:
