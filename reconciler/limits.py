@@ -94,6 +94,8 @@ PURGATORY_SECONDS: Final = 30 * 60
 REFUSED_FIRST_SECONDS: Final = 10 * 60
 REFUSED_LAST_SECONDS: Final = 24 * 60 * 60
 """A refused event is offered again after 10 minutes, then at doubled intervals, daily at last."""
+REFUSED_PUSHES: Final = 3
+"""Refusals in a row of the same push after which its cell is held, by the same intervals."""
 MEMORY_BYTES: Final = 16 * 2**20
 """Bytes of the submissions file; a larger one counts as lost."""
 

@@ -125,6 +125,13 @@ class World(Protocol):
     ) -> tuple[Ancestry, ...]:
         """Of each (old, new) in turn, what the archive knows; changes nothing, raises nothing."""
 
+    def try_clone(self, server: str, coordinate: Coordinate, oids: frozenset[str]) -> None:
+        """Fetch these objects from one server as a clone would, and throw them away.
+
+        Raises:
+            Failure: a clone fails, or it could not be tried (`Cause.SKIPPED`, time, or size).
+        """
+
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One push, conditional on every `old`; objects come from the archive.
 

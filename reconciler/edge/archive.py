@@ -137,6 +137,22 @@ class Archive:
         with self._lock(coordinate), _ours(self._root):
             self._store(coordinate).keep(oid)
 
+    def try_clone(self, coordinate: Coordinate, oids: frozenset[str], source: str) -> None:
+        """Fetch objects from one server into an empty repository that is thrown away: git checks
+        that nothing is missing between them (fetch: connectivity). Nothing of ours is lent.
+
+        Raises:
+            Failure: a clone fails. TooLarge: it was not tried to the end.
+        """
+        folder = self._root / "staging"
+        with _ours(self._root), self._charge(source) as took, staging(folder, None) as stage:
+            ensure_room(stage)
+            place = self._locate(source, coordinate)
+            try:
+                fetch(self._git, place, oids, stage, quota=self._quota, idle=self._idle)
+            finally:
+                took(size(stage))
+
     def pack(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
         """A pack of what `wants` need beyond `haves`; built once a run for equal questions.
 

@@ -169,6 +169,10 @@ class Fleet:
         """What the archive knows of these moves."""
         return self._archive.ancestry(coordinate, pairs)
 
+    def try_clone(self, server: str, coordinate: Coordinate, oids: frozenset[str]) -> None:
+        """What a clone of these objects from this server comes to. Raises Failure."""
+        self._archive.try_clone(coordinate, oids, server)
+
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
         with self._allowances.of(server).working(), self._gates[server].transfer():
