@@ -16,6 +16,7 @@ from reconciler.edge.child import Git, find_git, git_version, known_holes
 from reconciler.edge.egress import Egress
 from reconciler.edge.fetch import Source
 from reconciler.edge.http import Http
+from reconciler.edge.imports import Imports
 from reconciler.edge.relay import RelayClient
 from reconciler.edge.smart import SmartHttp
 from reconciler.edge.throttle import Gate
@@ -53,7 +54,7 @@ class Fleet:
         home.mkdir(parents=True, exist_ok=True)
         git = Git(home, find_git())
         self.warning = known_holes(git_version(git.program))
-        self._archive = Archive(state / "archive", git, self._locate, self.refs)
+        self._archive = Archive(state / "archive", git, Imports(git, self._locate, self.refs))
         self._git = SmartHttp(self._http, self._archive)
 
     def __enter__(self) -> Fleet:
