@@ -19,6 +19,7 @@ from reconciler.edge.clock import Clock
 from reconciler.edge.egress import Egress
 from reconciler.edge.fetch import Source
 from reconciler.edge.http import Http
+from reconciler.edge.imports import Imports
 from reconciler.edge.line import Line
 from reconciler.edge.relay import RelayClient
 from reconciler.edge.smart import SmartHttp
@@ -62,9 +63,8 @@ class Fleet:
         self._children = Children()
         git = Git(home, find_git(), self._children)
         self.warning = known_holes(git_version(git.program))
-        self._archive = Archive(
-            state / "archive", git, self._locate, self.refs, charge=self._fetching
-        )
+        imports = Imports(git, self._locate, self.refs, charge=self._fetching)
+        self._archive = Archive(state / "archive", git, imports)
         self._git = SmartHttp(self._http, self._archive, self._clock)
 
     def __enter__(self) -> Fleet:
