@@ -88,7 +88,7 @@ class BoundedSocket(websocket.WebSocket):
         self._deadline = float("inf")
 
     def upgrade(self, url: str, ready: socket.socket) -> None:
-        """The opening handshake (RFC 6455 §4), over a connection that stands.
+        """The opening handshake (RFC 6455, section 4), over a connection that stands.
 
         Raises:
             PeerFault, OSError, websocket.WebSocketException: no WebSocket there.

@@ -161,7 +161,7 @@ def test_all_children_can_be_ended(home: Path) -> None:
         time.sleep(0.5)
         git.children.kill()
         assert all("stopped" in str(child.exception(10)) for child in running)
-    with pytest.raises(Failure, match="ended"):
+    with pytest.raises(Failure, match="stopped"):
         git.run("-c", "sleep 60")
 
 
