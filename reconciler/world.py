@@ -114,6 +114,10 @@ class World(Protocol):
     def seconds(self) -> float:
         """A clock for durations, in seconds; never goes back."""
 
+    def skew(self, server: str) -> float | None:
+        """Seconds that our clock is ahead of a server's, as its answers of this run tell it; None
+        where none told. Good to two seconds, and no server is obliged to be right."""
+
     def info(self, server: str) -> RelayInfo:
         """The NIP-11 document. Raises Failure."""
 

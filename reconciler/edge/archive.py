@@ -15,10 +15,9 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Lock
 
@@ -35,13 +34,15 @@ from reconciler.world import Ancestry, BadSource, Failure, NotGathered
 Locate = Callable[[str, Coordinate], Source]
 """Server and coordinate to what git needs. Raises Failure."""
 ListRefs = Callable[[str, Coordinate], Listing | Absent]
-Charge = Callable[[str, float, int], None]
-"""Hears of each fetch: server, seconds, bytes on our disk. Before it, it hears of 0 and 0, and may
-refuse it then. Raises Failure: the server has had its share of this run."""
+Charge = Callable[[str], AbstractContextManager[Callable[[int], None]]]
+"""Around each fetch from a server; hears of the bytes that it took on our disk. Raises Failure
+before or after: the server has had its share of this run."""
 
 
-def _free(server: str, seconds: float, size: int) -> None:
+def _free(server: str) -> AbstractContextManager[Callable[[int], None]]:
     """Everybody may take what they like."""
+    del server
+    return nullcontext(lambda _: None)
 
 
 class Archive:
@@ -206,7 +207,7 @@ class Archive:
                     # git keeps a file that has the name of the new one, and if it is damaged
                     raise Failure(Unknown(Cause.INCOMPLETE, "what it sent did not stay"))
             except Failure as failure:
-                if failure.unknown.cause is Cause.LOCAL:
+                if failure.unknown.cause in (Cause.LOCAL, Cause.STOPPED):
                     raise
                 bad.append(BadSource(ask.source, failure.unknown))
             hunt = hunt.begun(ask.source).found(store.holds(hunt.missing))
@@ -235,10 +236,8 @@ class Archive:
         self, coordinate: Coordinate, source: str, offered: frozenset[str], quota: int
     ) -> None:
         store = self._store(coordinate)
-        self._charge(source, 0.0, 0)
-        with staging(self._root / "staging", store.path) as stage:
+        with self._charge(source) as took, staging(self._root / "staging", store.path) as stage:
             ensure_room(stage)
-            start = time.monotonic()
             try:
                 fetch(
                     self._git,
@@ -253,7 +252,7 @@ class Archive:
                     self._struck[source] = failure.unknown
                 raise
             finally:
-                self._charge(source, time.monotonic() - start, size(stage))
+                took(size(stage))
             store.receive(stage)
 
     def _packed(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:

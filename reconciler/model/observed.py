@@ -32,6 +32,7 @@ class Cause(StrEnum):
     INCOMPLETE = "incomplete-answer"
     EGRESS = "egress-refused"
     RATE = "rate-limited"
+    BUDGET = "budget-used-up"
     SKIPPED = "not-asked"
     STOPPED = "stopped"
     LOCAL = "local-failure"  # this machine: its disk, memory or permissions; no server's fault
