@@ -15,7 +15,10 @@ from reconciler.report.exits import Exit
 SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RECONCILE"}
 PATH = click.Path(path_type=Path)
 
-_ELSEWHERE = {"sandbox": "reconciler.cli.sandbox"}
+_ELSEWHERE = {
+    "conformance": "reconciler.cli.conformance",
+    "sandbox": "reconciler.cli.sandbox",
+}
 """Commands that are loaded when they are called: a plan needs no web server in memory."""
 
 
