@@ -31,7 +31,7 @@ _SAY_SECONDS = 10.0
 @click.option("--only", multiple=True, metavar="GLOB", help="Only rows that match.")
 @click.option("--i-own", multiple=True, metavar="HOST",
               help="This host, which is not this machine, is yours to test.")  # fmt: skip
-@click.option("--jobs", type=click.IntRange(1, 16), default=4, show_default=True,
+@click.option("--jobs", type=click.IntRange(1, 32), default=8, show_default=True,
               help="Rows that are asked at the same time.")  # fmt: skip
 @click.option("--row-seconds", type=click.FloatRange(1, 600), default=90, show_default=True,
               help="Time for one row.")  # fmt: skip
@@ -68,7 +68,7 @@ def command(
     chosen = _chosen(only)
     with tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
         trial = Court(terms, Path(folder), _Counter(session, len(chosen)).say).hold(chosen)
-    session.stdout.out(_FORMS[form or session.format](trial), end="", highlight=False)
+    session.stdout.out(_FORMS[form or session.format](trial).rstrip("\n"), highlight=False)
     sys.exit(trial.ended)
 
 

@@ -59,8 +59,7 @@ def _last(trial: Trial) -> list[str]:
             f"{counts[AGREE]} agree, {counts[DIFFER]} differ, {counts[NOT_RUN]} not run; "
             f"{trial.percent():.1f} % of those run agree; {trial.seconds:.0f} s"
         )
-        kept = f", refused or unsaid for {trial.kept}" if trial.kept else ""
-        lines.append(f"deletion asked for {trial.named} events{kept}")
+        lines.append(f"made {trial.named} events and asked for their deletion; left {trial.kept}")
     detail = f": {safe(trial.detail, 400)}" if trial.detail else ""
     return [*lines, f"{WORDS[trial.ended]}{detail}"]
 

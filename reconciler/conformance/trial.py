@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 import requests
@@ -32,7 +33,7 @@ class Terms:
 
     url: str
     family: str
-    jobs: int = 4
+    jobs: int = 8
     row_seconds: float = 90.0
     seconds: float = 900.0
     fresh_address: bool = False
@@ -94,6 +95,8 @@ class Court:
         """What NIP-11 says, "" when there is no such document; None when nothing answers."""
         try:
             answer = exchange("GET", self.terms.url, headers={"Accept": "application/nostr+json"})
+            if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                return None  # what stands before it answers in its place
             found = answer.json()
         except (OSError, requests.RequestException):
             return None
@@ -124,9 +127,9 @@ class Court:
         )
 
     def _back(self) -> bool:
-        """Wait until it answers; False when it does not come back."""
+        """Wait until it hosts again; False when it does not come back."""
         end = time.monotonic() + _BACK_SECONDS
-        while self._software() is None:
+        while self._software() is None or self._refused():
             if time.monotonic() > end:
                 return False
             time.sleep(0.5)
@@ -154,8 +157,8 @@ class Court:
             self._look_again()
 
     def _look_again(self) -> None:
-        if not self._back():
-            self._stopped = Ended.GONE, "no answer for 20 seconds"
+        if self._software() is None and not self._back():
+            self._stopped = Ended.GONE, f"no answer for {_BACK_SECONDS:.0f} s"
         elif why := self._refused():
             self._stopped = Ended.CHANGED, why
 
@@ -169,7 +172,7 @@ class Court:
         judged = self._found[-1]
         gone = f"{judged.seen or judged.why}, and then the server was gone"
         self._found[-1] = Judged(**vars(judged) | {"verdict": DIFFER, "seen": gone, "why": ""})
-        if not self._back() or self._refused():
+        if not self._back():
             self._stopped = Ended.GONE, f"since {row.id}"
 
 

@@ -56,9 +56,9 @@ class Trial:
     detail: str
     rows: tuple[Judged, ...] = ()
     named: int = 0
-    """Events whose deletion was asked for."""
+    """Events that were made; the deletion of all was asked for, as far as time allowed."""
     kept: int = 0
-    """Of these, events whose deletion was refused or not sent for lack of time."""
+    """Of these, events that are served all the same."""
     seconds: float = 0.0
 
     def counts(self) -> Counter[str]:
