@@ -46,8 +46,12 @@ types: $(STAMP)  ## mypy, strict
 check: $(STAMP)  ## the tests alone
 	$(BIN)/pytest -m 'not long'
 
-conformance: $(STAMP)  ## what every server family does, row by row, checked and printed
+conformance: $(STAMP)  ## what every server family does, row by row; AGAINST=FAMILY=URL: what that server does
+ifdef AGAINST
+	$(BIN)/reconcile conformance $(wordlist 2,2,$(subst =, ,$(AGAINST))) --family $(firstword $(subst =, ,$(AGAINST)))
+else
 	$(BIN)/pytest tests/conformance --table
+endif
 
 interop: $(STAMP)  ## real servers and clients that the environment names (tests/interop/README.md)
 	$(BIN)/python -m tests.interop $(ONLY)

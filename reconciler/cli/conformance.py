@@ -33,7 +33,7 @@ _SAY_SECONDS = 10.0
               help="This host, which is not this machine, is yours to test.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 32), default=8, show_default=True,
               help="Rows that are asked at the same time.")  # fmt: skip
-@click.option("--row-seconds", type=click.FloatRange(1, 600), default=90, show_default=True,
+@click.option("--row-seconds", type=click.FloatRange(1, 600), default=150, show_default=True,
               help="Time for one row.")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(1, 86_400), default=900, show_default=True,
               help="Time for all: later rows are not run.")  # fmt: skip

@@ -39,5 +39,19 @@ NEEDS: Final[dict[str, str]] = {
     "6-sub-second": SECOND,
 }
 """Row id to what it needs beside the wire."""
+FIRST: Final = (
+    "2.1-other-owners",
+    "1.4-coupled",
+    "2.1-stranger-moves",
+    "2.2-older-other",
+    "01-align",
+    "2.1-released",
+    "2.2-oldest-first",
+    "3.2-event-first",
+    "3.2-update",
+    "3.3-waiting-pull",
+    "4.1-seeded",
+)
+"""Rows that wait for half a minute or longer: the others fill the time."""
 LAST: Final = ("2.1-no-d", "6-subscriptions", "6-message-size")
 """Rows that some server did not survive."""

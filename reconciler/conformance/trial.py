@@ -14,7 +14,7 @@ import requests
 
 from reconciler.conformance.exchange import exchange
 from reconciler.conformance.judging import BROKEN, Asked
-from reconciler.conformance.needs import LAST
+from reconciler.conformance.needs import FIRST, LAST
 from reconciler.conformance.remote import OutOfTime, Remote, Target
 from reconciler.conformance.stage import Trunk
 from reconciler.conformance.table import Row
@@ -34,7 +34,7 @@ class Terms:
     url: str
     family: str
     jobs: int = 8
-    row_seconds: float = 90.0
+    row_seconds: float = 150.0
     seconds: float = 900.0
     fresh_address: bool = False
 
@@ -64,7 +64,7 @@ class Court:
             return self._trial("", Ended.DOWN, "no HTTP answer")
         if refused := self._refused():
             return self._trial(software, Ended.NO_GRASP, refused)
-        self._rows = sorted(rows, key=lambda row: row.id in LAST)
+        self._rows = sorted(rows, key=lambda row: (row.id in LAST, row.id not in FIRST))
         first = [row for row in self._rows if row.id not in LAST]
         with ThreadPoolExecutor(self.terms.jobs) as pool:
             list(pool.map(self._ask, first))
