@@ -17,6 +17,7 @@ from itertools import groupby
 from threading import Lock
 
 from reconciler.errors import ReconcileError
+from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.observed import Cause, Observed
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Verdict, Wave
@@ -28,7 +29,7 @@ from reconciler.nostr.nip34 import Coordinate
 from reconciler.world import Failure, Signer, Stale, Watcher, World
 
 _SUPERSEDED = ("error: unknown", "duplicate:", "replaced:")
-"""Refusals that mean "already there, or something newer is" (protocol: NG1 §1.3)."""
+"""Refusals that mean "already there, or something newer is" (ngit-grasp; docs/protocol.md §1.3)."""
 _BREAKS = frozenset({Result.FAILED, Result.UNREACHABLE, Result.STALE, Result.HELD})
 """Results after which the later waves of the same cell are not attempted."""
 
@@ -156,6 +157,9 @@ class _Run:
         oids = frozenset(update.new for update in push.updates if not update.deletes)
         self.world.gather(push.coordinate, oids, push.sources)
         pushed = self.world.push(push.server, push.coordinate, push.updates)
+        if again := _deletions(push.updates, pushed.refused):
+            # git deletes no branch that HEAD names, and some families move HEAD in that same push
+            pushed = self.world.push(push.server, push.coordinate, again)
         if not pushed.sent:
             return Result.UNCHANGED, "the server had aligned by itself"
         if pushed.refused:
@@ -227,6 +231,15 @@ def _judge(answer: Ok) -> tuple[Result, str]:
     if answer.message.startswith(_SUPERSEDED):
         return Result.UNCHANGED, answer.message
     return Result.FAILED, answer.message
+
+
+def _deletions(
+    updates: tuple[RefUpdate, ...], refused: tuple[tuple[str, str], ...]
+) -> tuple[RefUpdate, ...]:
+    """What was refused, where that was deletions and nothing else."""
+    names = {name for name, _ in refused}
+    left = tuple(update for update in updates if update.name in names)
+    return left if all(update.deletes for update in left) else ()
 
 
 def _result_of(failure: Failure) -> Result:

@@ -28,6 +28,9 @@ WS_ANSWER_EVENTS: Final = 200_000
 """Events that one relay may send in one run before it counts as flooding."""
 REQ_PAGE: Final = 500
 """Events asked for per REQ page. ngit-relay reads more than 1,000 as 250, most cap at 500."""
+REQ_CAP_LEAST: Final = 100
+"""Events of one page that no known relay cuts below (250 is the least seen): where a cap is not
+told, a shorter page without a matching event is the last one."""
 REQ_PAGES: Final = 400
 """Pages of one question: WS_ANSWER_EVENTS / REQ_PAGE."""
 REQ_TAG_VALUES: Final = 100
@@ -66,7 +69,22 @@ CHILD_CPU_SECONDS: Final = 300
 CHILD_WALL_SECONDS: Final = 900
 """Wall clock of a git child: half the 30 minutes that purgatory waits."""
 CHILD_OUTPUT_BYTES: Final = 32 * 2**20
-"""Captured bytes of a child's stdout or stderr."""
+"""Captured bytes of a child's stdout; one that prints more is ended."""
+CHILD_CHATTER_BYTES: Final = 16 * 2**20
+"""Bytes of a child's stderr, which a server can fill (side-band); one that says more is ended."""
+CHILD_CHATTER_KEPT_BYTES: Final = 64 * 2**10
+FETCH_IDLE_SECONDS: Final = 60.0
+FETCH_PROGRESS_BYTES: Final = 60_000
+"""A fetch that brings fewer pack bytes than this in FETCH_IDLE_SECONDS (1 kB/s, git's own bound on
+silence) is ended, however much the server talks besides."""
+FETCH_BYTES: Final = 256 * 2**20
+"""Disk of one fetch among several; a larger one is done again, alone, and may take PACK_BYTES."""
+FREE_BYTES: Final = 256 * 2**20
+"""What a fetch leaves free on its disk (a twentieth of a small one)."""
+QUESTION_SECONDS: Final = 60.0
+"""A question to our own archive (is it here? what would be lost?); what takes longer is unknown."""
+ANCESTRY_COMMITS: Final = 20
+"""Lost commits that are named one by one: what a person reads before saying yes."""
 
 # --- memory of submissions ---------------------------------------------------------------------
 PURGATORY_SECONDS: Final = 30 * 60
@@ -93,25 +111,6 @@ SERVER_SECONDS: Final = 20 * 60.0
 """All work on one server in one run; what is left waits for the next run."""
 SETTLE_SECONDS: Final = 5.0
 """How long read-back waits for a server that works after it answered (asynchronous alignment)."""
-
-# --- pacing (GRASP-02; used by the reconciler and by the sandbox) -----------------------------
-HUNT_EXPIRY_SECONDS: Final = 1800.0
-"""How long git data is looked for after the latest event: as long as purgatory keeps it."""
-HUNTS: Final = 10_000
-"""Repositories that git data is looked for at the same time; one more pushes the oldest out."""
-
-# --- purgatory (sandbox) ----------------------------------------------------------------------
-PARKED: Final = 10_000
-"""Entries of one kind that wait for git data; one more pushes the oldest out. About four times the
-announcements that the largest known server has."""
-PARKED_ANNOUNCEMENTS: Final = 200
-"""Announcements of one author that wait: each has a bare repository on disk. A person who moves to
-a new server announces some dozens."""
-PARKED_EACH: Final = 1_000
-"""States of one author that wait, and pull requests; and commits that wait in one owner's
-repositories for their pull request."""
-PARKED_EXPIRED: Final = 10_000
-"""Ids of events that expired without git data, so that sync does not bring them in again; 1 MB."""
 
 # --- desired state ---------------------------------------------------------------------------
 YAML_BYTES: Final = 256 * 2**10

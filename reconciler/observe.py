@@ -212,11 +212,12 @@ def _people(coordinates: Sequence[Coordinate], known: Knowledge) -> set[str]:
 
 
 def _authority_filters(coordinates: Sequence[Coordinate], people: set[str]) -> list[Filter]:
-    """States and announcements of these people."""
+    """States and announcements of these people, in questions of a size that relays accept."""
     wanted = (kinds.ANNOUNCEMENT, kinds.STATE)
     return [
-        Filter(kinds=wanted, authors=tuple(sorted(people)), tags=(("d", batch),))
+        Filter(kinds=wanted, authors=authors, tags=(("d", batch),))
         for batch in _batches(sorted({c.identifier for c in coordinates}))
+        for authors in _batches(sorted(people))
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from reconciler.errors import ReconcileError
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.observed import Absent, Listing, Submission, Unknown
+from reconciler.model.observed import Absent, Cause, Listing, Submission, Unknown
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
@@ -28,6 +28,28 @@ class Failure(ReconcileError):
 
 
 @dataclass(frozen=True, slots=True)
+class BadSource:
+    """A server from which objects should have come; `unknown` says why they did not."""
+
+    server: str
+    unknown: Unknown
+
+    def __str__(self) -> str:
+        return f"{self.server}: {self.unknown}"
+
+
+class NotGathered(Failure):
+    """Objects could not be had. `bad` are the sources that failed, in the order of asking; the
+    others do not offer them."""
+
+    def __init__(self, missing: int, bad: tuple[BadSource, ...]) -> None:
+        reason = "; ".join(map(str, bad)) or "no server offers it"
+        detail = f"{missing} objects could not be fetched ({reason})"
+        super().__init__(Unknown(Cause.INCOMPLETE, detail))
+        self.bad = bad
+
+
+@dataclass(frozen=True, slots=True)
 class Pushed:
     """What a push came to, as the server says it or shows it.
 
@@ -40,14 +62,47 @@ class Pushed:
     words: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit for people: its object id, and the first line of its message (somebody's words)."""
+
+    oid: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestry:
+    """What moving a ref from `old` to `new` means.
+
+    `forward`: `old` is an ancestor of `new` (or the same); None: it could not be told. `dropped`
+    are the newest commits that `old` has and `new` has not, at most ANCESTRY_COMMITS of `count`.
+    """
+
+    old: str
+    new: str
+    forward: bool | None
+    dropped: tuple[Commit, ...] = ()
+    count: int = 0
+
+
 class Relay(Protocol):
     """One open conversation with a relay; safe to share between threads."""
 
     def query(self, filters: Sequence[Filter]) -> tuple[Event, ...]:
-        """All events that match any filter, verified, paged until exhausted. Raises Failure."""
+        """All events that match any filter, verified, paged until exhausted. Raises Failure.
+
+        The failure is `Cause.INCOMPLETE` where the relay may hold more than it showed.
+        """
 
     def publish(self, events: Sequence[Event]) -> tuple[Ok, ...]:
         """Send events in order; one OK each, in the same order. Raises Failure."""
+
+    def left_out(self) -> tuple[tuple[str, int], ...]:
+        """What the relay sent in this run and nobody used: reasons, each with how often, sorted.
+
+        An event that does not verify, or that was not asked for, is left out and costs the answer
+        nothing else: whoever can write to a relay can put one there.
+        """
 
 
 class World(Protocol):
@@ -73,11 +128,26 @@ class World(Protocol):
 
     def gather(
         self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
-    ) -> None:
-        """Bring objects, with all that they need, into the archive. Raises Failure."""
+    ) -> tuple[BadSource, ...]:
+        """Bring objects, with all that they need, into the archive; the sources that failed.
+
+        Raises:
+            NotGathered: some object could not be had.
+            Failure: this machine is at fault.
+        """
+
+    def keep(self, coordinate: Coordinate, oid: str, sources: tuple[str, ...]) -> None:
+        """Bring one object into the archive and hold it there for good. Raises Failure."""
+
+    def ancestry(
+        self, coordinate: Coordinate, pairs: tuple[tuple[str, str], ...]
+    ) -> tuple[Ancestry, ...]:
+        """Of each (old, new) in turn, what the archive knows; changes nothing, raises nothing."""
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One push, conditional on every `old`; objects come from the archive.
+
+        Without any update it is the empty push, which makes some servers move HEAD.
 
         Updates that the server already shows are left out; when none remains nothing is sent.
 

@@ -20,7 +20,7 @@ PACKAGE = "reconciler"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "limits"),
-    ("git", "nostr", "schemas", "pacing"),
+    ("git", "nostr", "schemas", "pacing", "plumbing"),
     ("model",),
     ("facts", "world", "desired"),
     ("observe", "plan", "guard", "apply"),
@@ -32,14 +32,17 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """Rooms from the ground up; a room may import its own floor and those below it, never above."""
 
 SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("clock", "metrics", "family", "faults"),
-    ("events", "waiting", "repos"),
+    ("clock", "limits"),
+    ("metrics", "family"),
+    ("events", "waiting", "repos", "held"),
     ("policy",),
     ("service",),
     ("flow",),
     ("runtime",),
     ("hunt",),
     ("sync", "wire"),
+    ("faults", "faulty"),
+    ("assembly",),
     ("server",),
     ("demo",),
 )
@@ -53,12 +56,13 @@ ONLY: Mapping[str, frozenset[str]] = {
     "plan": frozenset({"facts", "git", "limits", "model", "nostr", "pacing"}),
     "guard": frozenset({"facts", "git", "limits", "model", "nostr"}),
     "observe": frozenset({"errors", "facts", "limits", "model", "nostr", "world"}),
-    "apply": frozenset({"errors", "limits", "model", "nostr", "world"}),
-    "report": frozenset({"git", "model", "nostr"}),
+    "apply": frozenset({"errors", "git", "limits", "model", "nostr", "world"}),
+    "report": frozenset({"git", "limits", "model", "nostr"}),
     "pacing": frozenset({"errors", "limits"}),
-    "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "world"}),
+    "plumbing": frozenset({"errors", "limits"}),
+    "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "plumbing", "world"}),
     "sign": frozenset({"errors", "limits", "nostr"}),
-    "sandbox": frozenset({"errors", "limits", "nostr", "git", "pacing"}),
+    "sandbox": frozenset({"errors", "limits", "nostr", "git", "pacing", "plumbing"}),
     "conformance": frozenset({"errors", "git", "nostr", "report"}),
 }
 """Rooms whose imports from the house are listed one by one; `reconciler` itself is open to all."""
@@ -68,16 +72,17 @@ STAGES = frozenset({"observe", "plan", "guard", "apply"})
 
 _NAMES = """
 aiohttp asyncio concurrent ctypes datetime fcntl http io multiprocessing os pathlib
-prometheus_client pygit2 random requests secrets select shutil signal socket sqlite3 ssl
+prometheus_client random requests secrets select shutil signal socket sqlite3 ssl
 subprocess sys tempfile tenacity threading time urllib3 uuid websocket
 """
 WORLDLY = frozenset(_NAMES.split())
 """Clock, chance, files, threads, processes and the network."""
-OUTER = frozenset({"edge", "sandbox", "conformance", "cli", "sign"})
+OUTER = frozenset({"edge", "sandbox", "conformance", "cli", "sign", "plumbing"})
 """Rooms that may touch the world."""
 ALLOWED: Mapping[str, frozenset[str]] = {
     "observe": frozenset({"concurrent"}),  # one worker pool: questions side by side
     "apply": frozenset({"concurrent", "threading"}),  # the pool, and the lock on its tables
+    "report.terminal": frozenset({"io"}),  # text in memory
     "report.progress": frozenset({"threading"}),  # the event by which signals ask to stop
 }
 """The exceptions, module by module."""

@@ -75,7 +75,7 @@ PUBLISHES = st.builds(
     URLS,
     HEX,
     st.integers(0, 65535),
-    st.sampled_from(Wave),
+    st.sampled_from([wave for wave in Wave if wave is not Wave.SIGN]),
     st.sampled_from(Why),
     st.none() | HEX,
     st.booleans(),
@@ -333,7 +333,7 @@ def test_the_digest_is_pinned() -> None:
     assert digest(replace(PLAN, actions=(PUSH,))) == PINNED
 
 
-PINNED = "b752b451c605ce1a302f2f7ea4376a356b29d4aa32f11f7ffa093405e88679fa"
+PINNED = "78f7e9f86fba20b01a69333f4e3b7c7cae6a53e035eec3b5c24a3737da446b64"
 
 
 def test_a_contract_is_json_and_leaves_the_action_alone() -> None:

@@ -24,7 +24,7 @@ from reconciler.limits import SIGNATURES
 from reconciler.model.desired import Desired, Npub, Policies, Safety
 from reconciler.model.observed import Absent, Observed, Refs
 from reconciler.model.outcome import Finding
-from reconciler.model.plan import Action, Plan, Push, Sign, Wave, Why
+from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave, Why
 from reconciler.nostr.event import Event
 
 from .build import (
@@ -51,9 +51,11 @@ def heads(count: int, number: int = 1) -> dict[str, str]:
     return {f"refs/heads/b{i:02}": oid(number) for i in range(count)}
 
 
-def world(goal: dict[str, str], have: Refs, software: str = "nak") -> Observed:
+def world(
+    goal: dict[str, str], have: Refs, software: str = "nak", head: str = "refs/heads/main"
+) -> Observed:
     """Alpha is as it should be, beta has something else and does not serve the state yet."""
-    state = ALICE.state("widget", goal, at=10)
+    state = ALICE.state("widget", goal, head=head, at=10)
     data = refs({**goal, "refs/heads/spare": oid(1)})
     alpha = view("alpha", [ANN, state], {WIDGET: data}, software="ngit-grasp")
     beta = view("beta", [ANN], {WIDGET: have}, software=software)
@@ -309,3 +311,19 @@ def test_index_relays_are_servers_of_the_desired_state() -> None:
     action = replace(PUSH, server=url("index"))
     assert contract(replace(PLAN, actions=(action,)), wish) == ()
     assert PUSH.why is Why.REFS_DIFFER
+
+
+def test_a_renamed_default_branch_needs_nobody() -> None:
+    """The state names another HEAD, which exists: it has said what goes."""
+    have = refs(heads(3), head="refs/heads/b02")
+    assert names(world(heads(2), have, head="refs/heads/b01")) == []
+    assert names(world(heads(2), have, head="refs/heads/b02")) == [DELETE_HEAD]
+    assert names(world(heads(2), have, head="refs/heads/nowhere")) == [DELETE_HEAD]
+
+
+def test_a_deletion_that_the_planner_forgot_is_still_seen() -> None:
+    seen = world(heads(6), refs(heads(10)))
+    plan = planned(WISH, seen)
+    blind = [replace(a, aligns=()) for a in plan.actions if isinstance(a, Publish)]
+    found = judge(replace(plan, actions=tuple(blind)), WISH, seen)
+    assert [f.guard for f in found] == [MASS_DELETE]

@@ -19,7 +19,8 @@ _ELSEWHERE = {
     "conformance": "reconciler.cli.conformance",
     "sandbox": "reconciler.cli.sandbox",
 }
-"""Commands that are loaded when they are called: a plan needs no web server in memory."""
+"""Commands that are loaded when they are called: a plan needs no web server in memory. One whose
+libraries are not there needs the extra of its name."""
 
 
 class Group(click.Group):
@@ -44,8 +45,29 @@ class Group(click.Group):
         """Load what is elsewhere."""
         if cmd_name not in _ELSEWHERE:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = importlib.import_module(_ELSEWHERE[cmd_name]).command
+        try:
+            command: click.Command = importlib.import_module(_ELSEWHERE[cmd_name]).command
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").startswith("reconciler"):
+                raise
+            return _not_installed(cmd_name)
         return command
+
+
+def _not_installed(extra: str) -> click.Command:
+    """Stands for a command whose libraries are not there, whatever words follow it."""
+
+    @click.command(extra, add_help_option=False, context_settings={"ignore_unknown_options": True})
+    @click.argument("words", nargs=-1, type=click.UNPROCESSED)
+    def tell(words: tuple[str, ...]) -> None:
+        """Not installed here; call it to see what is missing."""
+        del words
+        raise click.ClickException(
+            f"{extra} needs an extra: pip install 'grasp-reconciler[{extra}]', "
+            f"or '.[{extra}]' in a checkout"
+        )
+
+    return tell
 
 
 class Shard(click.ParamType[tuple[int, int]]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from contextlib import nullcontext
 from dataclasses import replace
@@ -12,21 +11,18 @@ from pathlib import Path
 from reconciler import __version__
 from reconciler.cli.guarded import Caught, signals
 from reconciler.cli.session import Session
+from reconciler.cli.shown import finish, show_plan
 from reconciler.desired import parse
-from reconciler.edge.files import locked, read, write
+from reconciler.edge.files import locked, read
 from reconciler.edge.fleet import Fleet
 from reconciler.limits import SAVED_PLAN_BYTES, YAML_BYTES
-from reconciler.model.codec import digest, plan_from_json, plan_to_json, pretty, report_to_json
+from reconciler.model.codec import plan_from_json
 from reconciler.model.desired import Desired
-from reconciler.model.outcome import Finding, Report
-from reconciler.model.plan import Plan
+from reconciler.model.outcome import Report
 from reconciler.pipeline import Options, Run, run
-from reconciler.report import markdown, terminal
 from reconciler.report.build import Header, build
 from reconciler.report.exits import Exit
 from reconciler.report.progress import Bar
-from reconciler.report.safe import safe
-from reconciler.report.view import view
 from reconciler.report.words import plural
 from reconciler.sign.keyfile import KeyFileSigner, read_keys
 
@@ -56,12 +52,12 @@ def reconcile(session: Session) -> int:
             lambda desired: _connect(session, desired),
             signer,
             bar,
-            lambda plan, findings: _show_plan(session, plan, findings),
+            lambda plan, findings: show_plan(session, plan, findings),
         )
     if options.limit and not done.plan.repositories:
         session.say("note: --limit matches no repository that was found")
     report = _report(_header(session, started), done, caught)
-    _finish(session, done, report)
+    finish(session, report)
     return report.exit_code
 
 
@@ -74,6 +70,8 @@ def _options(session: Session) -> Options:
 
 def _connect(session: Session, desired: Desired) -> Fleet:
     fleet = Fleet(desired, session.state_dir)
+    if fleet.warning:
+        session.say(f"warning: {fleet.warning}")
     if session.apply:  # the lock is held, so what lies about is a dead run's
         fleet.repair()
     return fleet
@@ -102,37 +100,3 @@ def _report(header: Header, done: Run, caught: Caught) -> Report:
         extra=extra,
         notes=tuple(notes),
     )
-
-
-def _show_plan(session: Session, plan: Plan, findings: tuple[Finding, ...]) -> None:
-    """Save and show the plan before anything is written."""
-    if session.out:
-        write(session.out, pretty(plan_to_json(plan)))
-    shown = view(plan, digest(plan))
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown.render(shown, findings))
-    if session.format == "markdown":
-        session.stdout.out(markdown.render(shown, findings, verbose=session.verbose))
-    elif session.format == "text":
-        terminal.show_plan(session.stdout, shown, findings, verbose=session.verbose)
-    elif not session.apply:
-        session.stdout.out(pretty(plan_to_json(plan)), end="")
-
-
-def _finish(session: Session, done: Run, report: Report) -> None:
-    """Write the report, then show what became of the plan."""
-    document = pretty(report_to_json(report))
-    write(session.report_dir / f"{report.run_id}.json", document)
-    write(session.report_dir / "latest.json", document)
-    if session.format == "json" and session.apply:
-        session.stdout.out(document, end="")
-    if done.stale:
-        session.say("the saved plan no longer matches the world; nothing was written:")
-        for line in done.stale[:20]:
-            session.say(f"  {safe(line)}")
-    if session.format == "text":
-        terminal.show_outcomes(session.stdout, report.outcomes, verbose=session.verbose)
-        if session.apply:
-            terminal.show_recap(session.stdout, report)
-    session.say(f"report: {session.report_dir / 'latest.json'}")

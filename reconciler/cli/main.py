@@ -14,8 +14,7 @@ from reconciler.cli.guarded import guarded
 from reconciler.cli.job import check, reconcile
 from reconciler.cli.session import Session, resolve
 from reconciler.report.exits import Exit
-
-_FORMATS = click.Choice(["text", "json", "markdown"])
+from reconciler.report.formats import FORMATS
 
 
 @click.group(cls=Group, invoke_without_command=True, context_settings=SETTINGS)
@@ -55,7 +54,7 @@ _FORMATS = click.Choice(["text", "json", "markdown"])
     "--format",
     "format_",
     envvar="RECONCILE_FORMAT",
-    type=_FORMATS,
+    type=click.Choice(list(FORMATS)),
     default="text",
     show_default=True,
     help="What stdout gets.",

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from reconciler.cli import streams
 from reconciler.pipeline import Options
+from reconciler.report.look import Look
 
 
-class Out(Console):
-    """stdout. A reader who leaves early (`| head`) changes nothing about the run."""
+def _stderr() -> Console:
+    return Console(file=streams.stderr(), highlight=False)
 
-    def on_broken_pipe(self) -> None:
-        """Whatever comes now goes nowhere, Python's own last flush too."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+def _stdout() -> Console:
+    def say(text: str) -> None:
+        _stderr().print(text, markup=False, soft_wrap=True)
+
+    return Console(file=streams.stdout(say), highlight=False)
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,20 @@ class Session:
     exit_zero_on: tuple[int, ...]
     verbose: bool
     options: Options
-    stdout: Console = field(default_factory=lambda: Out(highlight=False))
-    stderr: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    stdout: Console = field(default_factory=_stdout)
+    stderr: Console = field(default_factory=_stderr)
+
+    def show(self, text: str) -> None:
+        """What was asked for, on stdout, as a renderer made it."""
+        self.stdout.file.write(text)
+        self.stdout.file.flush()
+
+    @property
+    def look(self) -> Look:
+        """How wide and colourful stdout may be."""
+        return Look(
+            self.stdout.width, self.stdout.is_terminal and not self.stdout.no_color, self.verbose
+        )
 
     def say(self, text: str) -> None:
         """One message for people, on stderr; `text` is safe already."""

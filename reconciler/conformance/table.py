@@ -2,7 +2,8 @@
 
 A probe does one small thing and returns what it saw. `expect` is the description: a family that is
 not in it has no such behaviour to show (n/a). Where nobody has described what the real server does,
-its cell is a guess, and is printed so.
+its cell is a guess, and is printed so. A row's name begins with a section of docs/protocol.md, or
+with 01 for GRASP-01.
 """
 
 from __future__ import annotations

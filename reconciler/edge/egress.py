@@ -14,14 +14,8 @@ from urllib.parse import urlsplit
 
 from reconciler.limits import CONNECT_SECONDS
 from reconciler.model.observed import Cause, Unknown
+from reconciler.nostr import networks
 from reconciler.world import Failure
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_TUNNELS = tuple(ipaddress.ip_network(n) for n in ("2002::/16", "2001::/32", "192.88.99.0/24"))
-"""6to4 and Teredo carry any IPv4 address inside, and Python calls them global."""
-_UNICAST = ipaddress.ip_network("2000::/3")
-"""All global unicast of IPv6. Python calls NAT64, `::127.0.0.1` and site-local addresses global,
-which are outside."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +44,8 @@ class Egress:
 
     def permits(self, address: str) -> bool:
         """May this address be dialled?"""
-        if "%" in address:  # a zone id chooses an interface, which no policy names
-            return False
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return _is_public(parsed) or self._is_listed(parsed)
+        parsed = networks.parse(address)
+        return parsed is not None and (networks.is_public(parsed) or self._is_listed(parsed))
 
     def connect(self, host: str, port: int) -> socket.socket:
         """A TCP connection to a checked address.
@@ -84,7 +73,7 @@ class Egress:
         except (Failure, ValueError):
             return False
 
-    def _is_listed(self, address: _Address) -> bool:
+    def _is_listed(self, address: networks.Address) -> bool:
         return any(
             address in network for network in self.allow if network.version == address.version
         )
@@ -97,11 +86,3 @@ def fault_of(error: OSError) -> Unknown:
     if isinstance(error, ConnectionRefusedError):
         return Unknown(Cause.REFUSED, "nothing listens there")
     return Unknown(Cause.CUT, error.strerror or str(error))
-
-
-def _is_public(address: _Address) -> bool:
-    if any(address in net for net in _TUNNELS if net.version == address.version):
-        return False
-    if address.version == 6 and address not in _UNICAST:
-        return False
-    return address.is_global and not address.is_multicast

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from reconciler.edge import submissions
 from reconciler.edge.archive import Archive
-from reconciler.edge.child import Git, find_git
+from reconciler.edge.child import Git, find_git, git_version, known_holes
 from reconciler.edge.egress import Egress
+from reconciler.edge.fetch import Source
 from reconciler.edge.http import Http
 from reconciler.edge.relay import RelayClient
 from reconciler.edge.smart import SmartHttp
@@ -30,7 +31,7 @@ from reconciler.model.observed import Absent, Cause, Listing, Submission, Unknow
 from reconciler.nostr import nip11, urls
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import Failure, Pushed, Relay
+from reconciler.world import Ancestry, BadSource, Failure, Pushed, Relay
 
 
 class Fleet:
@@ -51,6 +52,7 @@ class Fleet:
         home = state / "home"
         home.mkdir(parents=True, exist_ok=True)
         git = Git(home, find_git())
+        self.warning = known_holes(git_version(git.program))
         self._archive = Archive(state / "archive", git, self._locate, self.refs)
         self._git = SmartHttp(self._http, self._archive)
 
@@ -79,7 +81,7 @@ class Fleet:
 
     def submitted(self) -> tuple[Submission, ...]:
         """The memory of earlier runs; empty when it is lost or damaged."""
-        return submissions.load(self._memory)
+        return submissions.load(self._memory, self.now())
 
     def remember(self, sent: Sequence[Submission]) -> None:
         """Write the memory down."""
@@ -136,16 +138,26 @@ class Fleet:
 
     def gather(
         self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
-    ) -> None:
+    ) -> tuple[BadSource, ...]:
         """Fetch objects into the archive. Raises Failure."""
-        self._archive.gather(coordinate, oids, sources)
+        return self._archive.gather(coordinate, oids, sources)
+
+    def keep(self, coordinate: Coordinate, oid: str, sources: tuple[str, ...]) -> None:
+        """Fetch an object into the archive, for good. Raises Failure."""
+        self._archive.keep(coordinate, oid, sources)
+
+    def ancestry(
+        self, coordinate: Coordinate, pairs: tuple[tuple[str, str], ...]
+    ) -> tuple[Ancestry, ...]:
+        """What the archive knows of these moves."""
+        return self._archive.ancestry(coordinate, pairs)
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
         with self._gates[server].transfer():
             return self._git.push(server, coordinate, updates)
 
-    def _locate(self, server: str, coordinate: Coordinate) -> tuple[str, dict[str, str], str]:
+    def _locate(self, server: str, coordinate: Coordinate) -> Source:
         """For git's own fetches: the address that the egress policy checked, and nothing else."""
         parts = urlsplit(server)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -154,4 +166,4 @@ class Fleet:
             raise Failure(Unknown(Cause.EGRESS, "http:// is spoken to listed networks only"))
         pinned = {"http.curloptResolve": f"{parts.hostname}:{port}:{address}"}
         url = urls.clone(server, coordinate.owner, coordinate.identifier)
-        return url, pinned, parts.scheme
+        return Source(url, pinned, parts.scheme)

@@ -1,4 +1,4 @@
-"""HTTP by `requests`: no redirects, no proxies or netrc from the environment, bounded bodies.
+"""HTTP by `requests`: no redirects, no cookies, nothing from the environment, bounded bodies.
 
 Connections are kept alive per host and are made by the egress policy, so that the address which was
 checked is the one that is dialled. A host that has fallen silent once, or failed otherwise twice in
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.client import IncompleteRead
+from http.cookiejar import DefaultCookiePolicy
 from threading import Lock, local
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from reconciler import __version__
 from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress
 from reconciler.limits import CONNECT_SECONDS, HTTP_ERROR_BYTES, PEER_TEXT_CHARS, SERVER_SECONDS
@@ -31,7 +33,7 @@ from reconciler.world import Failure
 _STRIKES = 2
 _WHOLE = 6
 """A whole answer may take so many times the silence that is allowed within it."""
-_AGENT = "grasp-reconciler/0.1"
+_AGENT = f"grasp-reconciler/{__version__}"
 
 
 class Body(Protocol):
@@ -49,6 +51,8 @@ class Http:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": _AGENT})
+        # no cookies: what one server sets would reach another one of its domain, or of its host
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = _Adapter(egress)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)

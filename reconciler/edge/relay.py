@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from threading import RLock
@@ -17,8 +18,6 @@ from reconciler.limits import (
     NEG_SILENCE_SECONDS,
     PEER_TEXT_CHARS,
     READ_SECONDS,
-    REQ_PAGE,
-    REQ_PAGES,
     SERVER_SECONDS,
     WS_ANSWER_EVENTS,
 )
@@ -28,6 +27,8 @@ from reconciler.nostr.event import Event, verify
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Closed, Eose, Ok, RelayMessage, Sent
 from reconciler.nostr.negentropy.dialogue import Declined, Dialogue, Difference
+from reconciler.nostr.paging import Pager
+from reconciler.nostr.strictjson import Json
 from reconciler.world import Failure
 
 _IN_FLIGHT = 50
@@ -65,8 +66,8 @@ class RelayClient:
         """
         self._pace = pace
         self._silence = silence
-        self._cap = min(cap or REQ_PAGE, REQ_PAGE)
-        self._full = self._cap if cap else 1
+        self._cap = cap
+        self._odd: Counter[str] = Counter()
         self._seconds = whole
         self._messages = messages
         self._lock = RLock()
@@ -131,10 +132,14 @@ class RelayClient:
             while not isinstance(answer, (Difference, Declined)):
                 if answer is not None:
                     self._socket.send(answer)
-                answer = dialogue.feed(self._next())
+                answer = dialogue.feed(self._strictly_next())
             if isinstance(answer, Difference):
                 self._socket.send(dialogue.closing)
             return answer
+
+    def left_out(self) -> tuple[tuple[str, int], ...]:
+        """What was sent and not used, in this run: reasons, each with how often."""
+        return tuple(sorted(self._odd.items()))
 
     def idle(self) -> float:
         """Seconds since the last call began; 0 for a failed connection, which stays failed."""
@@ -156,58 +161,52 @@ class RelayClient:
         self._fault = fault
 
     def _pages(self, wanted: Filter) -> Iterator[Event]:
-        """Relays cap answers silently: ask for older ones until there are none.
+        pager = Pager(wanted, cap=self._cap)
+        while question := pager.question:
+            yield from pager.feed(*self._page(question))
+            if pager.cut:
+                raise Failure(Unknown(Cause.INCOMPLETE, pager.cut))
 
-        The next page starts at the oldest second of the last one, because the cap may have cut
-        through that second; only when nothing new is in it, at the second before. A page that
-        stops in its only second although there are older events was cut by the cap: nobody can
-        say how many more that second holds.
-        """
-        seen: set[str] = set()
-        until = wanted.until
-        stuck = False
-        for _ in range(REQ_PAGES):
-            page = self._page(wanted.page(until=until, limit=REQ_PAGE))
-            fresh = [event for event in page if event.id not in seen]
-            seen |= {event.id for event in fresh}
-            if page and stuck:
-                raise PeerFault("more events in one second than one answer can hold")
-            yield from fresh
-            if len(page) < self._full:
-                return
-            oldest = min(event.created_at for event in page)
-            stuck = not fresh
-            if stuck and len(page) >= self._cap:
-                raise PeerFault("more events in one second than one answer can hold")
-            if stuck and oldest == 0:
-                return
-            until = oldest - 1 if stuck else oldest
-        raise PeerFault(f"more than {REQ_PAGES} pages")
-
-    def _page(self, wanted: Filter) -> list[Event]:
+    def _page(self, wanted: Filter) -> tuple[list[Event], int]:
+        """One answer: the events that verify and match, and how many came."""
         name = f"r{next(self._names)}"
         self._socket.send(messages.req(name, wanted))
-        found = []
+        found: list[Event] = []
+        size = 0
+        while isinstance(message := self._named(name), Sent):
+            found += self._read(message.raw, wanted)
+            size += 1
+        if isinstance(message, Eose):
+            self._socket.send(messages.close(name))
+        elif message.message:  # ngit-grasp closes an `ids` question by itself once all are found
+            raise Failure(_closed(message.message))
+        return found, size
+
+    def _read(self, raw: Json, wanted: Filter) -> list[Event]:
+        """The event, if it is one and was asked for. One that is not costs the server nothing: a
+        stranger can put it there, and ngit-relay's index finds by prefix."""
+        try:
+            event = verify(raw)
+        except PeerFault as fault:
+            self._odd[str(fault)] += 1
+            return []
+        if wanted.matches(event):
+            return [event]
+        self._odd["the event was not asked for"] += 1
+        return []
+
+    def _named(self, name: str) -> Sent | Eose | Closed:
+        """The next message of this question."""
         while True:
             message = self._next()
-            if isinstance(message, Sent) and message.subscription == name:
-                event = verify(message.raw)
-                if not wanted.matches(event):
-                    raise PeerFault("the relay sent an event that was not asked for")
-                found.append(event)
-            elif isinstance(message, Eose) and message.subscription == name:
-                self._socket.send(messages.close(name))
-                return found
-            elif isinstance(message, Closed) and message.subscription == name:
-                if message.message:
-                    raise Failure(_closed(message.message))
-                return found  # ngit-grasp closes an `ids` question by itself once all are found
+            if isinstance(message, Sent | Eose | Closed) and message.subscription == name:
+                return message
 
     def _first(self, dialogue: Dialogue, patience: float) -> str | Difference | Declined:
         """A relay without NIP-77 may say nothing at all, and that breaks no connection."""
         self._socket.settimeout(patience)
         try:
-            while (answer := dialogue.feed(self._next())) is None:
+            while (answer := dialogue.feed(self._strictly_next())) is None:
                 pass
             return answer
         except websocket.WebSocketTimeoutException:
@@ -224,17 +223,31 @@ class RelayClient:
                 answers[message.event_id] = Ok(message.event_id, message.accepted, text)
 
     def _next(self) -> RelayMessage:
+        """The next message that can be read; the others are counted and left out."""
+        while True:
+            try:
+                return self._strictly_next()
+            except _Unreadable:
+                self._odd["a message could not be read"] += 1
+
+    def _strictly_next(self) -> RelayMessage:
         start = time.monotonic()
-        text = self._socket.recv()
-        self._seconds -= time.monotonic() - start
-        self._messages -= 1
-        if self._seconds < 0:
-            raise TimeoutError("the relay takes too long")
-        if self._messages < 0:
-            raise PeerFault("more messages than one run reads from one relay")
-        if not text:
-            raise Failure(Unknown(Cause.CUT, "the relay closed the connection"))
-        return messages.parse_relay(text)
+        data = self._socket.receive()
+        try:
+            return messages.parse_relay(data)
+        except PeerFault as fault:
+            raise _Unreadable(str(fault)) from None
+        finally:
+            self._seconds -= time.monotonic() - start
+            self._messages -= 1
+            if self._seconds < 0:
+                raise TimeoutError("the relay takes too long")
+            if self._messages < 0:
+                raise PeerFault("more messages than one run reads from one relay")
+
+
+class _Unreadable(PeerFault):
+    """One message is not what NIP-01 says; the next one may be."""
 
 
 def _closed(message: str) -> Unknown:

@@ -46,7 +46,7 @@ class SmartHttp:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
         advert = self._wait_for_repository(server, coordinate)
         left = _still_needed(updates, dict(advert.refs))
-        if not left:
+        if updates and not left:
             return Pushed(sent=False)
         return self._send(server, coordinate, left, self._request(coordinate, left, advert))
 
@@ -114,7 +114,8 @@ class SmartHttp:
             raise Failure(Unknown(Cause.PROTOCOL, str(error))) from None
 
     def _wait_for_repository(self, server: str, coordinate: Coordinate) -> Advertisement:
-        """Some servers make the repository a moment after they accept its announcement (NR)."""
+        """ngit-relay makes the repository a moment after it accepts the announcement
+        (docs/protocol.md §1.3)."""
         retrying = Retrying(
             retry=retry_if_exception(_is_absent),
             stop=stop_after_delay(SETTLE_SECONDS),

@@ -34,6 +34,7 @@ class Cause(StrEnum):
     RATE = "rate-limited"
     SKIPPED = "not-asked"
     STOPPED = "stopped"
+    LOCAL = "local-failure"  # this machine: its disk, memory or permissions; no server's fault
 
 
 @dataclass(frozen=True, slots=True)

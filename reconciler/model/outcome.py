@@ -29,7 +29,10 @@ WRITTEN = frozenset({Result.DONE, Result.PENDING})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One action's end. `detail` may hold a server's words; `seconds` is its wall time."""
+    """One action's end. `detail` may hold a server's words; `seconds` is its wall time.
+
+    `repository` (its name) and `deed` say in words what the action was; the report fills them in.
+    """
 
     key: str
     verb: Verb
@@ -37,6 +40,8 @@ class Outcome:
     result: Result
     detail: str = ""
     seconds: float = 0.0
+    repository: str = ""
+    deed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,9 @@ class Finding:
 class Recap:
     """One line of the recap: cells of this server, Ansible's words.
 
-    `ok` cells are in sync after read-back, `changed` cells had something written, and so on; a
-    changed cell that is in sync counts under both.
+    Every cell counts once: `ok` is in sync after read-back, `pending` was written and is not
+    visible yet, `drifted` needs something still, and so on. `changed` are those of them where
+    something was written.
     """
 
     server: str
@@ -66,6 +72,7 @@ class Recap:
     failed: int
     held: int
     drifted: int
+    pending: int
     detail: str = ""
 
 

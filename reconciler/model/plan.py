@@ -48,6 +48,7 @@ class Why(StrEnum):
     STATE_MISSING = "state-missing"
     STATE_OUTDATED = "state-outdated"
     REFS_DIFFER = "refs-differ"
+    HEAD_DIFFERS = "head-differs"
     PULL_REF_MISSING = "pull-ref-missing"
     EVENT_MISSING = "event-missing"
     SERVER_UNLISTED = "server-not-listed"
@@ -113,8 +114,19 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadMove:
+    """HEAD names the branch `old` and should name `new`."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Push:
-    """One push of exactly what differs. `sources` serve the objects, best first."""
+    """One push of exactly what differs. `sources` serve the objects, best first.
+
+    With `head` it changes no ref: it is the empty push after which some families move HEAD.
+    """
 
     verb: ClassVar[Verb] = Verb.PUSH
 
@@ -124,6 +136,7 @@ class Push:
     sources: tuple[str, ...]
     wave: Wave
     why: Why
+    head: HeadMove | None = None
 
     @property
     def key(self) -> str:
@@ -157,9 +170,19 @@ class HoldReason(StrEnum):
     PULL_REF_DIFFERS = "pull-ref-differs"
     REFUSED = "refused-by-server"
     UNREADABLE = "event-unreadable"
+    AUTHORITY_DIFFERS = "authority-differs"
+    AUTHORITY_UNSURE = "authority-unsure"
+    HEAD_DIFFERS = "head-differs"
+    FOREIGN_REFS = "foreign-refs"
+    NOT_GRASP = "not-a-grasp-server"
+    VANISHED = "repository-vanished"
+    STATE_VANISHED = "state-vanished"
+    OBJECTS_GONE = "objects-gone"
 
 
-ADVISORY = frozenset({HoldReason.PULL_DATA_NOWHERE, HoldReason.PULL_REF_DIFFERS})
+ADVISORY = frozenset(
+    {HoldReason.PULL_DATA_NOWHERE, HoldReason.PULL_REF_DIFFERS, HoldReason.FOREIGN_REFS}
+)
 """Holds that any stranger can cause with one event or ref. They are said, and keep no cell and no
 run from being in sync."""
 

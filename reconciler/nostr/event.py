@@ -22,6 +22,7 @@ Tags = tuple[Tag, ...]
 _HEX32 = re.compile(r"[0-9a-f]{64}")
 _HEX64 = re.compile(r"[0-9a-f]{128}")
 _FIELDS = frozenset({"id", "pubkey", "created_at", "kind", "tags", "content", "sig"})
+_TIME_DIGITS = 15
 _GATE = object()
 
 
@@ -71,6 +72,30 @@ class Event:
     def first(self, name: str) -> str | None:
         """The first value of the first tag called `name`."""
         return next(iter(self.values(name)), None)
+
+    @property
+    def expires(self) -> int | None:
+        """The second from which on the event is expired (NIP-40); None when it never is.
+
+        NIP-40: "a unix timestamp", "in the same format as the created_at timestamp", hence decimal
+        digits. Zeros in front change no number; what has more than 15 digits after them lies 30
+        million years ahead and never comes, and anything but digits is no time and says nothing.
+        """
+        text = self.first("expiration") or ""
+        if not (text.isascii() and text.isdigit()):  # isdigit alone takes "²", which is no number
+            return None
+        digits = text.lstrip("0") or "0"
+        return int(digits) if len(digits) <= _TIME_DIGITS else None
+
+    @property
+    def is_protected(self) -> bool:
+        """May only its author publish it (NIP-70)?
+
+        NIP-70: 'When the "-" tag is present', and a tag's first element is its name (NIP-01). It
+        should have no value; one that has is still the author's word that nobody else may send the
+        event, and taking it as such does no harm (rust-nostr reads a bare `["-"]` alone).
+        """
+        return any(tag[:1] == ("-",) for tag in self.tags)
 
     def to_json(self) -> dict[str, Json]:
         """The NIP-01 object."""

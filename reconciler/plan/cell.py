@@ -26,19 +26,10 @@ from reconciler.model.plan import (
 )
 from reconciler.nostr.nip34 import State
 from reconciler.plan import publishes, pushes
+from reconciler.plan.holds import authority, foreign_refs, why_not
 from reconciler.plan.pushes import PushOrWhyNot
 from reconciler.plan.repository import Repository
 from reconciler.plan.submissions import IN_PURGATORY, recall
-
-_RELEASE = {
-    HoldReason.NEEDS_NEW_STATE: "a maintainer signs a new state (any push does), or the server "
-    "aligns by itself",
-    HoldReason.SERVER_MUST_FETCH: "the server fetches the objects by itself within minutes, or a "
-    "maintainer signs a state that keeps the branches",
-    HoldReason.REPOSITORY_GONE: "the server's operator restores it, or the owner announces anew",
-    HoldReason.FUTURE_STATE: "its time comes, or a maintainer signs a state with the right time",
-    HoldReason.PULL_REF_DIFFERS: "the server drops the wrong ref",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +58,23 @@ def plan_cell(
     if repository.announcement.private:
         return _judge(repository, view, refs, (), ())
     actions: list[Action] = []
-    holds: list[Hold] = []
+    holds = foreign_refs(repository, view, refs, dialect, known)
     # without a state, purgatory would swallow the announcement again and again
-    if publishes.serves_announcement(repository, view, dialect):
+    served = publishes.serves_announcement(repository, view, dialect)
+    if served:
         actions += publishes.announcement(repository, view, known)
         actions += publishes.members(repository, view, known, dialect)
-    if repository.state:
-        found = _shape(repository, view, dialect, refs, known)
-        actions += publishes.state(
-            repository, view, known, _left_to_server(repository.state, refs, found)
-        )
-        actions += _push(repository, view, found)
-        holds += _hold(repository, view, found)
-    if publishes.serves_announcement(repository, view, dialect):
+    found = _heads(repository, view, dialect, refs, known)
+    if repository.state and found.reason is not HoldReason.AUTHORITY_DIFFERS:
+        aligns = _left_to_server(repository.state, refs, found)
+        actions += publishes.state(repository, view, known, aligns)
+    actions += _push(repository, view, found)
+    holds += why_not(repository, view, found)
+    if served:
+        actions += publishes.events(repository, view)
+    if served and found.reason is not HoldReason.REPOSITORY_GONE:
         pull_actions, pull_holds = _pulls(repository, view, refs)
-        actions += [*publishes.events(repository, view), *pull_actions]
+        actions += pull_actions
         holds += pull_holds
     left = recall(tuple(actions), view, repository.coordinate, now=repository.at)
     holds += left.holds
@@ -116,10 +109,11 @@ def _left_to_server(
     """What the server changes by itself when the state arrives: the rest of the differences."""
     if found.reason or isinstance(refs, Absent):
         return ()
-    return tuple(u for u in differences(state, refs.refs) if u not in found.updates)
+    ours = frozenset(found.updates)  # thousands of refs: a set, or the search is quadratic
+    return tuple(u for u in differences(state, refs.refs) if u not in ours)
 
 
-def _shape(
+def _heads(
     repository: Repository,
     view: ServerView,
     dialect: Dialect,
@@ -137,25 +131,17 @@ def _shape(
     stored = state.event.id in view.served
     announced = repository.announcement.event.id in view.served
     found = pushes.heads(state, refs, dialect, stored=stored, announced=announced)
-    if found.updates and dialect.owner_only and state.event.pubkey != repository.coordinate.owner:
-        detail = "it follows the owner's states only, and a maintainer signed the newest"
-        return PushOrWhyNot(reason=HoldReason.NEEDS_NEW_STATE, detail=detail)
+    if found.updates or found.head:
+        return authority(repository, state, dialect) or found
     return found
 
 
 def _push(repository: Repository, view: ServerView, found: PushOrWhyNot) -> tuple[Action, ...]:
-    if not found.updates:
+    if not found.updates and not found.head:
         return ()
     sources = tuple(url for url in repository.state_sources if url != view.url)
-    coordinate = repository.coordinate
-    return (Push(coordinate, view.url, found.updates, sources, Wave.PUSH, Why.REFS_DIFFER),)
-
-
-def _hold(repository: Repository, view: ServerView, found: PushOrWhyNot) -> list[Hold]:
-    if found.reason is None:
-        return []
-    release = _RELEASE[found.reason]
-    return [Hold(repository.coordinate, view.url, found.reason, found.detail, release)]
+    coordinate, why = repository.coordinate, Why.HEAD_DIFFERS if found.head else Why.REFS_DIFFER
+    return (Push(coordinate, view.url, found.updates, sources, Wave.PUSH, why, found.head),)
 
 
 def _pulls(
@@ -167,7 +153,7 @@ def _pulls(
         for pull in repository.pulls
         if pull.available
     ]
-    holds = [hold for _, found in shapes for hold in _hold(repository, view, found)]
+    holds = [hold for _, found in shapes for hold in why_not(repository, view, found)]
     updates = tuple(update for _, found in shapes for update in found.updates)
     sources = dict.fromkeys(
         url for pull, found in shapes if found.updates for url in pull.sources if url != view.url

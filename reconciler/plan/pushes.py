@@ -15,15 +15,16 @@ from reconciler.git.advertisement import ZERO
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import HEADS, NOSTR
 from reconciler.model.observed import Absent, Listing
-from reconciler.model.plan import HoldReason
+from reconciler.model.plan import HeadMove, HoldReason
 from reconciler.nostr.nip34 import State
 
 
 @dataclass(frozen=True, slots=True)
 class PushOrWhyNot:
-    """What a push would change; or, with `reason`, why it would be of no use."""
+    """What a push would change, be it HEAD alone; or, with `reason`, why it would be of no use."""
 
     updates: tuple[RefUpdate, ...] = ()
+    head: HeadMove | None = None
     reason: HoldReason | None = None
     detail: str = ""
 
@@ -40,13 +41,13 @@ def heads(
         stored: its relay serves this very state already.
         announced: its relay serves an announcement of the repository.
     """
-    if isinstance(cell, Absent) and announced and dialect.purgatory_only:
+    if isinstance(cell, Absent) and announced and not dialect.head_by_push:
         detail = "its relay serves the announcement, yet its git side has no such repository"
         return PushOrWhyNot(reason=HoldReason.REPOSITORY_GONE, detail=detail)
     refs = cell.refs if isinstance(cell, Listing) else ()
     updates = differences(state, refs)
     if not updates:
-        return PushOrWhyNot()
+        return _head(state, cell, dialect, stored=stored)
     if stored and dialect.purgatory_only:
         detail = f"{len(updates)} refs differ although it serves the newest state"
         return PushOrWhyNot(reason=HoldReason.NEEDS_NEW_STATE, detail=detail)
@@ -66,6 +67,19 @@ def pull(event_id: str, tip: str, cell: Listing | Absent) -> PushOrWhyNot:
         detail = f"{name} stands at {have[:12]}, the event says {tip[:12]}"
         return PushOrWhyNot(reason=HoldReason.PULL_REF_DIFFERS, detail=detail)
     return PushOrWhyNot((RefUpdate(name, ZERO, tip),))
+
+
+def _head(state: State, cell: Listing | Absent, dialect: Dialect, *, stored: bool) -> PushOrWhyNot:
+    """HEAD is compared like a ref; a server that does not tell where it stands says nothing."""
+    told = cell.head if isinstance(cell, Listing) else None
+    if not told or told == state.head or state.head not in dict(state.refs):
+        return PushOrWhyNot()
+    if dialect.head_by_push:
+        return PushOrWhyNot(head=HeadMove(told, state.head or ""))
+    if not stored:
+        return PushOrWhyNot()  # it moves when the state arrives
+    detail = f"HEAD names {told}, the state says {state.head}"
+    return PushOrWhyNot(reason=HoldReason.HEAD_DIFFERS, detail=detail)
 
 
 def _within_dialect(

@@ -27,6 +27,23 @@ class Exit(IntEnum):
     TERMINATED = 143
 
 
+MEANING = {
+    Exit.DONE: "done",
+    Exit.OUR_FAULT: "our fault",
+    Exit.CHANGES: "changes are pending",
+    Exit.PARTIAL: "something failed, is held back, or is not there yet",
+    Exit.GUARD: "a guard refused",
+    Exit.STALE_PLAN: "the saved plan no longer fits",
+    Exit.UNKNOWN: "part of the world is unknown",
+    Exit.USAGE: "usage",
+    Exit.BUSY: "another run holds the lock",
+    Exit.KEY_FILE: "the key file is not safe",
+    Exit.INVALID: "invalid input",
+    Exit.INTERRUPTED: "interrupted",
+    Exit.TERMINATED: "terminated",
+}
+"""Each code in words."""
+
 _WORST_FIRST = (
     Exit.OUR_FAULT,
     Exit.INTERRUPTED,

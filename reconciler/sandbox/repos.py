@@ -61,6 +61,10 @@ class Repos:
         """Is there a bare repository?"""
         return (self.path(coordinate) / "HEAD").is_file()
 
+    def existing(self, coordinates: Iterable[Coordinate]) -> tuple[Coordinate, ...]:
+        """Those that have a bare repository."""
+        return tuple(filter(self.exists, coordinates))
+
     def ensure(self, coordinate: Coordinate) -> None:
         """Create the bare repository unless it exists."""
         if not self.exists(coordinate):
@@ -96,6 +100,11 @@ class Repos:
         output = self.git(coordinate, "cat-file", "--batch-check=%(objectname)", stdin=text)
         lines = output.decode().splitlines()
         return frozenset(line.split(" ")[0] for line in lines if line.endswith(" missing"))
+
+    def head(self, coordinate: Coordinate) -> str:
+        """The branch that HEAD names (full ref name); empty when it names none."""
+        text = (self.path(coordinate) / "HEAD").read_bytes().decode("utf-8", "surrogateescape")
+        return text.removeprefix("ref: ").strip() if text.startswith("ref: ") else ""
 
     def is_ancestor(self, coordinate: Coordinate, old: str, new: str) -> bool:
         """Does `new` reach `old`? False also when one of them is no commit here."""

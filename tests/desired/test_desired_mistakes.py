@@ -288,3 +288,28 @@ def test_a_secret_key_is_found_even_where_yaml_is_broken() -> None:
     first, second = mistakes(f"a: [\n# {NSEC}\n")
     assert (first.line, first.column) == (2, 3)
     assert "not YAML" in second.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://u:hunter2@a.example",
+        "https://hunter2@a.example/x",
+        "wss://u:hun/ter2@a.example",
+        "u:hunter2@a.example",
+        "https://u:a@hunter2@a.example",
+        "'https://u:a b\"hunter2@a.example'",
+    ],
+)
+def test_a_password_in_a_url_is_not_repeated(url: str) -> None:
+    for text in (
+        GOOD.replace("- https://relay.ngit.dev", f"- {url}"),
+        GOOD.replace("wss://index.ngit.dev", url),
+        GOOD.replace("allow: [own]", f"allow: [{url}]"),
+        GOOD.replace(ALICE, url),
+    ):
+        assert text != GOOD
+        said = "\n".join(map(str, mistakes(text)))
+        assert "ter2" not in said
+        assert "hun" not in said
+        assert "…@" in said

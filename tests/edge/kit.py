@@ -122,18 +122,18 @@ def _some(connection: socket.socket) -> bytes:
 # --- WebSocket (RFC 6455) --------------------------------------------------------------------
 
 
-def upgrade(connection: socket.socket) -> None:
-    """The server's half of the opening handshake."""
-    head = request(connection).decode()
+def upgrade(connection: socket.socket, *headers: str, head: bytes | None = None) -> None:
+    """The server's half of the opening handshake; `head` is the request, if it was read already."""
     key = next(
         line.split(": ")[1]
-        for line in head.split("\r\n")
+        for line in (head or request(connection)).decode().split("\r\n")
         if line.lower().startswith("sec-websocket-key")
     )
     digest = hashlib.sha1(
         f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode(), usedforsecurity=False
     ).digest()
     lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
+    lines += headers
     lines.append(f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}")
     connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
 

@@ -15,7 +15,7 @@ from reconciler.edge.relay import RelayClient
 from reconciler.limits import WS_MESSAGE_BYTES
 from reconciler.model.observed import Cause
 from reconciler.nostr.event import Event
-from reconciler.nostr.filters import Filter
+from reconciler.nostr.filters import Filter, parse
 from reconciler.sandbox.demo.people import new
 from reconciler.world import Failure
 
@@ -166,19 +166,94 @@ def altered() -> object:
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (forged(), "signature does not hold"),
-        (altered(), "id is not the hash"),
-        (note(BOB, AT).to_json(), "not asked for"),
-        ({"id": "x"}, "needs id"),
-        ("text", "needs id"),
+        (forged(), "the event's signature does not hold"),
+        (altered(), "the event's id is not the hash of its fields"),
+        (note(BOB, AT).to_json(), "the event was not asked for"),
+        ({"id": "x"}, "an event needs id, pubkey, created_at, kind, tags, content and sig"),
+        ("text", "an event needs id, pubkey, created_at, kind, tags, content and sig"),
     ],
 )
-def test_events_that_lie_fail_the_question(dial: Dial, raw: object, words: str) -> None:
-    good = note(ALICE, AT + 1).to_json()
-    client = dial(answering(["EVENT", "SUB", good], ["EVENT", "SUB", raw], ["EOSE", "SUB"]))
-    found = failure(client)
-    assert (found.unknown.cause, words in str(found)) == (Cause.PROTOCOL, True)
-    assert failure(client).unknown == found.unknown  # it stays failed for the run
+def test_an_event_that_lies_is_left_out_and_counted_and_the_others_are_used(
+    dial: Dial, raw: object, words: str
+) -> None:
+    good = note(ALICE, AT + 1)
+    odd = ["EVENT", "SUB", raw]
+    client = dial(answering(odd, ["EVENT", "SUB", good.to_json()], odd, ["EOSE", "SUB"]), cap=500)
+    assert client.left_out() == ()
+    assert client.query([ASKED]) == (good,)
+    assert client.left_out() == ((words, 2),)
+    assert client.query([ASKED]) == (good,)
+    assert client.left_out() == ((words, 4),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"no json at all",
+        b"",
+        b"{}",
+        b"[,",
+        b'["EVENT",1]',
+        b'["EOSE"]',
+        b'["NOTICE","\\ud800"]',
+        b'["NOTICE","\xff"]',
+        b'["NOTICE",' + 100_000 * b"[" + 100_000 * b"]" + b"]",
+        b'["EVENT","SUB",{"id":"a","id":"b"}]',
+    ],
+)
+def test_a_message_that_cannot_be_read_costs_the_answer_nothing(dial: Dial, text: bytes) -> None:
+    good = note(ALICE, AT)
+    client = dial(
+        answering(frame(text), ["EVENT", "SUB", good.to_json()], ["EOSE", "SUB"]), cap=500
+    )
+    assert client.query([ASKED]) == (good,)
+    assert client.left_out() == (("a message could not be read", 1),)
+
+
+def test_a_relay_that_sends_nothing_good_has_answered(dial: Dial) -> None:
+    odd = [["EVENT", "SUB", forged()], ["EVENT", "SUB", note(BOB, AT).to_json()]]
+    client = dial(answering(*odd, ["EOSE", "SUB"]))
+    assert client.query([ASKED]) == ()
+    assert sum(times for _, times in client.left_out()) == 2
+
+
+def neighbours(mine: list[Event], others: list[Event], cap: int) -> Talk:
+    """ngit-relay's index finds by the beginning of a value, in all tags, and for such neighbours
+    neither `until` nor the order by time holds."""
+
+    def talk(connection: socket.socket) -> None:
+        upgrade(connection)
+        while True:
+            message = hear(connection)
+            if message[0] != "REQ":
+                continue
+            wanted = parse(message[2])
+            found = sorted(filter(wanted.matches, mine), key=lambda e: (-e.created_at, e.id))
+            for event in [*others, *found][:cap]:
+                say(connection, "EVENT", message[1], event.to_json())
+            say(connection, "EOSE", message[1])
+
+    return talk
+
+
+@pytest.mark.parametrize("known", [None, 7])
+@pytest.mark.parametrize("count", [0, 1, 30])
+def test_an_index_that_finds_neighbours_loses_nothing(
+    dial: Dial, known: int | None, count: int
+) -> None:
+    mine = [note(ALICE, AT + 2 * number) for number in range(count)]
+    others = [note(BOB, AT + 1000 * number) for number in (-1, 1, 2)]
+    client = dial(neighbours(mine, others, 7), cap=known)
+    assert {e.id for e in client.query([ASKED])} == {e.id for e in mine}
+
+
+@pytest.mark.parametrize(("known", "cap"), [(None, 100), (3, 3)])
+def test_an_answer_full_of_neighbours_is_incomplete(
+    dial: Dial, known: int | None, cap: int
+) -> None:
+    others = [note(BOB, AT, str(number)) for number in range(cap)]
+    found = failure(dial(neighbours([note(ALICE, AT)], others, cap), cap=known))
+    assert (found.unknown.cause, "not asked for" in str(found)) == (Cause.INCOMPLETE, True)
 
 
 def test_answers_to_other_questions_are_ignored(dial: Dial) -> None:
@@ -407,7 +482,7 @@ def test_a_failed_conversation_closes_its_socket(dial: Dial) -> None:
     def talk(connection: socket.socket) -> None:
         upgrade(connection)
         hear(connection)
-        connection.sendall(frame(b"not json"))
+        connection.sendall(frame_head(2**40))
         ended.append(connection.recv(100))
 
     client = dial(talk)

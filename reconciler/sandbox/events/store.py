@@ -12,20 +12,14 @@ from collections.abc import Iterable
 from enum import Enum, auto
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
 
 from reconciler.nostr import kinds
+from reconciler.nostr.addresses import Address, address_of, deleted_by
 from reconciler.nostr.event import Event, Tag, is_hex32, verify_text
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
-from reconciler.sandbox.events.addresses import Address, address_of, own_addresses
-from reconciler.sandbox.events.query import Query, expires_at, select
-from reconciler.sandbox.events.schema import SCHEMA
-
-_KNOWN_TEXTS: Final = 4_096
-"""Verified texts that are remembered, of all stores in this process together."""
-_KNOWN_CHARS: Final = 4 * 2**10
-"""Longer ones are verified each time: large states would fill the memory."""
+from reconciler.sandbox.events.query import SCHEMA, Sql, select
+from reconciler.sandbox.limits import KNOWN_CHARS, KNOWN_TEXTS
 
 
 class Added(Enum):
@@ -76,7 +70,7 @@ class Store:
             before = self._db.total_changes
             for event_id in filter(is_hex32, deletion.values("e")):
                 self._delete_id(event_id, deletion.pubkey)
-            for address in own_addresses(deletion):
+            for address in deleted_by(deletion):
                 self._delete_address(address, deletion.created_at)
             gone = self._db.total_changes > before
             if final:
@@ -116,9 +110,9 @@ class Store:
     def pairs(self, one: Filter, *, now: float, most: int) -> list[tuple[int, str]]:
         """created_at and id of the matching events, at most so many; `limit` is honoured."""
         limit = most if one.limit is None else min(one.limit, most)
+        asked = select("created_at, id", one, now=now, limit=limit)
         with self._lock:
-            query = select("created_at, id", one, now=now, limit=limit)
-            return self._db.execute(query.sql, query.values).fetchall()
+            return self._db.execute(asked.text, asked.values).fetchall()
 
     def count(self, filters: Iterable[Filter], *, now: float) -> int:
         """How many events match any of the filters (NIP-45); their limits do not count."""
@@ -183,7 +177,7 @@ class Store:
                 event.kind,
                 event.created_at,
                 address[2] if address else None,
-                expires_at(event),
+                event.expires,
                 dumps(event.to_json()),
             ),
         )
@@ -209,7 +203,7 @@ class Store:
         for event_id in filter(is_hex32, deletion.values("e")):
             pair = (event_id, deletion.pubkey)
             self._db.execute("INSERT OR IGNORE INTO deleted_ids VALUES (?, ?)", pair)
-        for address in own_addresses(deletion):
+        for address in deleted_by(deletion):
             self._db.execute(
                 "INSERT INTO deleted_addresses VALUES (?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET until = max(until, excluded.until)",
@@ -241,9 +235,9 @@ class Store:
         with self._lock:
             return self._one(sql, *values) is not None
 
-    def _all(self, query: Query) -> list[tuple[str, ...]]:
+    def _all(self, asked: Sql) -> list[tuple[str, ...]]:
         with self._lock:
-            return self._db.execute(query.sql, query.values).fetchall()
+            return self._db.execute(asked.text, asked.values).fetchall()
 
     def _one(self, sql: str, *values: object) -> tuple[int, str] | None:
         row: tuple[int, str] | None = self._db.execute(sql, values).fetchone()
@@ -254,11 +248,11 @@ def _pair(tag: Tag) -> tuple[str, str]:
     return tag[0], tag[1]
 
 
-_known = lru_cache(_KNOWN_TEXTS)(verify_text)
+_known = lru_cache(KNOWN_TEXTS)(verify_text)
 
 
 def _event(text: str) -> Event:
     """The event of a row. The file is a trust boundary: somebody else may have changed it since we
     wrote it. Verifying is a pure function of the text, though, so the very same text needs it
     once, and a changed one is another text."""
-    return _known(text) if len(text) <= _KNOWN_CHARS else verify_text(text)
+    return _known(text) if len(text) <= KNOWN_CHARS else verify_text(text)

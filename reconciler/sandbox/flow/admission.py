@@ -7,22 +7,20 @@ Announcements have a module of their own (`announcing`).
 from __future__ import annotations
 
 from reconciler.errors import PeerFault
-from reconciler.nostr import kinds, nip34
+from reconciler.nostr import addresses, kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate, State
-from reconciler.sandbox.events.addresses import named_addresses, own_addresses
 from reconciler.sandbox.events.store import Added
 from reconciler.sandbox.family.dialect import Alignment, Deletion
-from reconciler.sandbox.flow import announcing, gitdata
-from reconciler.sandbox.flow.announcing import Answer, keep, told
+from reconciler.sandbox.flow import announcing
+from reconciler.sandbox.flow.announcing import Answer, keep, revive, told
+from reconciler.sandbox.flow.gitdata import Delivery
 from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.policy.maintainers import Announced
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.waiting.agenda import Task
 
-__all__ = ["Answer", "identifiers", "receive", "revive"]
-
-revive = announcing.revive
+__all__ = ["Answer", "identifiers", "receive"]
 
 
 def identifiers(service: Service, event: Event) -> frozenset[str]:
@@ -34,7 +32,7 @@ def identifiers(service: Service, event: Event) -> frozenset[str]:
     if event.kind in kinds.PULLS:
         return frozenset({_pull_identifier(event)})
     if event.kind == kinds.DELETION:
-        named = {d for _, _, d in own_addresses(event)}
+        named = {address.d for address in addresses.deleted_by(event)}
         return service.purgatory.identifiers_of(frozenset(event.values("e"))) | named
     return frozenset()
 
@@ -98,14 +96,15 @@ def _state(service: Service, event: Event) -> Answer:
         state = service.read_state(event)
     except PeerFault as fault:
         return keep(service, event) if rules.anyone else Answer(False, f"invalid: {fault}")
-    found = service.announced(state.identifier)
+    delivery = Delivery(service, state.identifier)
+    found = delivery.standing.announced
     if not rules.anyone and (reason := _state_refusal(service, found, state)):
         return Answer(False, reason)
     for owner in found.owners_for(event.pubkey):
         revive(service, Coordinate(owner, state.identifier))
     if not rules.waits:
         return _stored_state(service, found, state)
-    added = gitdata.apply_state(service, state)
+    added = delivery.apply_state(state)
     if added is not None:
         return told(service, added)
     service.purgatory.park_state(state)
@@ -137,7 +136,7 @@ def _stored_state(service: Service, found: Announced, state: State) -> Answer:
         for owner in found.owners_for(state.event.pubkey):
             coordinate = Coordinate(owner, state.identifier)
             if owner == state.event.pubkey:
-                gitdata.follow(service, coordinate)
+                Delivery(service, state.identifier).follow(coordinate)
             else:
                 service.agenda.add(Task.ALIGN, coordinate, rules.others_seconds)
     return told(service, added)
@@ -159,7 +158,7 @@ def _pull(service: Service, event: Event) -> Answer:
             return Answer(False, words.no_commit.format(id=event.id))
         return keep(service, event)
     identifier = _pull_identifier(event)
-    if gitdata.apply_pull(service, event, commit, identifier):
+    if Delivery(service, identifier).apply_pull(event, commit):
         return Answer(True)
     service.purgatory.park_pull(event, commit, identifier)
     return Answer(True, words.pull_waits.format(commit=commit))
@@ -191,7 +190,7 @@ def _deletion(service: Service, event: Event) -> Answer:
 def _delete(service: Service, event: Event) -> Answer:
     rules = service.dialect.events
     authors = {service.store.author_of(i) for i in event.values("e")} - {None}
-    authors |= {pubkey for _, pubkey, _ in named_addresses(event)}
+    authors |= {address.pubkey for address in addresses.named_by(event)}
     if rules.foreign_deletion_refused and authors - {event.pubkey}:
         return Answer(False, rules.words.foreign)
     _carry_out(service, event)
@@ -201,8 +200,8 @@ def _delete(service: Service, event: Event) -> Answer:
 def _carry_out(service: Service, event: Event) -> bool:
     """Delete what the author may; the git data of a released announcement stays."""
     ids = frozenset(event.values("e"))
-    addresses = own_addresses(event)
-    gone = service.purgatory.withdraw(event.pubkey, ids, addresses, event.created_at)
+    named = addresses.deleted_by(event)
+    gone = service.purgatory.withdraw(event.pubkey, ids, named, event.created_at)
     for coordinate in gone:
         service.repos.remove(coordinate)
     final = not service.dialect.events.deleted_may_return

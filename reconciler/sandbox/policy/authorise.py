@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag, is_ours
 from reconciler.nostr.nip34 import State
-from reconciler.sandbox.family.dialect import Deletes, Dialect, NostrPush, PushRule, Tie
-from reconciler.sandbox.policy.reading import symbolic
+from reconciler.sandbox.family.dialect import Deletes, Dialect, NostrPush, PushRule
+from reconciler.sandbox.policy.reading import newest, symbolic
 
 _PR_BRANCHES = f"{HEADS}pr/"
 
@@ -61,18 +61,6 @@ def refusal(dialect: Dialect, push: Push) -> str | None:
     if dialect.git.rule is PushRule.PER_REF:
         return _per_ref_refusal(dialect, push, rest)
     return _exact_refusal(dialect, push, rest)
-
-
-def newest(states: tuple[State, ...], tie: Tie) -> State | None:
-    """The state that counts: newest second; among equals as the family decides. With Tie.FIRST the
-    states must stand in the order of their arrival."""
-
-    def rank(state: State) -> tuple[int, int]:
-        number = int(state.event.id, 16)
-        equals = {Tie.LOWEST: -number, Tie.HIGHEST: number, Tie.FIRST: 0}
-        return state.event.created_at, equals[tie]
-
-    return max(states, key=rank, default=None)  # the first one among equal ranks
 
 
 def _quota_refusal(dialect: Dialect, push: Push, nostr: tuple[RefUpdate, ...]) -> str | None:

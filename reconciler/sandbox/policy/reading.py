@@ -1,4 +1,4 @@
-"""States as a family reads them: what nip34 refuses, some families skip or accept.
+"""States as a family reads and ranks them: what nip34 refuses, some families skip or accept.
 
 Pure. A literal value is kept apart from what can be applied, because a push is compared with it.
 """
@@ -12,7 +12,7 @@ from reconciler.git.refname import HEADS, is_branch_or_tag
 from reconciler.nostr import nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import State
-from reconciler.sandbox.family.dialect import StateRules
+from reconciler.sandbox.family.dialect import StateRules, Tie
 
 _SYMBOLIC = "ref: "
 
@@ -46,6 +46,18 @@ def states(rules: StateRules, events: tuple[Event, ...]) -> tuple[State, ...]:
         except PeerFault:
             continue
     return tuple(found)
+
+
+def newest(states: tuple[State, ...], tie: Tie) -> State | None:
+    """The state that counts: newest second; among equals as the family decides. With Tie.FIRST the
+    states must stand in the order of their arrival."""
+
+    def rank(state: State) -> tuple[int, int]:
+        number = int(state.event.id, 16)
+        equals = {Tie.LOWEST: -number, Tie.HIGHEST: number, Tie.FIRST: 0}
+        return state.event.created_at, equals[tie]
+
+    return max(states, key=rank, default=None)  # the first one among equal ranks
 
 
 def _without_symbolic(event: Event) -> State:

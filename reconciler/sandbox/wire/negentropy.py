@@ -17,20 +17,17 @@ from reconciler.nostr import messages
 from reconciler.nostr.messages import NegClose, NegMsg, NegOpen
 from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Responder
-from reconciler.sandbox.events.store import Store
-from reconciler.sandbox.faults import Fault
-from reconciler.sandbox.wire import questions
-
-SESSIONS: Final = 16
-"""Open conversations of one connection; a snapshot of 100,000 events takes about 16 MB."""
-IDLE_SECONDS: Final = 60.0
-"""A conversation that rests longer is forgotten."""
+from reconciler.sandbox.limits import NEG_IDLE_SECONDS, NEG_SESSIONS
 
 _UNKNOWN: Final = "error: subscription not found"
 _BROKEN: Final = "error: invalid negentropy message"
 _LARGE: Final = "blocked: this query is too big"
 _MANY: Final = "blocked: too many negentropy conversations"
 _LATE: Final = "closed: you took too long to respond"
+
+
+Read = Callable[[NegOpen, int], list[tuple[int, str]]]
+"""created_at and id of what a conversation is about, at most so many."""
 
 
 @dataclass(slots=True)
@@ -42,34 +39,31 @@ class _Session:
 class Conversations:
     """What one client has open. `most` bounds the events of one conversation."""
 
-    def __init__(self, store: Store, clock: Callable[[], float], *, most: int = NEG_ITEMS) -> None:
-        self._store = store
+    def __init__(self, read: Read, clock: Callable[[], float], *, most: int = NEG_ITEMS) -> None:
+        self._read = read
         self._clock = clock
         self._most = most
         self._sessions: dict[str, _Session] = {}
 
-    def answer(
-        self, message: NegOpen | NegMsg | NegClose, fault: Fault | None = None
-    ) -> str | None:
-        """The message to send back, if any. `fault` hides events from a new conversation."""
+    def answer(self, message: NegOpen | NegMsg | NegClose) -> str | None:
+        """The message to send back, if any."""
         match message:
             case NegOpen():
-                return self._open(message, fault)
+                return self._open(message)
             case NegMsg(name, payload):
                 return self._feed(name, payload)
             case NegClose(name):
                 self._sessions.pop(name, None)
                 return None
 
-    def _open(self, message: NegOpen, fault: Fault | None) -> str:
+    def _open(self, message: NegOpen) -> str:
         name = message.subscription
         self._sessions.pop(name, None)  # NIP-77: the same name again replaces
         self._forget_idle()
-        if len(self._sessions) >= SESSIONS:
+        if len(self._sessions) >= NEG_SESSIONS:
             return messages.neg_err(name, _MANY)
         now = self._clock()
-        most = self._most + 1
-        pairs = questions.pairs(self._store, message.filter, fault, now=now, most=most)
+        pairs = self._read(message, self._most + 1)
         if len(pairs) > self._most:
             return messages.neg_err(name, _LARGE)
         self._sessions[name] = _Session(Responder(items(pairs)), now)
@@ -80,7 +74,7 @@ class Conversations:
         if session is None:
             return messages.neg_err(name, _UNKNOWN)
         now = self._clock()
-        if now - session.used_at > IDLE_SECONDS:
+        if now - session.used_at > NEG_IDLE_SECONDS:
             del self._sessions[name]
             return messages.neg_err(name, _LATE)
         session.used_at = now
@@ -91,5 +85,5 @@ class Conversations:
             return messages.neg_err(name, _BROKEN)
 
     def _forget_idle(self) -> None:
-        last = self._clock() - IDLE_SECONDS
+        last = self._clock() - NEG_IDLE_SECONDS
         self._sessions = {n: s for n, s in self._sessions.items() if s.used_at >= last}

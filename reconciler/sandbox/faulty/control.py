@@ -19,32 +19,32 @@ from typing import Final, TypeVar
 from aiohttp import web
 
 from reconciler.errors import OurFault
-from reconciler.sandbox.faults import FAULTS, Aim, Effect, Stage
-from reconciler.sandbox.service import Service
+from reconciler.sandbox.faults import FAULTS, Aim, Effect, Faults, Stage
+from reconciler.sandbox.metrics.counters import Counters
 
 PREFIX: Final = "/_sandbox/"
 T = TypeVar("T", int, float)
 
 
-def answer(service: Service, request: web.Request, what: str) -> web.Response:
+def answer(counters: Counters, faults: Faults, request: web.Request, what: str) -> web.Response:
     """Answer one control request."""
     if "Origin" in request.headers:
         return web.Response(status=403, text="not for web pages")
     match request.method, what.split("/"):
         case "GET", ["counters"]:
-            return web.json_response(service.counters.snapshot())
+            return web.json_response(counters.snapshot())
         case "POST", ["faults", name]:
-            return _arm(service, request, name)
+            return _arm(faults, request, name)
         case "GET", ["faults"]:
-            return web.json_response(service.faults.active.name)
+            return web.json_response(faults.active.name)
         case "DELETE", ["faults"]:
-            service.faults.clear()
+            faults.clear()
             return web.Response(status=204)
         case _:
             return web.Response(status=404, text="not found")
 
 
-def _arm(service: Service, request: web.Request, name: str) -> web.Response:
+def _arm(faults: Faults, request: web.Request, name: str) -> web.Response:
     try:
         aim = _aim(request)
     except ValueError:
@@ -52,7 +52,7 @@ def _arm(service: Service, request: web.Request, name: str) -> web.Response:
     if _locks_out(name, aim):
         return web.Response(status=400, text="give seconds: nobody could lift it from here")
     try:
-        arm = service.faults.add if request.query.get("add") else service.faults.set
+        arm = faults.add if request.query.get("add") else faults.set
         arm(name, aim)
     except OurFault as fault:
         return web.Response(status=404, text=str(fault))

@@ -1,6 +1,6 @@
 """HTTP answers, broken the way a fault says. The work has been done when one comes here.
 
-Only whole answers can be broken; `githttp` therefore does not stream when a fault is at hand.
+Only whole answers can be broken; `githttp.WHOLE` asks for one.
 """
 
 from __future__ import annotations
@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 
+from reconciler.errors import PeerFault
+from reconciler.git import pktline, receive_pack
+from reconciler.git.pktline import Packet
 from reconciler.sandbox.faults import Effect, Fault
+from reconciler.sandbox.wire import refused
 
-STRUCK: Final = web.RequestKey("struck", Fault)
-"""The fault that a request has met, for those on its way who need to know."""
 _PAUSE_SECONDS: Final = 0.01
 """Between two pieces of a slow answer."""
 
@@ -55,6 +58,8 @@ async def spoil(
             return web.Response(status=response.status, body=body, content_type="text/html")
         case Effect.DONE_STATUS:
             return refuse(fault)
+        case Effect.LOCKED_REF if response.status == HTTPStatus.OK:
+            return _like(response, locked(body))
         case _:
             return response
 
@@ -65,6 +70,39 @@ def reset(transport: asyncio.BaseTransport | None) -> None:
         plain = transport.get_extra_info("socket")
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
+
+
+def capped(listing: bytes, most: int) -> bytes:
+    """A listing of refs (both forms: advertisement and answer to `ls-refs`) with its first `most`
+    refs, and no word about the others. At least one stays: the first line of v0 carries the
+    server's capabilities. HEAD and what tags point to go uncounted.
+
+    Raises:
+        PeerFault: it is no sequence of pkt-lines.
+    """
+    kept: list[Packet] = []
+    left = max(1, most)
+    for packet in pktline.parse_all(listing):
+        name = _ref(packet)
+        if name and not name.endswith(b"^{}"):
+            left -= 1
+        if not name or left >= 0:
+            kept.append(packet)
+    return pktline.encode_all(kept)
+
+
+def locked(answer: bytes) -> bytes:
+    """What git would have said to a push that it took, had somebody else held each ref's lock."""
+    try:
+        report = receive_pack.parse_report(answer)
+    except PeerFault:
+        return answer
+    if not report.accepted:
+        return answer
+    names = sorted({*report.accepted, *(name for name, _ in report.refused)})
+    band = {"side-band-64k"} if answer[4:5] in (b"\1", b"\2") else set()
+    why = "cannot lock ref: it is at another object than expected"
+    return refused.report(tuple(names), frozenset({"report-status"} | band), why)
 
 
 async def _half(
@@ -101,3 +139,11 @@ async def _begun(request: web.Request, whole: web.Response, size: int) -> web.St
 
 def _like(whole: web.Response, body: bytes) -> web.Response:
     return web.Response(status=whole.status, body=body, content_type=whole.content_type)
+
+
+def _ref(packet: Packet) -> bytes:
+    """The ref that a line is about; nothing for HEAD, marks and headers."""
+    if not isinstance(packet, bytes):
+        return b""
+    words = packet.split(b"\0")[0].split()
+    return words[1] if len(words) > 1 and words[1].startswith(b"refs/") else b""
