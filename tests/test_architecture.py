@@ -65,7 +65,7 @@ ONLY: Mapping[str, frozenset[str]] = {
     "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "plumbing", "world"}),
     "sign": frozenset({"errors", "limits", "nostr"}),
     "sandbox": frozenset({"errors", "limits", "nostr", "git", "pacing", "plumbing"}),
-    "conformance": frozenset({"errors", "limits", "nostr", "git"}),
+    "conformance": frozenset({"errors", "git", "nostr", "report"}),
 }
 """Rooms whose imports from the house are listed one by one; `reconciler` itself is open to all."""
 
