@@ -41,8 +41,8 @@ def applied(scene: Scene, planned: object) -> Path:
     done = reconcile(
         scene.folder, "-f", scene.desired, "--apply", scene.folder / "p.json", "--keys", scene.keys
     )
-    assert done.code == 3, done.out + done.err
-    assert done.report["exit_codes"] == [3, 6]
+    assert done.code == 6, done.out + done.err
+    assert done.report["exit_codes"] == [6, 7]
     assert {o["result"] for o in done.report["outcomes"]} <= {"done", "unchanged"}
     return scene.folder / "reports" / "latest.json"
 
@@ -89,7 +89,7 @@ def test_a_second_apply_sends_nothing_as_the_servers_count(scene: Scene, applied
     before = _written(scene)
     done = reconcile(scene.folder, "-f", scene.desired, "--apply", "--keys", scene.keys)
     assert _written(scene) == before
-    assert done.code == 3
+    assert done.code == 6
     counts = [done.report[name] for name in ("planned", "events_sent", "pushes_sent", "signatures")]
     assert counts == [0, 0, 0, 0]
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from reconciler.sandbox.demo.fleet import Scene, raise_curtain
+from reconciler.sandbox.faults import Aim
 from tests.fleet.conftest import case
 from tests.fleet.kit import Case
 
@@ -115,7 +116,7 @@ def test_a_small_fleet_changes_once(case: Case, ansible: Ansible) -> None:
     }
     check = ansible.play("--check", "--diff", **given)
     assert (check.code, check.recap("changed")) == (0, 1), check.text
-    assert "Plan for 1 repository on 3 servers, 3 cells" in check.text
+    assert "1 repository on 3 servers, 3 cells" in check.text
     assert "could not be observed: connection-refused" in check.text
     assert case.servers["two"].counters.snapshot()["events_received"] == 0
     applied = ansible.play(**given)
@@ -134,7 +135,7 @@ def test_check_apply_check_apply_change_once(scene: Scene, ansible: Ansible) -> 
     check = ansible.play("--check", "--diff", desired_state=desired)
     assert (check.code, check.recap("changed")) == (0, 1), check.text
     assert written(scene) == before
-    assert "Plan for 12 repositories on 5 servers" in check.text
+    assert "12 repositories on 5 servers" in check.text
     assert "could not be observed: connection-refused" in check.text
 
     applied = ansible.play(desired_state=desired, keys_file=keys)
@@ -162,6 +163,27 @@ def test_a_down_server_fails_the_play_when_asked(ansible: Ansible) -> None:
     play = ansible.play("--check", desired_state=str(desired), fail_on=["unknown"])
     assert (play.code, play.recap("failed")) == (2, 1)
     assert "the run ended as unknown" in play.text
+
+
+def test_failed_pushes_fail_a_play_that_asks_for_nothing(case: Case, ansible: Ansible) -> None:
+    case.start("one", "two")
+    case.repository("widget", on=["one"])
+    case.servers["two"].faults.set("http-500", Aim(method="POST", path="git-receive-pack"))
+    play = ansible.play(desired_state=str(case.desired()))
+    assert (play.code, play.recap("failed")) == (2, 1), play.text
+    assert "the run ended as failed" in play.text
+
+
+def test_what_is_held_fails_no_play_unless_it_is_asked_for(case: Case, ansible: Ansible) -> None:
+    case.start("one", "two")
+    case.repository("widget", on=["one"], listed=["one"])
+    desired = str(case.desired())
+    play = ansible.play(desired_state=desired)
+    assert (play.code, play.recap("failed")) == (0, 0), play.text
+    assert "held back: 1 x server-not-listed" in play.text
+    play = ansible.play(desired_state=desired, fail_on=["held"])
+    assert (play.code, play.recap("failed")) == (2, 1)
+    assert "the run ended as held" in play.text
 
 
 def test_a_mistake_is_named_with_its_line(ansible: Ansible) -> None:
