@@ -21,8 +21,8 @@ from reconciler.git.advertisement import RECEIVE, UPLOAD, Advertisement
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
-from reconciler.sandbox.family.dialect import Dialect
 from reconciler.sandbox.family.presets import PRESETS
+from reconciler.sandbox.family.rules import Family
 from reconciler.sandbox.policy.archive import Archive
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 from tests.sandbox.kit import NOW, Clock, Person, Relay, Work, git
@@ -103,7 +103,7 @@ class Stage:
         self.server.kill()
 
     @property
-    def preset(self) -> Dialect:
+    def preset(self) -> Family:
         """The family's switches."""
         return PRESETS[self.dialect]
 

@@ -16,6 +16,7 @@ from reconciler.nostr.messages import NegOpen, neg_err
 from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Initiator
 from reconciler.sandbox.events.store import Added, Store
+from reconciler.sandbox.family.words import RelayWords
 from reconciler.sandbox.server import RunningServer
 from reconciler.sandbox.wire import negentropy
 from reconciler.sandbox.wire.negentropy import Conversations
@@ -127,7 +128,7 @@ def test_conversations_end_and_are_unknown_afterwards(starter: Starter, clock: C
 def test_too_many_events_are_blocked(tmp_path: Path) -> None:
     store = Store(tmp_path / "events.sqlite")
     assert store.add_many(ALICE.sign(1, at=NOW + n) for n in range(4))[Added.STORED] == 4
-    talks = Conversations(store, lambda: NOW, most=3)
+    talks = Conversations(RelayWords(), store, lambda: NOW, most=3)
     empty = bytes.fromhex(EMPTY)
     assert talks.answer(NegOpen("n", Filter(), empty)) == neg_err(
         "n", "blocked: this query is too big"

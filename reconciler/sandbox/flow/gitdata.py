@@ -16,7 +16,7 @@ from reconciler.nostr import nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate, State
 from reconciler.sandbox.events.store import Added
-from reconciler.sandbox.family.dialect import Alignment, Head
+from reconciler.sandbox.family.rules import Alignment, HeadRule
 from reconciler.sandbox.policy.authorise import newest
 from reconciler.sandbox.policy.maintainers import Announced
 from reconciler.sandbox.repos import GitFailed
@@ -174,9 +174,9 @@ def align(service: Service, coordinate: Coordinate, state: State) -> None:
             changes[name] = oid
     repos.update(coordinate, changes)
     rule = service.dialect.states.head
-    if state.head not in declared or rule is Head.PUSH:
+    if state.head not in declared or rule is HeadRule.PUSH:
         return
-    if rule is Head.DECLARED or declared[state.head] not in absent:
+    if rule is HeadRule.DECLARED or declared[state.head] not in absent:
         repos.set_head(coordinate, state.head)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate, State
-from reconciler.sandbox.family.dialect import Creation
+from reconciler.sandbox.family.rules import Creation
 from reconciler.sandbox.flow import gitdata
 from reconciler.sandbox.hunt.reach import Reach, Unreachable
 from reconciler.sandbox.policy.maintainers import Announced

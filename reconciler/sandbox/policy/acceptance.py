@@ -14,7 +14,7 @@ from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event, is_hex32
 from reconciler.nostr.nip34 import Announcement, Coordinate, parse_coordinate
 from reconciler.sandbox.events.query import expires_at
-from reconciler.sandbox.family.dialect import Dialect, EventRules, Listing, Relation
+from reconciler.sandbox.family.rules import EventRules, Family, ListingRule, Relation
 
 _BY_ID = ("e", "E", "q")
 _BY_ADDRESS = ("a", "A", "q")
@@ -49,7 +49,7 @@ def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) 
         author_present: its author has authenticated on this connection (NIP-42).
     """
     if is_protected(event) and not (rules.protected and author_present):
-        return rules.protected or "blocked: event marked as protected"
+        return rules.protected or rules.words.protected_by_all
     expires = expires_at(event)
     if expires is not None and expires <= now:
         return rules.words.expired
@@ -61,7 +61,7 @@ def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) 
     return None
 
 
-def lists_service(dialect: Dialect, announcement: Announcement, server: str) -> bool:
+def lists_service(dialect: Family, announcement: Announcement, server: str) -> bool:
     """Does the announcement list this server in both `clone` and `relays`?
 
     Args:
@@ -71,20 +71,20 @@ def lists_service(dialect: Dialect, announcement: Announcement, server: str) -> 
     """
     domain = server.partition("://")[2]
     match dialect.announcements.listing:
-        case Listing.CANONICAL:
+        case ListingRule.CANONICAL:
             return server in announcement.servers()
-        case Listing.EXACT:
+        case ListingRule.EXACT:
             return server in announcement.servers() and _names_exactly(announcement, server)
-        case Listing.SUBSTRING:
+        case ListingRule.SUBSTRING:
             return _both_hold(announcement, domain)
-        case Listing.URL_SUBSTRING:
+        case ListingRule.URL_SUBSTRING:
             return _both_hold(announcement, f"://{domain}")
-        case Listing.NONE:
+        case ListingRule.NONE:
             return True
 
 
 def announcement_refusal(
-    dialect: Dialect, announcement: Announcement, *, listed: bool, invited: bool, related: bool
+    dialect: Family, announcement: Announcement, *, listed: bool, invited: bool, related: bool
 ) -> str | None:
     """Why an announcement is refused.
 

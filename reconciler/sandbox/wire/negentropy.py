@@ -18,6 +18,7 @@ from reconciler.nostr.messages import NegClose, NegMsg, NegOpen
 from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Responder
 from reconciler.sandbox.events.store import Store
+from reconciler.sandbox.family.words import RelayWords
 from reconciler.sandbox.faults import Fault
 from reconciler.sandbox.wire import questions
 
@@ -25,12 +26,6 @@ SESSIONS: Final = 16
 """Open conversations of one connection; a snapshot of 100,000 events takes about 16 MB."""
 IDLE_SECONDS: Final = 60.0
 """A conversation that rests longer is forgotten."""
-
-_UNKNOWN: Final = "error: subscription not found"
-_BROKEN: Final = "error: invalid negentropy message"
-_LARGE: Final = "blocked: this query is too big"
-_MANY: Final = "blocked: too many negentropy conversations"
-_LATE: Final = "closed: you took too long to respond"
 
 
 @dataclass(slots=True)
@@ -42,7 +37,15 @@ class _Session:
 class Conversations:
     """What one client has open. `most` bounds the events of one conversation."""
 
-    def __init__(self, store: Store, clock: Callable[[], float], *, most: int = NEG_ITEMS) -> None:
+    def __init__(
+        self,
+        words: RelayWords,
+        store: Store,
+        clock: Callable[[], float],
+        *,
+        most: int = NEG_ITEMS,
+    ) -> None:
+        self._words = words
         self._store = store
         self._clock = clock
         self._most = most
@@ -66,29 +69,29 @@ class Conversations:
         self._sessions.pop(name, None)  # NIP-77: the same name again replaces
         self._forget_idle()
         if len(self._sessions) >= SESSIONS:
-            return messages.neg_err(name, _MANY)
+            return messages.neg_err(name, self._words.many_conversations)
         now = self._clock()
         most = self._most + 1
         pairs = questions.pairs(self._store, message.filter, fault, now=now, most=most)
         if len(pairs) > self._most:
-            return messages.neg_err(name, _LARGE)
+            return messages.neg_err(name, self._words.large_conversation)
         self._sessions[name] = _Session(Responder(items(pairs)), now)
         return self._feed(name, message.payload)
 
     def _feed(self, name: str, payload: bytes) -> str:
         session = self._sessions.get(name)
         if session is None:
-            return messages.neg_err(name, _UNKNOWN)
+            return messages.neg_err(name, self._words.unknown_conversation)
         now = self._clock()
         if now - session.used_at > IDLE_SECONDS:
             del self._sessions[name]
-            return messages.neg_err(name, _LATE)
+            return messages.neg_err(name, self._words.late_conversation)
         session.used_at = now
         try:
             return messages.neg_msg(name, session.responder.feed(payload))
         except PeerFault:
             del self._sessions[name]
-            return messages.neg_err(name, _BROKEN)
+            return messages.neg_err(name, self._words.bad_negentropy)
 
     def _forget_idle(self) -> None:
         last = self._clock() - IDLE_SECONDS

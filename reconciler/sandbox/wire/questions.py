@@ -13,7 +13,7 @@ from reconciler.nostr.event import Draft, seal
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import Json, dumps, loads
 from reconciler.sandbox.events.store import Store
-from reconciler.sandbox.family.dialect import RelayLimits
+from reconciler.sandbox.family.rules import RelayLimits
 from reconciler.sandbox.faults import Effect, Fault
 from reconciler.sandbox.service import Service
 
