@@ -24,7 +24,7 @@ from reconciler.errors import NetworkFault
 from reconciler.limits import CHILD_MEMORY_BYTES, CHILD_WALL_SECONDS, PACK_BYTES
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.flow import gitdata, push
-from reconciler.sandbox.hunt.reach import Endpoint
+from reconciler.sandbox.hunt.egress import Endpoint
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import Service
 
