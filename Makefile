@@ -49,8 +49,12 @@ check: $(STAMP)  ## the tests alone
 quick: $(STAMP)  ## those without servers; `make quick PYTHON=python3.13 VENV=.venv-3.13` for another Python
 	$(BIN)/pytest -m 'not long' $(addprefix tests/,git nostr desired sign report pacing) tests/test_*.py
 
-conformance: $(STAMP)  ## what every server family does, row by row, checked and printed
+conformance: $(STAMP)  ## what every server family does, row by row; AGAINST=FAMILY=URL: what that server does
+ifdef AGAINST
+	$(BIN)/reconcile conformance $(wordlist 2,2,$(subst =, ,$(AGAINST))) --family $(firstword $(subst =, ,$(AGAINST)))
+else
 	$(BIN)/pytest tests/conformance --table
+endif
 
 interop: $(STAMP)  ## real servers and clients that the environment names (tests/interop/README.md)
 	$(BIN)/python -m tests.interop $(ONLY)

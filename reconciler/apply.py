@@ -236,9 +236,14 @@ def _confirmed(
     silent: set[str],
     unseen: set[tuple[Coordinate, str]],
 ) -> Outcome:
-    if outcome.result is not Result.PENDING:
-        return outcome
     action = actions[outcome.key]
+    # some families carry a deletion out and refuse it then: its target is gone by that time
+    deletes = isinstance(action, Publish) and action.kind == kinds.DELETION
+    if outcome.result is Result.UNCHANGED and isinstance(action, Publish) and action.key in left:
+        said = f"the server says that it has it, and does not serve it: {outcome.detail}"
+        return replace(outcome, result=Result.FAILED, detail=said)
+    if outcome.result is not Result.PENDING and not (deletes and outcome.result is Result.FAILED):
+        return outcome
     server = outcome.server or ""
     # an event is read back from the relay alone; refs are not
     blind = isinstance(action, Push) and (action.coordinate, server) in unseen

@@ -16,20 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 
+from reconciler import objects
 from reconciler.errors import PeerFault
-from reconciler.facts.authority import authority, invited, rule
+from reconciler.facts.authority import invited
 from reconciler.facts.knowledge import Knowledge
-from reconciler.facts.refs import moves
 from reconciler.facts.selection import Selection
 from reconciler.facts.signing import witnesses
 from reconciler.limits import MAINTAINER_DEPTH, REQ_TAG_VALUES, WITNESSES
 from reconciler.model.desired import Desired
 from reconciler.model.observed import (
     Absent,
-    Ancestry,
     Cause,
     Listing,
     Observed,
@@ -61,7 +59,7 @@ class _Seat:
     events: dict[str, Event] = field(default_factory=dict)
     listings: dict[Coordinate, Refs] = field(default_factory=dict)
 
-    def view(self, submitted: Sequence[Submission]) -> ServerView:
+    def view(self, submitted: Sequence[Submission], skew: float | None) -> ServerView:
         return ServerView(
             self.url,
             self.grasp,
@@ -72,11 +70,18 @@ class _Seat:
             tuple(s for s in submitted if s.server == self.url and s.event_id not in self.events),
             witness=self.witness,
             left_out=self.left_out,
+            skew=skew,
         )
 
 
 def observe(
-    desired: Desired, world: World, watcher: Watcher, selection: Selection, *, forks: int
+    desired: Desired,
+    world: World,
+    watcher: Watcher,
+    selection: Selection,
+    *,
+    forks: int,
+    deep: bool = False,
 ) -> Observed:
     """One look at the whole fleet.
 
@@ -86,20 +91,24 @@ def observe(
         watcher: hears of progress; a stop makes everything that is left unknown.
         selection: which repositories this run is about.
         forks: servers that are asked at the same time.
+        deep: try a clone of every cell, not only of the share that is due.
     """
     seats = [_Seat(server.url, grasp=True) for server in desired.servers]
     seats += [_Seat(url, grasp=False) for url in desired.index_relays]
     with ThreadPoolExecutor(forks) as pool:
-        rounds = _Rounds(desired, world, watcher, selection, seats, pool)
-        ancestry = rounds.run()
+        _Rounds(desired, world, watcher, selection, seats, pool).run()
     union = _union(seats)
+    known = Knowledge.of(union.values(), now=world.now())
+    coordinates = selection.of(desired, known)
     submitted = world.submitted()
+    views = tuple(seat.view(submitted, world.skew(seat.url)) for seat in seats)
+    every = 1 if deep else desired.policies.deep
     return Observed(
         at=world.now(),
         events=tuple(sorted(union.values(), key=lambda e: e.id)),
-        views=tuple(seat.view(submitted) for seat in seats),
-        archived=_archived(world, selection, Knowledge.of(union.values(), now=world.now())),
-        ancestry=ancestry,
+        views=tuple(objects.tried(world, watcher, view, every) for view in views),
+        archived=_archived(world, selection, known),
+        ancestry=objects.ancestry(world, watcher, views, coordinates, known),
         seen=world.seen(),
     )
 
@@ -113,9 +122,8 @@ class _Rounds:
     seats: list[_Seat]
     pool: ThreadPoolExecutor
 
-    def run(self) -> tuple[tuple[Coordinate, tuple[Ancestry, ...]], ...]:
-        """All rounds, in order; what moving refs would drop. Each is a barrier: the next one's
-        subjects come from all answers."""
+    def run(self) -> None:
+        """All rounds, in order. Each is a barrier: the next one's subjects come from all answers"""
         self.watcher.stage("observe", len(self.seats))
         authors = tuple(npub.pubkey for npub in self.desired.npubs)
         self._each(self._greet)
@@ -127,7 +135,6 @@ class _Rounds:
         self._ask(_tag_filters("aAq", map(str, coordinates)))
         self._ask_replies(coordinates)
         self._list_refs(coordinates)
-        return tuple(self._ancestry(coordinates))
 
     def _ask_witnesses(self, coordinates: Sequence[Coordinate], known: Knowledge) -> None:
         """Relays that only announcements name are read before those are signed anew: one of them
@@ -141,31 +148,6 @@ class _Rounds:
             self.seats.append(seat := _Seat(url, grasp=False, witness=True))
             wanted = (kinds.ANNOUNCEMENT, kinds.DELETION)
             self._query(seat, [Filter(kinds=wanted, authors=tuple(sorted(named[url])))])
-
-    def _ancestry(
-        self, coordinates: Sequence[Coordinate]
-    ) -> Iterable[tuple[Coordinate, tuple[Ancestry, ...]]]:
-        """Both ends of every ref that would move are brought into the archive, and compared. What
-        cannot be had stays unknown, and is shown as such."""
-        known = self._knowledge()
-        for coordinate in coordinates:
-            if self.watcher.stopped():
-                return
-            pairs = [
-                (seat.url, pair)
-                for seat in self.seats
-                for pair in _moves(coordinate, known, seat, now=self.world.now())
-            ]
-            for url, (old, new) in pairs:
-                self._bring(coordinate, old, (url,))
-                self._bring(coordinate, new, _holders(self.seats, coordinate, new))
-            wanted = tuple(dict.fromkeys(pair for _, pair in pairs))
-            if wanted:
-                yield coordinate, self.world.ancestry(coordinate, wanted)
-
-    def _bring(self, coordinate: Coordinate, oid: str, sources: tuple[str, ...]) -> None:
-        with suppress(Failure):
-            self.world.keep(coordinate, oid, sources)
 
     def _greet(self, seat: _Seat) -> None:
         """NIP-11. A server without that document may still answer all other questions."""
@@ -240,26 +222,6 @@ class _Rounds:
 
     def _knowledge(self) -> Knowledge:
         return Knowledge.of(_union(self.seats).values(), now=self.world.now())
-
-
-def _moves(
-    coordinate: Coordinate, known: Knowledge, seat: _Seat, *, now: int
-) -> tuple[tuple[str, str], ...]:
-    """Old and new objects of the refs that following the state would move on this server."""
-    members = authority(coordinate, known.announcements)
-    state = rule(members, known.states.get(coordinate.identifier, ()), now=now).state
-    refs = seat.listings.get(coordinate)
-    return moves(state, refs.refs) if state and isinstance(refs, Listing) else ()
-
-
-def _holders(seats: Iterable[_Seat], coordinate: Coordinate, oid: str) -> tuple[str, ...]:
-    """Servers that list this object."""
-    listings = ((seat.url, seat.listings.get(coordinate)) for seat in seats)
-    return tuple(
-        url
-        for url, refs in listings
-        if isinstance(refs, Listing) and any(has == oid for _, has in refs.refs)
-    )
 
 
 def _union(seats: Iterable[_Seat]) -> dict[str, Event]:

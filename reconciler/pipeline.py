@@ -49,6 +49,7 @@ class Options:
     limit: tuple[str, ...] = ()
     shard: tuple[int, int] = (1, 1)
     forks: int = 16
+    deep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ def run(
     desired = parse(text, place=place)
     selection = select(desired, options.limit, options.shard)
     with connect(desired) as world:
-        observed = observe(desired, world, watcher, selection, forks=options.forks)
+        observed = observe(
+            desired, world, watcher, selection, forks=options.forks, deep=options.deep
+        )
         proposed = plan(desired, observed, selection)
         findings = _guard(proposed, desired, observed, options)
         on_plan(proposed, findings)

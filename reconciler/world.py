@@ -91,6 +91,10 @@ class World(Protocol):
     def seconds(self) -> float:
         """A clock for durations, in seconds; never goes back."""
 
+    def skew(self, server: str) -> float | None:
+        """Seconds that our clock is ahead of a server's, as its answers of this run tell it; None
+        where none told. Good to two seconds, and no server is obliged to be right."""
+
     def info(self, server: str) -> RelayInfo:
         """The NIP-11 document. Raises Failure."""
 
@@ -120,6 +124,13 @@ class World(Protocol):
         self, coordinate: Coordinate, pairs: tuple[tuple[str, str], ...]
     ) -> tuple[Ancestry, ...]:
         """Of each (old, new) in turn, what the archive knows; changes nothing, raises nothing."""
+
+    def try_clone(self, server: str, coordinate: Coordinate, oids: frozenset[str]) -> None:
+        """Fetch these objects from one server as a clone would, and throw them away.
+
+        Raises:
+            Failure: a clone fails, or it could not be tried (`Cause.SKIPPED`, time, or size).
+        """
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One push, conditional on every `old`; objects come from the archive.

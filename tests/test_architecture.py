@@ -23,6 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("git", "nostr", "schemas", "pacing", "plumbing"),
     ("model",),
     ("facts", "world", "desired"),
+    ("objects",),
     ("observe", "plan", "guard", "apply"),
     ("pipeline", "report"),
     ("edge", "sign", "sandbox", "conformance"),
@@ -55,7 +56,8 @@ ONLY: Mapping[str, frozenset[str]] = {
     "facts": frozenset({"errors", "git", "limits", "model", "nostr"}),
     "plan": frozenset({"facts", "git", "limits", "model", "nostr", "pacing"}),
     "guard": frozenset({"facts", "git", "limits", "model", "nostr"}),
-    "observe": frozenset({"errors", "facts", "limits", "model", "nostr", "world"}),
+    "objects": frozenset({"facts", "git", "model", "nostr", "world"}),
+    "observe": frozenset({"errors", "facts", "objects", "limits", "model", "nostr", "world"}),
     "apply": frozenset({"errors", "git", "limits", "model", "nostr", "world"}),
     "report": frozenset({"git", "limits", "model", "nostr"}),
     "pacing": frozenset({"errors", "limits"}),
@@ -63,7 +65,7 @@ ONLY: Mapping[str, frozenset[str]] = {
     "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "plumbing", "world"}),
     "sign": frozenset({"errors", "limits", "nostr"}),
     "sandbox": frozenset({"errors", "limits", "nostr", "git", "pacing", "plumbing"}),
-    "conformance": frozenset({"errors", "limits", "nostr", "git"}),
+    "conformance": frozenset({"errors", "git", "nostr", "report"}),
 }
 """Rooms whose imports from the house are listed one by one; `reconciler` itself is open to all."""
 

@@ -15,9 +15,12 @@ from reconciler.report.exits import Exit
 SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RECONCILE"}
 PATH = click.Path(path_type=Path)
 
-_ELSEWHERE = {"sandbox": "reconciler.cli.sandbox"}
-"""Commands that are loaded when they are called: a plan needs no web server in memory. Each needs
-the extra of its name."""
+_ELSEWHERE = {
+    "conformance": "reconciler.cli.conformance",
+    "sandbox": "reconciler.cli.sandbox",
+}
+"""Commands that are loaded when they are called: a plan needs no web server in memory. One whose
+libraries are not there needs the extra of its name."""
 
 
 class Group(click.Group):

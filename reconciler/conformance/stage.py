@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from reconciler.conformance.clock import Clock
+from reconciler.conformance.exchange import Answer, exchange
 from reconciler.conformance.people import NOW, Person, Place
 from reconciler.conformance.relay import Relay
 from reconciler.conformance.work import Work, git
@@ -30,7 +29,6 @@ MAIN, DEV, TAG = "refs/heads/main", "refs/heads/dev", "refs/tags/v1"
 ZERO = "0" * 40
 NUMBERS = itertools.count()
 _CAPABILITIES = frozenset({"report-status", "side-band-64k", "delete-refs"})
-_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,7 @@ class Stage:
         """Announce on this server, and wait until slow families have made the repository."""
         event = owner.announce(self.server, name or self.name, *maintainers)
         self._must_take(event)
-        self.clock.advance(1)
+        self.made(owner, name)
         return event
 
     def answer(self, invited: Person, inviter: Person) -> None:
@@ -204,8 +202,16 @@ class Stage:
         pushed = self.push(owner, refs, name)
         if pushed.done is False or pushed.status != 200:
             raise SetUpRefused(f"the push of a declared state: {pushed.status} {pushed.text}")
-        self.clock.advance(31)
+        self.settled(owner, name, state)
         return state
+
+    def made(self, owner: Person, name: str) -> None:
+        """Let the slow families make the repository that was announced."""
+        self.clock.advance(1)
+
+    def settled(self, owner: Person, name: str, state: Event) -> None:
+        """Let the slow families serve what was pushed."""
+        self.clock.advance(31)
 
     def _must_take(self, event: Event) -> None:
         accepted, words = self.publish(event)[0]
@@ -218,22 +224,21 @@ class Stage:
         """The clone URL."""
         return urls.clone(self.server.url, owner.pubkey, name or self.name)
 
-    def request(self, method: str, path: str, **more: Any) -> requests.Response:
-        """One exchange: no redirect is followed, no proxy asked."""
-        where = path if path.startswith("http") else self.server.url + path
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.request(method, where, timeout=_SECONDS, allow_redirects=False, **more)
+    def request(self, method: str, path: str, **more: Any) -> Answer:
+        """One exchange; a path alone is the server's."""
+        return exchange(method, path if "://" in path else self.server.url + path, **more)
 
-    def get(self, path: str, **headers: str) -> requests.Response:
+    def get(self, path: str, **headers: str) -> Answer:
         """A plain GET."""
         return self.request("GET", path, headers=headers)
 
-    def post(self, path: str, **more: Any) -> requests.Response:
-        """A plain POST."""
-        return self.request("POST", path, **more)
+    def post(self, path: str, **more: Any) -> Answer:
+        """A plain POST; a push says so, because some servers take no other."""
+        kind = {"Content-Type": f"application/x-{RECEIVE}-request"}
+        headers = (kind if path.endswith(f"/{RECEIVE}") else {}) | dict(more.pop("headers", {}))
+        return self.request("POST", path, headers=headers, **more)
 
-    def info(self, **headers: str) -> requests.Response:
+    def info(self, **headers: str) -> Answer:
         """The NIP-11 document."""
         return self.get("/", **{"Accept": "application/nostr+json"} | headers)
 
@@ -276,9 +281,8 @@ class Stage:
         body = receive_pack.request_head(updates, wanted)
         if pack is None:
             pack = self.trunk.pack(wants) if wants else b""
-        kind = {"Content-Type": f"application/x-{RECEIVE}-request"}
         where = f"{self.url(owner, name)}/{RECEIVE}"
-        answer = self.post(where, data=body + pack, headers=kind | dict(headers or {}))
+        answer = self.post(where, data=body + pack, headers=dict(headers or {}))
         return _read(answer)
 
     def pushes(self, owner: Person, refs: Mapping[str, str], name: str = "") -> bool:
@@ -288,7 +292,7 @@ class Stage:
         return all(have.get(ref, ZERO) == oid for ref, oid in refs.items())
 
 
-def _read(answer: requests.Response) -> Pushed:
+def _read(answer: Answer) -> Pushed:
     if answer.status_code != 200:
         return Pushed(answer.status_code, False, answer.text)
     try:

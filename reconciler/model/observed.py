@@ -32,6 +32,7 @@ class Cause(StrEnum):
     INCOMPLETE = "incomplete-answer"
     EGRESS = "egress-refused"
     RATE = "rate-limited"
+    BUDGET = "budget-used-up"
     SKIPPED = "not-asked"
     STOPPED = "stopped"
     LOCAL = "local-failure"  # this machine: its disk, memory or permissions; no server's fault
@@ -129,7 +130,8 @@ class ServerView:
     pairs repositories with their refs, sorted by repository, and is empty for an index relay;
     `submitted` is what was sent there before and may wait, unseen. A `witness` is a relay that only
     an announcement names: it is read before that is signed anew, and never written to. `skew` is by
-    how many seconds our clock is ahead of the server's; `left_out` what it sent that nobody used.
+    how many seconds our clock is ahead of the server's; `left_out` what it sent that nobody used;
+    `hollow` repositories whose refs it lists and of which a clone was tried and failed.
     """
 
     url: str
@@ -142,6 +144,7 @@ class ServerView:
     witness: bool = False
     skew: float | None = None
     left_out: tuple[tuple[str, int], ...] = ()
+    hollow: tuple[tuple[Coordinate, Unknown], ...] = ()
 
     def refs(self, coordinate: Coordinate) -> Refs:
         """The refs of one repository here; unknown when nobody asked."""

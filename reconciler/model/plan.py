@@ -209,6 +209,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
     CONFLICT = "conflict"
     IMPOSSIBLE = "impossible"
+    HOLLOW = "hollow"
 
 
 @dataclass(frozen=True, slots=True)

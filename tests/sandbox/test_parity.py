@@ -16,7 +16,7 @@ from reconciler.facts.dialects import Dialect, Foreign, Obeys, detect
 from reconciler.limits import IDENTIFIER_BYTES
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.sandbox.family.presets import PRESETS
-from reconciler.sandbox.family.rules import Deletes, Family, HeadRule, PushRule
+from reconciler.sandbox.family.rules import Deletes, DeletionRule, Family, HeadRule, PushRule
 
 IDENTIFIERS = (
     *("widget", "Widget", "w", "0", "wid.get", "wid-get", "wid_get", "-w", "_", "~w", "w+x"),
@@ -78,6 +78,7 @@ READINGS: Mapping[str, Reading] = {
     "obeys": _obeys,
     "head_by_push": lambda theirs: theirs.states.head is HeadRule.PUSH,
     "foreign": _foreign,
+    "void_deletions": lambda theirs: theirs.events.deletion is DeletionRule.TAKEN,
     "identifiers": _hosted,
 }
 """Each field of the reconciler's dialect, told from the sandbox's switches."""
