@@ -1,4 +1,4 @@
-"""The playbook as its users run it: ansible-playbook as a child, on the scene's real servers."""
+"""The playbook as its users run it: ansible-playbook as a child, on the fleet's real servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox.demo.fleet import Scene, raise_curtain
+from reconciler.sandbox.demo.fleet import Fleet, start_fleet
 from reconciler.sandbox.faults import Aim
 from tests.fleet.conftest import case
 from tests.fleet.kit import Case
@@ -86,8 +86,8 @@ class Play:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    raised = raise_curtain(tmp_path / "scene")
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    raised = start_fleet(tmp_path / "fleet")
     yield raised
     raised.stop()
 
@@ -98,9 +98,9 @@ def ansible(tmp_path: Path) -> Ansible:
     return Ansible(tmp_path)
 
 
-def written(scene: Scene) -> list[tuple[int, int]]:
+def written(fleet: Fleet) -> list[tuple[int, int]]:
     """Events and pushes that each server ever received."""
-    servers = (*scene.servers.values(), scene.index)
+    servers = (*fleet.servers.values(), fleet.index)
     counts = [server.counters.snapshot() for server in servers]
     return [(c["events_received"], c["pushes_received"]) for c in counts]
 
@@ -128,28 +128,28 @@ def test_a_small_fleet_changes_once(case: Case, ansible: Ansible) -> None:
 
 
 @pytest.mark.long
-def test_check_apply_check_apply_change_once(scene: Scene, ansible: Ansible) -> None:
-    desired, keys = str(scene.desired), str(scene.keys)
-    before = written(scene)
+def test_check_apply_check_apply_change_once(fleet: Fleet, ansible: Ansible) -> None:
+    desired, keys = str(fleet.desired), str(fleet.keys)
+    before = written(fleet)
 
     check = ansible.play("--check", "--diff", desired_state=desired)
     assert (check.code, check.recap("changed")) == (0, 1), check.text
-    assert written(scene) == before
+    assert written(fleet) == before
     assert "12 repositories on 5 servers" in check.text
     assert "could not be observed: connection-refused" in check.text
 
     applied = ansible.play(desired_state=desired, keys_file=keys)
     assert (applied.code, applied.recap("changed")) == (0, 1), applied.text
-    after = written(scene)
+    after = written(fleet)
     assert after != before
     assert "held back: 4 x server-not-listed" in applied.text
 
     for flags in (["--check"], []):
         again = ansible.play(*flags, desired_state=desired, keys_file=keys)
         assert (again.code, again.recap("changed")) == (0, 0), again.text
-    assert written(scene) == after
+    assert written(fleet) == after
 
-    secret = scene.keys.read_text().split(": ")[1].split()[0]
+    secret = fleet.keys.read_text().split(": ")[1].split()[0]
     outputs = [play.text for play in (check, applied)]
     outputs += [path.read_text() for path in (ansible.folder / "reports").iterdir()]
     assert len(outputs) == 7
