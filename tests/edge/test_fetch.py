@@ -153,7 +153,7 @@ def test_a_large_one_is_fetched_again_alone(yard: Yard) -> None:
     oid = with_blob(yard, "big", 3_000_000)
     wrap(yard, " fetch ", '$git "$@"; code=$?; sleep 0.6; exit $code')  # so that it is looked at
     sizes: list[int] = []
-    archive = yard.archive(quota=2**20, charge=lambda server, seconds, size: sizes.append(size))
+    archive = yard.archive(quota=2**20, charge=lambda *cost: sizes.append(cost[2]))
     assert archive.gather(WIDGET, frozenset({oid}), ("big",)) == ()
     assert len([size for size in sizes if size]) == 2
 
