@@ -23,6 +23,7 @@ class Exit(IntEnum):
     BUSY = 75
     KEY_FILE = 77
     INVALID = 78
+    HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -39,6 +40,7 @@ MEANING = {
     Exit.BUSY: "another run holds the lock",
     Exit.KEY_FILE: "the key file is not safe",
     Exit.INVALID: "invalid input",
+    Exit.HANGUP: "the terminal went away",
     Exit.INTERRUPTED: "interrupted",
     Exit.TERMINATED: "terminated",
 }
@@ -48,6 +50,7 @@ _WORST_FIRST = (
     Exit.OUR_FAULT,
     Exit.INTERRUPTED,
     Exit.TERMINATED,
+    Exit.HANGUP,
     Exit.INVALID,
     Exit.KEY_FILE,
     Exit.USAGE,
