@@ -15,6 +15,7 @@ from reconciler.cli.shown import finish, show_plan
 from reconciler.desired import parse
 from reconciler.edge.files import locked, read
 from reconciler.edge.fleet import Fleet
+from reconciler.edge.stop import Stop
 from reconciler.limits import SAVED_PLAN_BYTES, YAML_BYTES
 from reconciler.model.codec import plan_from_json
 from reconciler.model.desired import Desired
@@ -49,7 +50,7 @@ def reconcile(session: Session) -> tuple[int, ...]:
             text,
             str(session.file),
             options,
-            lambda desired: _connect(session, desired),
+            lambda desired: _connect(session, desired, caught.stop),
             signer,
             bar,
             lambda plan, findings: show_plan(session, plan, findings),
@@ -66,8 +67,8 @@ def _options(session: Session) -> Options:
     return replace(session.options, saved=plan_from_json(raw, place=str(session.saved)))
 
 
-def _connect(session: Session, desired: Desired) -> Fleet:
-    fleet = Fleet(desired, session.state_dir)
+def _connect(session: Session, desired: Desired, stop: Stop) -> Fleet:
+    fleet = Fleet(desired, session.state_dir, stop)
     if fleet.warning:
         session.say(f"warning: {fleet.warning}")
     if session.apply:  # the lock is held, so what lies about is a dead run's
