@@ -26,10 +26,12 @@ from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import Failure, Signer, Stale, Watcher, World
+from reconciler.world import Failure, NotGathered, Signer, Stale, Watcher, World
 
 _SUPERSEDED = ("error: unknown", "duplicate:", "replaced:")
 """Refusals that mean "already there, or something newer is" (ngit-grasp; docs/protocol.md §1.3)."""
+_PASSING = frozenset({Cause.TIMEOUT, Cause.CUT, Cause.REFUSED, Cause.RESOLVE, Cause.RATE})
+"""Why objects could not be had that may be there all the same."""
 _BREAKS = frozenset({Result.FAILED, Result.UNREACHABLE, Result.STALE, Result.HELD})
 """Results after which the later waves of the same cell are not attempted."""
 
@@ -151,9 +153,34 @@ class _Run:
             with ThreadPoolExecutor(min(8, len(pushes))) as pool:
                 list(pool.map(lambda push: self.attempt(push, partial(self._push, push)), pushes))
 
+    def _keep(self, action: Publish | Push) -> None:
+        """What a server will drop is brought into the archive first: it may stand nowhere else.
+
+        A server that cannot give it any more has nothing to lose. Raises Failure.
+        """
+        forced = {(one.server, one.old): one for one in self.plan.forced}
+        for update in action.changes:
+            if update.creates or (not update.deletes and (action.server, update.old) not in forced):
+                continue
+            try:
+                self.world.keep(action.coordinate, update.old, (action.server,))
+            except NotGathered as failure:
+                if any(bad.unknown.cause in _PASSING for bad in failure.bad):
+                    raise
+
+    def _is_kept(self, action: Publish) -> bool:
+        """May this event be sent? A state makes servers drop refs by themselves."""
+        try:
+            self._keep(action)
+        except Failure as failure:
+            self.end(action, Result.FAILED, f"what it drops could not be kept: {failure}")
+            return False
+        return True
+
     def _push(self, push: Push) -> tuple[Result, str]:
         if self.watcher.stopped():
             return Result.SKIPPED, "the run was stopped"
+        self._keep(push)
         oids = frozenset(update.new for update in push.updates if not update.deletes)
         self.world.gather(push.coordinate, oids, push.sources)
         pushed = self.world.push(push.server, push.coordinate, push.updates)
@@ -169,6 +196,7 @@ class _Run:
 
     def _publish(self, actions: Sequence[Publish]) -> None:
         """All events of one wave through one conversation."""
+        actions = [action for action in actions if self._is_kept(action)]
         if not actions:
             return
         start = self.world.seconds()
@@ -208,9 +236,14 @@ def _confirmed(
     silent: set[str],
     unseen: set[tuple[Coordinate, str]],
 ) -> Outcome:
-    if outcome.result is not Result.PENDING:
-        return outcome
     action = actions[outcome.key]
+    # some families carry a deletion out and refuse it then: its target is gone by that time
+    deletes = isinstance(action, Publish) and action.kind == kinds.DELETION
+    if outcome.result is Result.UNCHANGED and isinstance(action, Publish) and action.key in left:
+        said = f"the server says that it has it, and does not serve it: {outcome.detail}"
+        return replace(outcome, result=Result.FAILED, detail=said)
+    if outcome.result is not Result.PENDING and not (deletes and outcome.result is Result.FAILED):
+        return outcome
     server = outcome.server or ""
     # an event is read back from the relay alone; refs are not
     blind = isinstance(action, Push) and (action.coordinate, server) in unseen

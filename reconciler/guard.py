@@ -13,25 +13,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from statistics import median
 
+from reconciler.facts.signing import relays
 from reconciler.git.advertisement import ZERO
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import is_branch_or_tag, is_ours
-from reconciler.limits import SIGNATURES
+from reconciler.limits import CLOCK_SECONDS, SIGNATURES
 from reconciler.model.desired import Desired, Safety
 from reconciler.model.observed import Listing, Observed
 from reconciler.model.outcome import Finding
 from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave
-from reconciler.nostr import kinds
+from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Draft, Event
-from reconciler.nostr.nip34 import Coordinate, State, state
+from reconciler.nostr.nip34 import Coordinate, State, announcement, state
 
 MASS_DELETE = "mass-delete"
 MASS_UPDATE = "mass-update"
 DELETE_ALL = "delete-all"
 DELETE_HEAD = "delete-head"
 MASS_SIGN = "mass-sign"
-GUARDS = (MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD, MASS_SIGN)
+UNSURE = "announcement-unsure"
+CLOCK = "clock-unsure"
+GUARDS = (MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD, MASS_SIGN, UNSURE, CLOCK)
+HOLDS = frozenset({UNSURE, CLOCK})
+"""Guards that speak of the world and not of the plan: what they keep back is held, not refused."""
 
 
 def contract(plan: Plan, desired: Desired) -> tuple[str, ...]:
@@ -81,7 +87,42 @@ def judge(
         detail = f"signs {len(signs)} announcements (limit {SIGNATURES})"
         lifted = MASS_SIGN in accepted
         findings.append(Finding(MASS_SIGN, "all repositories", None, detail, signs, lifted))
-    return tuple(findings)
+    return (*findings, *_doubts(plan, observed, accepted))
+
+
+def _doubts(plan: Plan, observed: Observed, accepted: Collection[str]) -> Iterable[Finding]:
+    """Why nothing should be signed now, each doubt with the repositories that it concerns."""
+    events = {event.id: event for event in observed.events}
+    names = {repository.coordinate: repository.name for repository in plan.repositories}
+    groups: defaultdict[tuple[str, str], list[Sign]] = defaultdict(list)
+    for action in plan.actions:
+        if isinstance(action, Sign):
+            for doubt in _doubted(action, events.get(action.before), observed):
+                groups[doubt].append(action)
+    for (guard, detail), signs in groups.items():
+        first = ", ".join(names[sign.coordinate] for sign in signs[:3])
+        more = f" and {len(signs) - 3} more" if len(signs) > 3 else ""
+        keys = tuple(sign.key for sign in signs)
+        yield Finding(guard, first + more, None, detail, keys, guard in accepted, hold=True)
+
+
+def _doubted(sign: Sign, before: Event | None, observed: Observed) -> Iterable[tuple[str, str]]:
+    """The owner may have announced anew where nobody could read, and what is signed now would undo
+    it; and a date ahead of its time cannot be taken back."""
+    named = relays(announcement(before)) if before else frozenset()
+    read = {view.url for view in observed.views if view.unknown is None}
+    silent = {view.url for view in observed.views if view.unknown} | (named - read)
+    if silent:
+        places = ", ".join(sorted(map(urls.host, silent)))
+        yield UNSURE, f"a newer announcement may stand on {places}, which could not be read"
+    skews = [view.skew for view in observed.views if view.skew is not None]
+    ahead = median(skews) if skews else 0.0
+    if abs(ahead) > CLOCK_SECONDS:
+        words = "ahead of" if ahead > 0 else "behind"
+        yield CLOCK, f"our clock is {abs(ahead):.0f} s {words} the servers'"
+    if sign.draft.created_at > observed.at + CLOCK_SECONDS:
+        days = (sign.draft.created_at - observed.at) / 86_400
+        yield CLOCK, f"the announcement that stands is from the future, by {days:.1f} days"
 
 
 def withheld(findings: Iterable[Finding]) -> frozenset[str]:

@@ -7,6 +7,7 @@ The questions come in rounds, because the answers to one name the subjects of th
     3  events that name a repository (issues, PRs, labels, …)
     4  events that name those events, until no new ones turn up (GRASP-02's layers)
     5  the refs of every cell
+    6  the objects of refs that would move, so that a forced update can be called one
 
 A server that fails any question is `unknown` from then on: its silence is never read as absence.
 """
@@ -17,11 +18,13 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from reconciler import objects
 from reconciler.errors import PeerFault
 from reconciler.facts.authority import invited
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection
-from reconciler.limits import MAINTAINER_DEPTH, REQ_TAG_VALUES
+from reconciler.facts.signing import witnesses
+from reconciler.limits import MAINTAINER_DEPTH, REQ_TAG_VALUES, WITNESSES
 from reconciler.model.desired import Desired
 from reconciler.model.observed import (
     Absent,
@@ -49,12 +52,14 @@ class _Seat:
 
     url: str
     grasp: bool
+    witness: bool = False
     info: RelayInfo | None = None
     unknown: Unknown | None = None
+    left_out: tuple[tuple[str, int], ...] = ()
     events: dict[str, Event] = field(default_factory=dict)
     listings: dict[Coordinate, Refs] = field(default_factory=dict)
 
-    def view(self, submitted: Sequence[Submission]) -> ServerView:
+    def view(self, submitted: Sequence[Submission], skew: float | None) -> ServerView:
         return ServerView(
             self.url,
             self.grasp,
@@ -63,11 +68,20 @@ class _Seat:
             frozenset(self.events),
             tuple(sorted(self.listings.items())),
             tuple(s for s in submitted if s.server == self.url and s.event_id not in self.events),
+            witness=self.witness,
+            left_out=self.left_out,
+            skew=skew,
         )
 
 
 def observe(
-    desired: Desired, world: World, watcher: Watcher, selection: Selection, *, forks: int
+    desired: Desired,
+    world: World,
+    watcher: Watcher,
+    selection: Selection,
+    *,
+    forks: int,
+    deep: bool = False,
 ) -> Observed:
     """One look at the whole fleet.
 
@@ -77,18 +91,25 @@ def observe(
         watcher: hears of progress; a stop makes everything that is left unknown.
         selection: which repositories this run is about.
         forks: servers that are asked at the same time.
+        deep: try a clone of every cell, not only of the share that is due.
     """
-    seats = [_Seat(server.url, True) for server in desired.servers]
-    seats += [_Seat(url, False) for url in desired.index_relays]
+    seats = [_Seat(server.url, grasp=True) for server in desired.servers]
+    seats += [_Seat(url, grasp=False) for url in desired.index_relays]
     with ThreadPoolExecutor(forks) as pool:
         _Rounds(desired, world, watcher, selection, seats, pool).run()
     union = _union(seats)
+    known = Knowledge.of(union.values(), now=world.now())
+    coordinates = selection.of(desired, known)
     submitted = world.submitted()
+    views = tuple(seat.view(submitted, world.skew(seat.url)) for seat in seats)
+    every = 1 if deep else desired.policies.deep
     return Observed(
         at=world.now(),
         events=tuple(sorted(union.values(), key=lambda e: e.id)),
-        views=tuple(seat.view(submitted) for seat in seats),
-        archived=_archived(world, selection, Knowledge.of(union.values(), now=world.now())),
+        views=tuple(objects.tried(world, watcher, view, every) for view in views),
+        archived=_archived(world, selection, known),
+        ancestry=objects.ancestry(world, watcher, views, coordinates, known),
+        seen=world.seen(),
     )
 
 
@@ -98,7 +119,7 @@ class _Rounds:
     world: World
     watcher: Watcher
     selection: Selection
-    seats: Sequence[_Seat]
+    seats: list[_Seat]
     pool: ThreadPoolExecutor
 
     def run(self) -> None:
@@ -109,10 +130,24 @@ class _Rounds:
         self._ask([Filter(kinds=(kinds.ANNOUNCEMENT, kinds.DELETION), authors=authors)])
         known = self._knowledge()
         coordinates = self.selection.of(self.desired, known)
+        self._ask_witnesses(coordinates, known)
         self._ask_authority(coordinates)
         self._ask(_tag_filters("aAq", map(str, coordinates)))
         self._ask_replies(coordinates)
         self._list_refs(coordinates)
+
+    def _ask_witnesses(self, coordinates: Sequence[Coordinate], known: Knowledge) -> None:
+        """Relays that only announcements name are read before those are signed anew: one of them
+        may hold the owner's newer version."""
+        asked = {seat.url for seat in self.seats}
+        named: dict[str, set[str]] = {}
+        for coordinate in coordinates:
+            for url in witnesses(self.desired, known.announcements[coordinate]) - asked:
+                named.setdefault(url, set()).add(coordinate.owner)
+        for url in sorted(named)[:WITNESSES]:
+            self.seats.append(seat := _Seat(url, grasp=False, witness=True))
+            wanted = (kinds.ANNOUNCEMENT, kinds.DELETION)
+            self._query(seat, [Filter(kinds=wanted, authors=tuple(sorted(named[url])))])
 
     def _greet(self, seat: _Seat) -> None:
         """NIP-11. A server without that document may still answer all other questions."""
@@ -134,11 +169,13 @@ class _Rounds:
             seat.unknown = Unknown(Cause.STOPPED, "the run was stopped")
             return
         try:
-            found = self.world.relay(seat.url).query(filters)
+            relay = self.world.relay(seat.url)
+            found = relay.query(filters)
         except Failure as failure:
             seat.unknown = failure.unknown
             return
         seat.events |= {event.id: event for event in found}
+        seat.left_out = relay.left_out()
 
     def _ask_authority(self, coordinates: Sequence[Coordinate]) -> None:
         """Invitations lead to people who invite others: until nobody new is named."""

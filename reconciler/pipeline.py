@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from reconciler.apply import apply, confirm
 from reconciler.desired import parse
 from reconciler.errors import OurFault
+from reconciler.facts import seen
+from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection, select
 from reconciler.guard import contract, judge, withheld
 from reconciler.limits import SETTLE_SECONDS
@@ -47,6 +49,7 @@ class Options:
     limit: tuple[str, ...] = ()
     shard: tuple[int, int] = (1, 1)
     forks: int = 16
+    deep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,9 @@ def run(
     desired = parse(text, place=place)
     selection = select(desired, options.limit, options.shard)
     with connect(desired) as world:
-        observed = observe(desired, world, watcher, selection, forks=options.forks)
+        observed = observe(
+            desired, world, watcher, selection, forks=options.forks, deep=options.deep
+        )
         proposed = plan(desired, observed, selection)
         findings = _guard(proposed, desired, observed, options)
         on_plan(proposed, findings)
@@ -104,6 +109,8 @@ def run(
         outcomes = confirm(outcomes, proposed, remaining)
         old = [s for view in observed.views for s in view.submitted]
         world.remember(remembered(old, proposed.actions, outcomes, now=world.now()))
+        known = Knowledge.of(observed.events, now=observed.at)
+        world.note(seen.remembered(observed, known, selection.of(desired, known)))
         return Run(proposed, findings, (), outcomes, remaining)
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from reconciler.errors import ReconcileError
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.observed import Absent, Cause, Listing, Submission, Unknown
+from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Seen, Submission, Unknown
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
@@ -62,29 +62,6 @@ class Pushed:
     words: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit for people: its object id, and the first line of its message (somebody's words)."""
-
-    oid: str
-    subject: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ancestry:
-    """What moving a ref from `old` to `new` means.
-
-    `forward`: `old` is an ancestor of `new` (or the same); None: it could not be told. `dropped`
-    are the newest commits that `old` has and `new` has not, at most ANCESTRY_COMMITS of `count`.
-    """
-
-    old: str
-    new: str
-    forward: bool | None
-    dropped: tuple[Commit, ...] = ()
-    count: int = 0
-
-
 class Relay(Protocol):
     """One open conversation with a relay; safe to share between threads."""
 
@@ -113,6 +90,10 @@ class World(Protocol):
 
     def seconds(self) -> float:
         """A clock for durations, in seconds; never goes back."""
+
+    def skew(self, server: str) -> float | None:
+        """Seconds that our clock is ahead of a server's, as its answers of this run tell it; None
+        where none told. Good to two seconds, and no server is obliged to be right."""
 
     def info(self, server: str) -> RelayInfo:
         """The NIP-11 document. Raises Failure."""
@@ -144,6 +125,13 @@ class World(Protocol):
     ) -> tuple[Ancestry, ...]:
         """Of each (old, new) in turn, what the archive knows; changes nothing, raises nothing."""
 
+    def try_clone(self, server: str, coordinate: Coordinate, oids: frozenset[str]) -> None:
+        """Fetch these objects from one server as a clone would, and throw them away.
+
+        Raises:
+            Failure: a clone fails, or it could not be tried (`Cause.SKIPPED`, time, or size).
+        """
+
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One push, conditional on every `old`; objects come from the archive.
 
@@ -160,6 +148,12 @@ class World(Protocol):
         """What earlier runs sent and did not see (local memory)."""
 
     def remember(self, submissions: Sequence[Submission]) -> None:
+        """Replace that memory."""
+
+    def seen(self) -> tuple[Seen, ...]:
+        """What earlier runs saw of each repository (local memory)."""
+
+    def note(self, marks: Sequence[Seen]) -> None:
         """Replace that memory."""
 
     def settle(self, seconds: float) -> None:

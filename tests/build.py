@@ -108,7 +108,8 @@ def view(  # one keyword a fact
     down: bool = False,
 ) -> ServerView:
     unknown = Unknown(Cause.REFUSED, "") if down else None
-    info = None if down else RelayInfo(software=software, version="1")
+    grasps = ("GRASP-01",) if grasp else ()
+    info = None if down else RelayInfo(software=software, version="1", grasps=grasps)
     ids = frozenset(event.id for event in served)
     return ServerView(url(server), grasp, info, unknown, ids, tuple(sorted((cells or {}).items())))
 

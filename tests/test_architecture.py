@@ -23,6 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("git", "nostr", "schemas", "pacing", "plumbing"),
     ("model",),
     ("facts", "world", "desired"),
+    ("objects",),
     ("observe", "plan", "guard", "apply"),
     ("pipeline", "report"),
     ("edge", "sign", "sandbox", "conformance"),
@@ -55,7 +56,8 @@ ONLY: Mapping[str, frozenset[str]] = {
     "facts": frozenset({"errors", "git", "limits", "model", "nostr"}),
     "plan": frozenset({"facts", "git", "limits", "model", "nostr", "pacing"}),
     "guard": frozenset({"facts", "git", "limits", "model", "nostr"}),
-    "observe": frozenset({"errors", "facts", "limits", "model", "nostr", "world"}),
+    "objects": frozenset({"facts", "git", "model", "nostr", "world"}),
+    "observe": frozenset({"errors", "facts", "objects", "limits", "model", "nostr", "world"}),
     "apply": frozenset({"errors", "git", "limits", "model", "nostr", "world"}),
     "report": frozenset({"git", "limits", "model", "nostr"}),
     "pacing": frozenset({"errors", "limits"}),
@@ -353,6 +355,10 @@ BAD: dict[str, tuple[object, dict[str, str]]] = {
     "a policy opens a wire": (
         upward_in_the_sandbox,
         {"sandbox.policy.x": "from reconciler.sandbox.wire import relay"},
+    ),
+    "a healthy wire knows of faults": (
+        upward_in_the_sandbox,
+        {"sandbox.wire.x": "from reconciler.sandbox.faults import Faults"},
     ),
     "a sandbox room that nobody knows": (upward_in_the_sandbox, {"sandbox.attic.x": ""}),
     "the root imports a room": (unlisted, {"git": "from reconciler.model.plan import Plan"}),

@@ -10,19 +10,22 @@ import pytest
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.guard import (
+    CLOCK,
     DELETE_ALL,
     DELETE_HEAD,
     GUARDS,
+    HOLDS,
     MASS_DELETE,
     MASS_SIGN,
     MASS_UPDATE,
+    UNSURE,
     contract,
     judge,
     withheld,
 )
 from reconciler.limits import SIGNATURES
 from reconciler.model.desired import Desired, Npub, Policies, Safety
-from reconciler.model.observed import Absent, Observed, Refs
+from reconciler.model.observed import Absent, Observed, Refs, ServerView
 from reconciler.model.outcome import Finding
 from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave, Why
 from reconciler.nostr.event import Event
@@ -192,7 +195,8 @@ def test_other_cells_go_on() -> None:
 
 
 def test_the_guards_are_named() -> None:
-    assert set(GUARDS) == {MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD, MASS_SIGN}
+    numbers = {MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD, MASS_SIGN}
+    assert set(GUARDS) == numbers | HOLDS
 
 
 def signing(count: int) -> tuple[Plan, Observed]:
@@ -327,3 +331,44 @@ def test_a_deletion_that_the_planner_forgot_is_still_seen() -> None:
     blind = [replace(a, aligns=()) for a in plan.actions if isinstance(a, Publish)]
     found = judge(replace(plan, actions=tuple(blind)), WISH, seen)
     assert [f.guard for f in found] == [MASS_DELETE]
+
+
+# --- may anything be signed now? -----------------------------------------------------------------
+
+
+def joining(
+    *others: ServerView, relays: tuple[str, ...] = (), skew: float | None = None, at: int = 0
+) -> list[Finding]:
+    """Alice's announcement lists alpha (and these relays); beta joins. Others answered so."""
+    extra = [("relays", *(f"wss://{relay}.example" for relay in relays))] if relays else []
+    ann = ALICE.announce("widget", ["alpha"], extra=extra, at=at)
+    wish = desired("alpha", "beta", owners=[Npub(ALICE.pubkey, "alice", signer="key")])
+    alpha = view("alpha", [ann], {WIDGET: refs({})})
+    seen = observed([ann], replace(alpha, skew=skew), view("beta"), *others)
+    plan = planned(wish, seen)
+    assert [a.adds for a in plan.actions if isinstance(a, Sign)] == [(url("beta"),)]
+    found = list(judge(plan, wish, seen))
+    assert all(f.hold and f.keys == (f"sign:{WIDGET}",) for f in found)
+    assert judge(plan, wish, seen, HOLDS) == tuple(replace(f, accepted=True) for f in found)
+    return found
+
+
+def test_a_signature_waits_for_every_place_that_may_hold_a_newer_announcement() -> None:
+    assert joining() == []
+    (silent,) = joining(view("gamma", grasp=False, down=True))
+    assert (silent.guard, silent.repository) == (UNSURE, "alice/widget")
+    assert "gamma.example" in silent.detail
+    (unread,) = joining(relays=("zeta",))
+    assert (unread.guard, "zeta.example" in unread.detail) == (UNSURE, True)
+    read = replace(view("zeta", grasp=False), witness=True)
+    assert joining(read, relays=("zeta",)) == []
+
+
+def test_nothing_is_signed_with_a_clock_that_the_servers_contradict() -> None:
+    assert joining(skew=100.0) == []
+    assert [f.guard for f in joining(skew=3600.0)] == [CLOCK]
+    assert [f.guard for f in joining(skew=-3600.0)] == [CLOCK]
+
+
+def test_an_announcement_from_the_future_is_not_signed_over() -> None:
+    assert [f.guard for f in joining(at=10 * 86_400)] == [CLOCK]

@@ -1,10 +1,6 @@
 """Our own copy of everything that an authorised state or pull request names: one bare repository a
 coordinate, objects kept alive by refs/archive/<object id>.
 
-Import is two steps (git: transfer.fsckObjects): untrusted objects are fetched and checked in a
-staging repository that is thrown away, then pushed into the archive, whose receive-pack checks them
-again in quarantine and demands that nothing is missing.
-
 The archive is a cache: delete it, and the next run is only slower. So a damaged repository is put
 aside, and what a run needs of it is fetched again in that run. One is put aside, for a person who
 looks for commits that no server has any more; the next one takes its place.
@@ -15,33 +11,20 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
 from reconciler.edge.child import Git
-from reconciler.edge.fetch import Source, TooLarge, ensure_room, fetch
+from reconciler.edge.imports import Imports
 from reconciler.edge.store import Store
-from reconciler.limits import FETCH_BYTES, FETCH_IDLE_SECONDS, PACK_BYTES
-from reconciler.model.observed import Absent, Cause, Listing, Unknown
+from reconciler.limits import PACK_BYTES
+from reconciler.model.observed import Ancestry, Cause, Unknown
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.pacing.hunt import Hunt
-from reconciler.plumbing.staging import size, staging
-from reconciler.world import Ancestry, BadSource, Failure, NotGathered
-
-Locate = Callable[[str, Coordinate], Source]
-"""Server and coordinate to what git needs. Raises Failure."""
-ListRefs = Callable[[str, Coordinate], Listing | Absent]
-Charge = Callable[[str, float, int], None]
-"""Hears of each fetch: server, seconds, bytes on our disk. Before it, it hears of 0 and 0, and may
-refuse it then. Raises Failure: the server has had its share of this run."""
-
-
-def _free(server: str, seconds: float, size: int) -> None:
-    """Everybody may take what they like."""
+from reconciler.world import BadSource, Failure, NotGathered
 
 
 class Archive:
@@ -51,37 +34,11 @@ class Archive:
     else wants the run lock, and first a `repair`.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        git: Git,
-        locate: Locate,
-        list_refs: ListRefs,
-        *,
-        charge: Charge = _free,
-        idle: float = FETCH_IDLE_SECONDS,
-        quota: int = FETCH_BYTES,
-    ) -> None:
-        """Make no promise yet; nothing is opened.
-
-        Args:
-            root: its folder.
-            git: the program.
-            locate: where a server has a repository.
-            list_refs: what a server offers.
-            charge: hears what fetches cost.
-            idle: seconds that a fetch may go on without a pack.
-            quota: bytes of a fetch among several.
-        """
+    def __init__(self, root: Path, git: Git, imports: Imports) -> None:
+        """Args: its folder, git, and how it comes by objects."""
         self._root = root
         self._git = git
-        self._locate = locate
-        self._list_refs = list_refs
-        self._charge = charge
-        self._idle = idle
-        self._quota = quota
-        self._struck: dict[str, Unknown] = {}
-        self._large = Lock()
+        self._imports = imports
         self._is_ours = False
         self._guard = Lock()
         self._locks: defaultdict[Coordinate, Lock] = defaultdict(Lock)
@@ -104,10 +61,12 @@ class Archive:
         """Of each (old, new) in turn, what the archive knows; raises nothing."""
         store = self._store(coordinate)
         found = store.ancestry(pairs)
-        unsure = frozenset(oid for a in found if a.forward is None for oid in (a.old, a.new))
-        if unsure and self._is_ours and store.holds(unsure):
-            with self._lock(coordinate), suppress(Failure):
-                self._put_aside_if_damaged(coordinate)
+        unsure = [frozenset((a.old, a.new)) for a in found if a.forward is None]
+        if unsure and self._is_ours:
+            held = store.holds(frozenset().union(*unsure))
+            if any(pair <= held for pair in unsure):
+                with self._lock(coordinate), suppress(Failure, OSError):
+                    self._put_aside_if_damaged(coordinate)
         return found
 
     # --- changes ---
@@ -135,6 +94,11 @@ class Archive:
         self.gather(coordinate, frozenset({oid}), sources)
         with self._lock(coordinate), _ours(self._root):
             self._store(coordinate).keep(oid)
+
+    def try_clone(self, coordinate: Coordinate, oids: frozenset[str], source: str) -> None:
+        """What a clone of these objects from one server comes to. Raises Failure."""
+        with _ours(self._root):
+            self._imports.try_clone(coordinate, oids, source, self._root / "staging")
 
     def pack(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
         """A pack of what `wants` need beyond `haves`; built once a run for equal questions.
@@ -201,60 +165,17 @@ class Archive:
         bad: list[BadSource] = []
         while ask := hunt.next():
             try:
-                sent = self._import(coordinate, ask.oids, ask.source)
+                staged = self._root / "staging"
+                sent = self._imports.take(store, coordinate, ask, staged)
                 if sent - store.holds(sent):
                     # git keeps a file that has the name of the new one, and if it is damaged
                     raise Failure(Unknown(Cause.INCOMPLETE, "what it sent did not stay"))
             except Failure as failure:
-                if failure.unknown.cause is Cause.LOCAL:
+                if failure.unknown.cause in (Cause.LOCAL, Cause.STOPPED):
                     raise
                 bad.append(BadSource(ask.source, failure.unknown))
             hunt = hunt.begun(ask.source).found(store.holds(hunt.missing))
         return hunt.missing, tuple(bad)
-
-    def _import(
-        self, coordinate: Coordinate, missing: frozenset[str], source: str
-    ) -> frozenset[str]:
-        """Take from a source what it offers of the missing objects; these. Raises Failure."""
-        listing = self._list_refs(source, coordinate)
-        refs = listing.refs if isinstance(listing, Listing) else ()
-        offered = missing.intersection(oid for _, oid in refs)
-        if not offered:
-            return offered
-        if struck := self._struck.get(source):
-            raise Failure(Unknown(Cause.SKIPPED, f"not asked again in this run: {struck}"))
-        self._store(coordinate).create()
-        try:
-            self._fetch(coordinate, source, offered, self._quota)
-        except TooLarge:
-            with self._large:  # one at a time, so that all together fill no disk
-                self._fetch(coordinate, source, offered, PACK_BYTES)
-        return offered
-
-    def _fetch(
-        self, coordinate: Coordinate, source: str, offered: frozenset[str], quota: int
-    ) -> None:
-        store = self._store(coordinate)
-        self._charge(source, 0.0, 0)
-        with staging(self._root / "staging", store.path) as stage:
-            ensure_room(stage)
-            start = time.monotonic()
-            try:
-                fetch(
-                    self._git,
-                    self._locate(source, coordinate),
-                    offered,
-                    stage,
-                    quota=quota,
-                    idle=self._idle,
-                )
-            except Failure as failure:
-                if failure.unknown.cause is Cause.TIMEOUT:
-                    self._struck[source] = failure.unknown
-                raise
-            finally:
-                self._charge(source, time.monotonic() - start, size(stage))
-            store.receive(stage)
 
     def _packed(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
         store = self._store(coordinate)
@@ -284,13 +205,14 @@ class Archive:
         return path
 
     def _put_aside_if_damaged(self, coordinate: Coordinate) -> bool:
-        """Something failed: was it our own repository? Looked at once a run. Raises Failure."""
+        """Something failed: was it our own repository? Raises Failure."""
         store = self._store(coordinate)
-        if coordinate in self._examined:
-            return False
-        self._examined.add(coordinate)
-        if not store.is_torn() and not store.is_damaged():
-            return False
+        if not store.is_torn():
+            if coordinate in self._examined:  # git reads everything: once a run is enough
+                return False
+            self._examined.add(coordinate)
+            if not store.is_damaged():
+                return False
         aside = self._root / "damaged" / store.path.name
         shutil.rmtree(aside, ignore_errors=True)
         aside.parent.mkdir(exist_ok=True)

@@ -13,7 +13,7 @@ from reconciler.errors import Mistake, UserFault
 from reconciler.limits import CHILD_WALL_SECONDS
 from reconciler.model.observed import Cause, Unknown
 from reconciler.plumbing import gitenv
-from reconciler.plumbing.child import Children, Done, Killed, Overdue, Watch
+from reconciler.plumbing.child import Children, Done, Ended, Killed, Overdue, Watch
 from reconciler.world import Failure
 
 _SETTINGS: Final = {**gitenv.QUIET, **gitenv.STRANGERS, **gitenv.CHECKED}
@@ -65,7 +65,8 @@ class Git:
             watch: looks at it now and then; what it raises ends git.
 
         Raises:
-            Failure: it did not end in time, said too much, or could not be started.
+            Failure: it did not end in time, said too much, could not be started, or the run was
+                stopped.
         """
         settings = {**_SETTINGS, **(config or {})}
         try:
@@ -78,6 +79,8 @@ class Git:
                 out=out,
                 watch=watch,
             )
+        except Ended:
+            raise Failure(Unknown(Cause.STOPPED, "the run was stopped")) from None
         except Overdue as killed:
             raise Failure(Unknown(Cause.TIMEOUT, str(killed))) from None
         except Killed as killed:
@@ -87,22 +90,22 @@ class Git:
             raise Failure(Unknown(Cause.LOCAL, detail)) from None
 
 
-def check(done: Done, place: Path) -> None:
-    """Did git end well, in a repository at `place`?
+def check(done: Done, place: Path, *, alone: bool = False) -> None:
+    """Did git end well, in a repository at `place`? `alone`: whoever is remote is our own git, too.
 
     Raises:
         Failure: it did not; LOCAL with the place where this machine is at fault.
     """
     if not done.code:
         return
-    if is_local(done):
+    if is_local(done, alone=alone):
         raise Failure(Unknown(Cause.LOCAL, f"{place}: git: {done.text()}"))
     raise Failure(Unknown(Cause.PROTOCOL, f"git: {done.text()}"))
 
 
-def is_local(done: Done) -> bool:
+def is_local(done: Done, *, alone: bool = False) -> bool:
     """Does git name trouble of this machine?"""
-    ours = (line for line in done.faults if not line.startswith(_PEERS))
+    ours = (line for line in done.faults if alone or not line.startswith(_PEERS))
     return any(_HERE.search(line) for line in ours)
 
 

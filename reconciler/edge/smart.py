@@ -11,6 +11,7 @@ from pathlib import Path
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from reconciler.edge.archive import Archive
+from reconciler.edge.clock import Clock
 from reconciler.edge.http import Http
 from reconciler.errors import PeerFault
 from reconciler.git import advertisement, receive_pack
@@ -33,7 +34,8 @@ from reconciler.world import Failure, Pushed, Stale
 class SmartHttp:
     """The git side of every server; packs come from the archive."""
 
-    def __init__(self, http: Http, archive: Archive) -> None:
+    def __init__(self, http: Http, archive: Archive, clock: Clock) -> None:
+        self._clock = clock
         self._http = http
         self._archive = archive
 
@@ -120,6 +122,7 @@ class SmartHttp:
             retry=retry_if_exception(_is_absent),
             stop=stop_after_delay(SETTLE_SECONDS),
             wait=wait_exponential_jitter(multiplier=0.1, max=1, jitter=0.1),
+            sleep=lambda seconds: self._clock.until(self._clock.now() + seconds),
             reraise=True,
         )
         return retrying(self._receiving, server, coordinate)

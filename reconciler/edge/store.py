@@ -17,10 +17,10 @@ from typing import IO, Final
 
 from reconciler.edge.child import Git, check, is_local
 from reconciler.limits import ANCESTRY_COMMITS, CHILD_WALL_SECONDS, QUESTION_SECONDS
-from reconciler.model.observed import Cause, Unknown
+from reconciler.model.observed import Ancestry, Cause, Commit, Unknown
 from reconciler.plumbing.child import Done
 from reconciler.plumbing.staging import STAGED
-from reconciler.world import Ancestry, Commit, Failure
+from reconciler.world import Failure
 
 KEPT: Final = "refs/archive/"
 """Objects live as long as a ref here names them, or something that needs them."""
@@ -109,7 +109,7 @@ class Store:
         receiver = f"--receive-pack={shlex.quote(self._git.program)} {_RECEIVE}"
         specs = ("--no-verify", receiver, str(self.path), f"{STAGED}*:{KEPT}*")
         push = self._git.run(f"--git-dir={staging}", "push", "--quiet", *specs, protocols="file")
-        check(push, self.path)
+        check(push, self.path, alone=True)
         if len(list((self.path / "objects" / "pack").glob("*.pack"))) > _PACKS:
             # its failure costs nothing but speed
             self._run("repack", "--geometric=2", "-d", "-n", "--quiet")

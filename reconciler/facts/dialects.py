@@ -51,6 +51,9 @@ class Dialect:
     """HEAD follows the state only after a push; an empty one will do."""
     foreign: Foreign = Foreign.OPERATOR
     """What can be done about refs that nobody authorised."""
+    void_deletions: bool = True
+    """A deletion whose target is not here is taken, and remembered. Others refuse it, or carry it
+    out and refuse it then, because by that time its target is gone."""
     identifiers: str = ""
     """The identifiers whose git side it serves, as a pattern; empty: all."""
 
@@ -75,12 +78,13 @@ NGIT_GRASP_3 = Dialect(
     foreign=Foreign.RIDES_ALONG,
     obeys=Obeys.CONFIRMED,
 )
-NGIT_RELAY = Dialect(name="ngit-relay")
+NGIT_RELAY = Dialect(name="ngit-relay", void_deletions=False)
 KHATRU = Dialect(
     name="khatru",
     deletes_branches=True,
     obeys=Obeys.OWNER,
     head_by_push=True,
+    void_deletions=False,
     foreign=Foreign.ANYBODY,
     identifiers=r"[0-9A-Za-z_.-]+",  # Go's \w is ASCII only; Python's is not
 )

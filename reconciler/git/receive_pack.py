@@ -14,6 +14,7 @@ from reconciler.errors import PeerFault
 from reconciler.git import pktline
 from reconciler.git.advertisement import ZERO
 from reconciler.git.pktline import FLUSH, Packet, Special
+from reconciler.limits import PEER_TEXT_CHARS, REF_BYTES
 
 AGENT = "agent=grasp-reconciler"
 
@@ -137,7 +138,8 @@ def _status(packets: tuple[Packet, ...], chatter: str) -> PushReport:
             accepted.add(rest.decode("utf-8", "surrogateescape"))
         elif word == b"ng":
             name, _, reason = rest.partition(b" ")
-            refused.append((name.decode("utf-8", "surrogateescape"), _text(reason)))
+            shown = name[:REF_BYTES].decode("utf-8", "surrogateescape")
+            refused.append((shown, _text(reason)))
         elif word != b"option":
             raise PeerFault("the server's push report has an unknown line")
     return PushReport(unpack, frozenset(accepted), tuple(refused), chatter)
@@ -156,4 +158,5 @@ def _is_oid(part: bytes) -> bool:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace").strip()
+    """For people: a server may say megabytes."""
+    return data[: 4 * PEER_TEXT_CHARS].decode("utf-8", "replace").strip()[:PEER_TEXT_CHARS]

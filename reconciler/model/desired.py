@@ -87,6 +87,8 @@ class Policies:
     safety: Safety = Safety()
     allow_private: tuple[str, ...] = ()
     """Networks in CIDR form that may be contacted although they are not public."""
+    deep: int = 20
+    """A clone is tried of one in so many cells in each run; 0: of none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class Cause(StrEnum):
     INCOMPLETE = "incomplete-answer"
     EGRESS = "egress-refused"
     RATE = "rate-limited"
+    BUDGET = "budget-used-up"
     SKIPPED = "not-asked"
     STOPPED = "stopped"
     LOCAL = "local-failure"  # this machine: its disk, memory or permissions; no server's fault
@@ -81,12 +82,56 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit for people: its object id, and the first line of its message (somebody's words)."""
+
+    oid: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestry:
+    """What moving a ref from `old` to `new` means.
+
+    `forward`: `old` is an ancestor of `new` (or the same); None: it could not be told. `dropped`
+    are the newest commits that `old` has and `new` has not, at most ANCESTRY_COMMITS of `count`.
+    """
+
+    old: str
+    new: str
+    forward: bool | None
+    dropped: tuple[Commit, ...] = ()
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What earlier runs saw of one repository at best: high-water marks, which never go back.
+
+    Times are seconds since 1970; `state` None: none was ever seen. `servers` served the
+    announcement when it was last seen, at `at`.
+    """
+
+    coordinate: Coordinate
+    announcement: str
+    announced_at: int
+    state: str | None
+    state_by: str | None
+    state_at: int
+    servers: tuple[str, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServerView:
     """One server (or index relay) as it answered in this run.
 
     `served` are the ids of the events that its relay serves, among those we asked for; `listings`
     pairs repositories with their refs, sorted by repository, and is empty for an index relay;
-    `submitted` is what was sent there before and may wait, unseen.
+    `submitted` is what was sent there before and may wait, unseen. A `witness` is a relay that only
+    an announcement names: it is read before that is signed anew, and never written to. `skew` is by
+    how many seconds our clock is ahead of the server's; `left_out` what it sent that nobody used;
+    `hollow` repositories whose refs it lists and of which a clone was tried and failed.
     """
 
     url: str
@@ -96,6 +141,10 @@ class ServerView:
     served: frozenset[str] = frozenset()
     listings: tuple[tuple[Coordinate, Refs], ...] = ()
     submitted: tuple[Submission, ...] = ()
+    witness: bool = False
+    skew: float | None = None
+    left_out: tuple[tuple[str, int], ...] = ()
+    hollow: tuple[tuple[Coordinate, Unknown], ...] = ()
 
     def refs(self, coordinate: Coordinate) -> Refs:
         """The refs of one repository here; unknown when nobody asked."""
@@ -108,13 +157,16 @@ class Observed:
     """One observation of the whole fleet, at `at` seconds since 1970.
 
     `events` are all verified events that any server served; `archived` the object ids, among those
-    that matter, which our own archive already holds, sorted by repository.
+    that matter, which our own archive already holds, sorted by repository; `ancestry` what moving
+    refs would drop, sorted by repository; `seen` is the memory of earlier runs.
     """
 
     at: int
     events: tuple[Event, ...]
     views: tuple[ServerView, ...]
     archived: tuple[tuple[Coordinate, frozenset[str]], ...] = ()
+    ancestry: tuple[tuple[Coordinate, tuple[Ancestry, ...]], ...] = ()
+    seen: tuple[Seen, ...] = ()
 
     def view(self, url: str) -> ServerView:
         """The view of a server by its canonical URL."""

@@ -46,7 +46,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A guard that refuses: which, where, the numbers, and the cells that it keeps back."""
+    """A guard that refuses: which, where, the numbers, and the actions that it keeps back.
+
+    With `hold` the world is in the way and not the plan: what is kept back is held, not refused.
+    """
 
     guard: str
     repository: str
@@ -54,6 +57,7 @@ class Finding:
     detail: str
     keys: tuple[str, ...]
     accepted: bool = False
+    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

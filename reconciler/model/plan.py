@@ -11,6 +11,7 @@ from enum import IntEnum, StrEnum
 from typing import ClassVar
 
 from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.observed import Commit
 from reconciler.nostr.event import Draft
 from reconciler.nostr.nip34 import Coordinate
 
@@ -208,6 +209,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
     CONFLICT = "conflict"
     IMPOSSIBLE = "impossible"
+    HOLLOW = "hollow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +248,28 @@ class ServerSummary:
     unknown: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forced:
+    """A ref that moves to where its commits do not lead. `count` commits go, `dropped` are the
+    newest of them; None: whether any go could not be learnt.
+    """
+
+    coordinate: Coordinate
+    server: str
+    name: str
+    old: str
+    new: str
+    count: int | None
+    dropped: tuple[Commit, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that one run wants to write, and everything that it may not.
 
     `discovered` are GRASP servers that announcements list and the desired state does not know;
-    `silent` are npubs (by name) of whom no repository was found.
+    `silent` are npubs (by name) of whom no repository was found; `forced` are updates, among those
+    of the actions, that drop commits.
 
     `complete` is false when some part of the world could not be observed: the actions are right,
     yet there may be more to do.
@@ -266,6 +284,7 @@ class Plan:
     cells: tuple[CellVerdict, ...]
     discovered: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    forced: tuple[Forced, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -12,7 +12,7 @@ from reconciler.facts.dialects import Dialect
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.refs import differences
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.observed import Absent, Listing, ServerView, Unknown
+from reconciler.model.observed import Absent, Listing, ServerView, Unknown, lookup
 from reconciler.model.plan import (
     ADVISORY,
     Action,
@@ -26,7 +26,8 @@ from reconciler.model.plan import (
 )
 from reconciler.nostr.nip34 import State
 from reconciler.plan import publishes, pushes
-from reconciler.plan.holds import authority, foreign_refs, why_not
+from reconciler.plan.holds import authority, foreign_refs, not_grasp, objects_gone, why_not
+from reconciler.plan.placement import is_grasp
 from reconciler.plan.pushes import PushOrWhyNot
 from reconciler.plan.repository import Repository
 from reconciler.plan.submissions import IN_PURGATORY, recall
@@ -52,9 +53,12 @@ def plan_cell(
         detail = f"{dialect.name} serves no such identifier"
         return _close(repository, view, Verdict.IMPOSSIBLE, detail)
     if isinstance(refs, Unknown):
-        return _without_git(repository, view, refs)
+        return _without_git(repository, view, dialect, refs, known)
     if view.url not in repository.listed:
         return _unlisted(repository, view)
+    if why := lookup(view.hollow, repository.coordinate):
+        hold = objects_gone(repository, view, why)
+        return _close(repository, view, Verdict.HOLLOW, str(hold.reason), holds=(hold,))
     if repository.announcement.private:
         return _judge(repository, view, refs, (), ())
     actions: list[Action] = []
@@ -71,7 +75,7 @@ def plan_cell(
     actions += _push(repository, view, found)
     holds += why_not(repository, view, found)
     if served:
-        actions += publishes.events(repository, view)
+        actions += publishes.events(repository, view, known, dialect)
     if served and found.reason is not HoldReason.REPOSITORY_GONE:
         pull_actions, pull_holds = _pulls(repository, view, refs)
         actions += pull_actions
@@ -81,13 +85,16 @@ def plan_cell(
     return _judge(repository, view, refs, left.actions, tuple(holds), waiting=left.waiting)
 
 
-def _without_git(repository: Repository, view: ServerView, why: Unknown) -> CellPlan:
+def _without_git(
+    repository: Repository, view: ServerView, dialect: Dialect, why: Unknown, known: Knowledge
+) -> CellPlan:
     """The relay answers and git does not: conversation goes on, refs and states wait."""
     actions: tuple[Action, ...] = ()
     served = repository.announcement.event.id in view.served
     if served and view.url in repository.listed and not repository.announcement.private:
         pulls = {pull.event.id for pull in repository.pulls}
-        talk = [a for a in publishes.events(repository, view) if a.event_id not in pulls]
+        missing = publishes.events(repository, view, known, dialect)
+        talk = [action for action in missing if action.event_id not in pulls]
         actions = recall(tuple(talk), view, repository.coordinate, now=repository.at).actions
     return _close(repository, view, Verdict.UNKNOWN, str(why), actions=actions)
 
@@ -169,6 +176,9 @@ def _pulls(
 def _unlisted(repository: Repository, view: ServerView) -> CellPlan:
     if repository.announcement.private:
         return _close(repository, view, Verdict.HELD, "private")
+    if repository.signs and not is_grasp(view):
+        hold = not_grasp(repository, view)
+        return _close(repository, view, Verdict.HELD, str(hold.reason), holds=(hold,))
     detail = "the announcement does not list it in both clone and relays"
     release = "the owner lists it (ngit can), or the desired state names a signer for the owner"
     if repository.signer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.facts.dialects import Dialect, Obeys
 from reconciler.facts.knowledge import Knowledge
 from reconciler.git.refname import NOSTR, is_branch_or_tag
-from reconciler.model.observed import Absent, Listing, ServerView
+from reconciler.model.observed import Absent, Listing, ServerView, Unknown
 from reconciler.model.plan import Hold, HoldReason
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
@@ -52,6 +52,20 @@ def authority(repository: Repository, state: State, dialect: Dialect) -> PushOrW
         detail = f"it follows the owner's states only, and {followed}, a maintainer, is the newest"
         return PushOrWhyNot(reason=HoldReason.NEEDS_NEW_STATE, detail=detail)
     return None
+
+
+def not_grasp(repository: Repository, view: ServerView) -> Hold:
+    """Nothing is signed that sends clients to a server which does not show that it is one."""
+    detail = "neither its NIP-11 document (supported_grasps) nor its git side shows a GRASP server"
+    release = "its document names GRASP-01, or it serves a repository"
+    return Hold(repository.coordinate, view.url, HoldReason.NOT_GRASP, detail, release)
+
+
+def objects_gone(repository: Repository, view: ServerView, why: Unknown) -> Hold:
+    """The refs look right and a clone fails: nothing can be pushed that git believes to be here."""
+    detail = f"it lists the refs, and a clone fails: {why}"
+    release = "the server's operator restores the objects, or a maintainer signs a new state"
+    return Hold(repository.coordinate, view.url, HoldReason.OBJECTS_GONE, detail, release)
 
 
 def foreign_refs(

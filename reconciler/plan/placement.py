@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from reconciler.facts.selection import ranked
-from reconciler.model.desired import Desired, Npub
-from reconciler.model.observed import Listing, Observed, lookup
+from reconciler.facts.signing import may_sign
+from reconciler.model.desired import Desired
+from reconciler.model.observed import Listing, Observed, ServerView, lookup
 from reconciler.model.plan import Sign
 from reconciler.nostr.nip34 import Announcement, Coordinate, with_servers
 
@@ -32,13 +33,16 @@ def signing(
 ) -> Sign | None:
     """The announcement update that lists wanted servers which it does not list yet.
 
-    Only servers that answered in this run are added: a server that is down now may be gone.
+    Only servers that answered in this run are added, and that are known to be GRASP servers: one
+    that is down now may be gone. Whether anything may be signed now is the guard's question.
     """
-    npub = desired.npub(announcement.coordinate.owner)
-    if not npub or not may_sign(desired, npub) or announcement.private:
+    owner = announcement.coordinate.owner
+    npub = desired.npub(owner)
+    if not npub or not may_sign(desired, owner) or announcement.private:
         return None
     listed = announcement.servers()
-    adds = tuple(u for u in places if u not in listed and observed.view(u).unknown is None)
+    views = (observed.view(url) for url in places if url not in listed)
+    adds = tuple(view.url for view in views if view.unknown is None and is_grasp(view))
     if not adds:
         return None
     draft = with_servers(announcement, adds, at=observed.at)
@@ -46,9 +50,11 @@ def signing(
     return Sign(announcement.coordinate, signer, announcement.event.id, adds, draft)
 
 
-def may_sign(desired: Desired, npub: Npub) -> bool:
-    """Does the desired state name a signer, and let it sign announcements?"""
-    return npub.signer is not None and desired.policies.announcements == "update"
+def is_grasp(view: ServerView) -> bool:
+    """Is it known to be a GRASP server? Its NIP-11 document says so (`supported_grasps`), or its
+    git side serves a repository. A list with a wrong name in it must not become a signed claim."""
+    says = view.info is not None and any(g.startswith("GRASP-") for g in view.info.grasps)
+    return says or any(isinstance(refs, Listing) for _, refs in view.listings)
 
 
 def sources(

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from reconciler.facts.dialects import detect
 from reconciler.facts.knowledge import Knowledge
+from reconciler.facts.seen import is_gone
 from reconciler.facts.selection import Selection
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed, ServerView
@@ -25,7 +26,9 @@ from reconciler.model.plan import (
 )
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.plan import reasons
 from reconciler.plan.cell import CellPlan, plan_cell, plan_index
+from reconciler.plan.forced import forced
 from reconciler.plan.repository import Repository
 
 
@@ -41,20 +44,22 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
     for repository in repositories:
         actions += [repository.sign] if repository.sign else []
         for view in observed.views:
-            actions += [] if view.grasp else plan_index(repository, view, known)
+            actions += [] if view.grasp or view.witness else plan_index(repository, view, known)
     holds = [hold for repository in repositories for hold in repository.holds]
     holds += [hold for cell in cells for hold in cell.holds]
     holds += _unreadable(known, selection)
+    holds += _vanished(desired, observed, known, selection)
     return Plan(
         desired_digest=desired.digest,
         created_at=observed.at,
         repositories=tuple(_summary(repository) for repository in repositories),
-        servers=tuple(_server(view) for view in observed.views),
+        servers=tuple(_server(view) for view in observed.views if not view.witness),
         actions=_ordered(_once(actions)),
         holds=tuple(sorted(holds, key=lambda h: (h.coordinate, h.server or "", h.reason))),
         cells=tuple(cell.verdict for cell in cells),
         discovered=_discovered(desired, repositories),
         silent=_silent(desired, known),
+        forced=forced(actions, observed),
     )
 
 
@@ -96,6 +101,20 @@ def _unreadable(known: Knowledge, selection: Selection) -> list[Hold]:
             release = "its author publishes a correct one"
             found.append(Hold(coordinate, None, HoldReason.UNREADABLE, detail, release))
     return found
+
+
+def _vanished(
+    desired: Desired, observed: Observed, known: Knowledge, selection: Selection
+) -> list[Hold]:
+    """Repositories that earlier runs saw and that nobody serves any more."""
+    wanted = {
+        mark.coordinate
+        for mark in observed.seen
+        if (npub := desired.npub(mark.coordinate.owner)) and npub.wants(mark.coordinate.identifier)
+    }
+    ours = set(selection.taken(wanted))
+    marks = (mark for mark in observed.seen if mark.coordinate in ours)
+    return [reasons.vanished(mark) for mark in marks if is_gone(mark, observed, known)]
 
 
 def _discovered(desired: Desired, repositories: Sequence[Repository]) -> tuple[str, ...]:

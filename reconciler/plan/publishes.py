@@ -12,6 +12,7 @@ from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.observed import ServerView
 from reconciler.model.plan import Publish, Wave, Why
 from reconciler.nostr import kinds
+from reconciler.nostr.addresses import address_of, deleted_by
 from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plan.repository import Repository
@@ -129,7 +130,9 @@ def newer_state(repository: Repository, view: ServerView, known: Knowledge) -> E
     return newest if newest_first(newest) < newest_first(repository.state.event) else None
 
 
-def events(repository: Repository, view: ServerView) -> tuple[Publish, ...]:
+def events(
+    repository: Repository, view: ServerView, known: Knowledge, dialect: Dialect
+) -> tuple[Publish, ...]:
     """Issues, pull requests, comments and the rest that the server does not serve."""
     # a pull request without its commit would only wait in purgatory, run after run
     lost = {pull.event.id for pull in repository.pulls if not pull.available}
@@ -138,7 +141,22 @@ def events(repository: Repository, view: ServerView) -> tuple[Publish, ...]:
             repository.coordinate, view.url, event.id, event.kind, _wave(event), Why.EVENT_MISSING
         )
         for event in repository.events
-        if event.id not in view.served and event.id not in lost
+        if event.id not in view.served
+        and event.id not in lost
+        and (dialect.void_deletions or _has_target(event, view, known))
+    )
+
+
+def _has_target(event: Event, view: ServerView, known: Knowledge) -> bool:
+    """Is it no deletion, or does the server serve what it deletes (NIP-09)?"""
+    if event.kind != kinds.DELETION:
+        return True
+    targets = set(event.values("e"))
+    addresses = set(deleted_by(event))
+    return any(
+        found.pubkey == event.pubkey and (i in targets or address_of(found) in addresses)
+        for i in view.served
+        if (found := known.events[i]).created_at <= event.created_at or i in targets
     )
 
 

@@ -38,6 +38,10 @@ class Killed(ReconcileError):
     """The child was ended by us; the text says why."""
 
 
+class Ended(Killed):
+    """Everything was ended, and it was not its fault."""
+
+
 class Overdue(Killed):
     """It took too long."""
 
@@ -159,7 +163,7 @@ class Children:
             finally:
                 self._end(child)
         if self._ended and child.returncode < 0:
-            raise Killed("git was ended, because everything ends")
+            raise Ended("git was ended, because everything ends")
         return Done(child.returncode, bytes(heard.out), bytes(heard.err), tuple(heard.faults))
 
     def kill(self) -> None:

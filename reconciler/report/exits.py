@@ -67,7 +67,7 @@ _GOOD = frozenset({Result.DONE, Result.UNCHANGED})
 def of_plan(plan: Plan, findings: Iterable[Finding]) -> set[Exit]:
     """What a plan alone says. Pending changes and holds are no failure of planning."""
     codes = {Exit.CHANGES} if plan.actions else set()
-    if any(not finding.accepted for finding in findings):
+    if any(not finding.accepted and not finding.hold for finding in findings):
         codes.add(Exit.GUARD)
     if not plan.complete:
         codes.add(Exit.UNKNOWN)

@@ -17,6 +17,7 @@ from reconciler.model.plan import Action, Plan, Publish, Push, ServerSummary, Si
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report import standing
+from reconciler.report.forced import forced
 from reconciler.report.lines import Line, Section, lines, merged
 from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal
@@ -76,7 +77,7 @@ def view(plan: Plan, findings: Sequence[Finding] = ()) -> PlanView:
         f"{plural(deleted, 'ref')} deleted",
         deleted=deleted,
         cells=", ".join(f"{verdicts[v]} {v}" for v in Verdict if verdicts[v]) or "none",
-        destructive=tuple(_destructive(plan, names)),
+        destructive=(*_destructive(plan, names), *forced(plan.forced, names)),
         refusals=standing.refusals(findings, digested),
         signatures=tuple(_signatures(plan, names)),
         sections=tuple(merged(_sections(plan, names))),

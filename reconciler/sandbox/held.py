@@ -7,7 +7,9 @@ not looked for again: a git child costs more than all the rest of a push.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import IO
 
+from reconciler.git import receive_pack
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.repos import Repos
@@ -43,18 +45,25 @@ class HeldRepos:
         present |= asked - absent
         return absent
 
-    def pushed(self, coordinate: Coordinate, accepted: Iterable[RefUpdate]) -> None:
-        """git reports that it has carried these out: their objects are here, their refs so."""
-        refs = self._refs.get(coordinate, {})
-        for update in accepted:
-            refs.pop(update.name, None)
-            if not update.deletes:
-                self._present.setdefault(coordinate, set()).add(update.new)
-                refs[update.name] = update.new
+    def receive(
+        self, coordinate: Coordinate, updates: tuple[RefUpdate, ...], body: IO[bytes]
+    ) -> tuple[bytes, tuple[RefUpdate, ...]]:
+        """Let `git receive-pack` carry out a request. Its answer, and the commands that it carried
+        out: all of them when no report was asked for.
 
-    def changed(self, coordinate: Coordinate) -> None:
-        """Somebody wrote its refs, and said nothing of the outcome."""
-        self._refs.pop(coordinate, None)
+        Raises:
+            PeerFault: git failed.
+        """
+        body.seek(0)
+        path = str(self._repos.path(coordinate))
+        answer = self._repos.git(coordinate, "receive-pack", "--stateless-rpc", path, stdin=body)
+        report = receive_pack.parse_report(answer)
+        if report.unpack is None:
+            self._refs.pop(coordinate, None)
+            return answer, updates
+        accepted = tuple(u for u in updates if u.name in report.accepted)
+        self._pushed(coordinate, accepted)
+        return answer, accepted
 
     def copy(self, source: Coordinate, target: Coordinate, oids: frozenset[str]) -> None:
         """As `Repos.copy`. Raises GitFailed."""
@@ -65,9 +74,18 @@ class HeldRepos:
         """As `Repos.update`."""
         if changes:
             self._repos.update(coordinate, changes)
-            self.changed(coordinate)  # git may have refused some
+            self._refs.pop(coordinate, None)  # git may have refused some
 
     def set_head(self, coordinate: Coordinate, branch: str) -> None:
         """Let HEAD name this branch (full ref name)."""
         if self._repos.head(coordinate) != branch:
             self._repos.set_head(coordinate, branch)
+
+    def _pushed(self, coordinate: Coordinate, accepted: Iterable[RefUpdate]) -> None:
+        """git reports that it has carried these out: their objects are here, their refs so."""
+        refs = self._refs.get(coordinate, {})
+        for update in accepted:
+            refs.pop(update.name, None)
+            if not update.deletes:
+                self._present.setdefault(coordinate, set()).add(update.new)
+                refs[update.name] = update.new

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from reconciler.limits import ANCESTRY_COMMITS
+from reconciler.model.observed import Ancestry, Commit
 from reconciler.sandbox.demo import history
-from reconciler.world import Ancestry, Commit
 
 from .test_damage import loose, loosen, zero
 from .yard import WIDGET, Yard, offer, tips

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -290,3 +291,34 @@ def test_one_store_a_coordinate(yard: Yard, origin: Path) -> None:
     with pytest.raises(Failure):
         archive.pack(OTHER, frozenset({main}), frozenset())
     archive.close()
+
+
+# --- packs on the disk -----------------------------------------------------------------------
+
+
+def test_what_arrives_is_on_the_disk_before_it_counts(yard: Yard, origin: Path) -> None:
+    """git counts its calls of fsync: the pack, its index and the ref."""
+    main = tips(origin)["refs/heads/main"]
+    offer(yard, origin, "one", "refs/heads/main")
+    trace = yard.folder / "trace"
+    wrap(yard, "receive-pack", f'GIT_TRACE2_EVENT={trace} exec $git "$@"')
+    yard.archive().gather(WIDGET, frozenset({main}), ("one",))
+    flushed = re.findall(r'hardware-flush","(?:value|count)":"?(\d+)', trace.read_text())
+    assert sum(map(int, flushed)) >= 3
+
+
+def test_many_small_packs_become_few(yard: Yard, origin: Path) -> None:
+    one = offer(yard, origin, "one", "refs/heads/main")
+    tip = tips(one)["refs/heads/main"]
+    archive = yard.archive()
+    archive.gather(WIDGET, frozenset({tip}), ("one",))
+    packs = yard.repository() / "objects" / "pack"
+    data = next(packs.glob("*.pack"))
+    for number in range(60):  # as many runs would leave behind
+        for part in (data, data.with_suffix(".idx")):
+            shutil.copy(part, packs / f"pack-{number:040x}{part.suffix}")
+    new = history.extend(one, 5)
+    archive.gather(WIDGET, frozenset({new}), ("one",))
+    assert len(list(packs.glob("*.pack"))) < 10
+    assert archive.holds(WIDGET, frozenset({tip, new})) == {tip, new}
+    history.git(yard.repository(), "fsck", "--full", "--strict")

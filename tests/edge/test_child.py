@@ -160,8 +160,8 @@ def test_all_children_can_be_ended(home: Path) -> None:
         running = [pool.submit(git.run, "-c", "sleep 60") for _ in range(3)]
         time.sleep(0.5)
         git.children.kill()
-        assert all("ended" in str(child.exception(10)) for child in running)
-    with pytest.raises(Failure, match="ended"):
+        assert all("stopped" in str(child.exception(10)) for child in running)
+    with pytest.raises(Failure, match="stopped"):
         git.run("-c", "sleep 60")
 
 

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections import defaultdict
-from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain
 
-from reconciler.edge.http import Http
-from reconciler.edge.relay import RelayClient
 from reconciler.nostr.filters import Filter
 
-from .kit import LOOPBACK, answer, door, hear, request, say, upgrade
+from .kit import Flush, answer, door, hear, relay, request, say, upgrade, web
 
 SMUGGLED = 'a="x\\015\\012X-Injected: yes\\015\\012\\015\\012GET /smuggled HTTP/1.1\\015\\012"'
 SETS = [
     f"Set-Cookie: {SMUGGLED}; Domain={domain}; Path=/" for domain in ("127.0.0.1", "localhost")
 ] + ["Set-Cookie: plain=1", "Set-Cookie: big=" + "y" * 30_000 + "; Domain=localhost"]
-
-
-class Flush:
-    """A request body."""
-
-    def __len__(self) -> int:
-        return 4
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield b"0000"
 
 
 def test_no_request_ever_holds_a_cookie() -> None:
@@ -43,13 +30,13 @@ def test_no_request_ever_holds_a_cookie() -> None:
         else:
             connection.sendall(answer("200 OK", b"{}", *SETS))
 
-    with door(talk) as one, door(talk) as two, closing(Http(LOOPBACK)) as http:
+    with door(talk) as one, door(talk) as two, closing(web()) as http:
         for url in 2 * (one.url, two.url.replace("127.0.0.1", "localhost")):
             http.get(f"{url}/", accept="application/nostr+json", limit=100, seconds=5)
             http.get(f"{url}/a.git/info/refs", accept="*/*", limit=100, seconds=5)
             http.post(f"{url}/a.git/x", Flush(), kind="x", limit=100, seconds=5)
-            with closing(RelayClient(url, LOOPBACK, lambda _: None, cap=500)) as relay:
-                assert relay.query([Filter(ids=("0" * 64,))]) == ()
+            with closing(relay(url, cap=500)) as client:
+                assert client.query([Filter(ids=("0" * 64,))]) == ()
     assert [len(each) for each in heads.values()] == [8, 8]
     for head in chain(*heads.values()):
         assert b"cookie" not in head

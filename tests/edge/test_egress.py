@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 
 from reconciler.edge.egress import Egress
-from reconciler.edge.http import Http
-from reconciler.edge.relay import RelayClient
 from reconciler.model.observed import Cause
 from reconciler.world import Failure
 
-from .kit import LOOPBACK, answer, door, request, saying
+from .kit import LOOPBACK, answer, door, relay, request, saying, web
 
 _REFUSED = """
     0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 127.0.0.1 127.1.2.3 127.255.255.255
@@ -145,7 +143,7 @@ def test_http_dials_the_checked_address_and_names_the_host(connects: list[Any]) 
 
     with door(talk) as found:
         port = int(found.url.rpartition(":")[2])
-        http = Http(LOOPBACK)
+        http = web()
         http.get(f"http://127.1:{port}/", accept="*/*", limit=9, seconds=5)
         http.close()
     assert connects == [("127.0.0.1", port)]
@@ -156,13 +154,13 @@ def test_plain_http_and_ws_go_to_listed_networks_only(connects: list[Any]) -> No
     with door(saying(answer("200 OK"))) as found:
         for egress in (Egress(), Egress((ip_network("10.0.0.0/8"),))):
             with pytest.raises(Failure, match="listed networks only") as http:
-                Http(egress).get(found.url, accept="*/*", limit=9, seconds=5)
-            with pytest.raises(Failure, match="listed networks only") as relay:
-                RelayClient(found.url, egress, lambda _: None, cap=None)
-            kinds = {http.value.unknown.cause, relay.value.unknown.cause}
+                web(egress=egress).get(found.url, accept="*/*", limit=9, seconds=5)
+            with pytest.raises(Failure, match="listed networks only") as dialled:
+                relay(found.url, egress=egress)
+            kinds = {http.value.unknown.cause, dialled.value.unknown.cause}
             assert kinds == {Cause.EGRESS}
     with pytest.raises(Failure, match="listed networks only"):
-        Http(Egress()).get("http://1.1.1.1/", accept="*/*", limit=9, seconds=5)
+        web(egress=Egress()).get("http://1.1.1.1/", accept="*/*", limit=9, seconds=5)
     assert not connects
     assert found.connections == 0
 

@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from reconciler.edge.allowance import Allowances, Ration
 from reconciler.edge.http import Http
-from reconciler.edge.relay import RelayClient
 from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
-from .kit import LOOPBACK, Door, Talk, answer, door, drip, request, saying
+from .kit import LOOPBACK, Door, Flush, Hasty, Talk, answer, door, drip, relay, request, saying, web
 
 Serve = Callable[[Talk], Door]
 
@@ -41,7 +41,7 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture
 def http() -> Iterator[Http]:
-    client = Http(LOOPBACK)
+    client = web()
     yield client
     client.close()
 
@@ -156,26 +156,134 @@ def test_a_server_that_hangs_is_asked_once(http: Http, serve: Serve) -> None:
     assert server.connections == 1
 
 
+LATER = answer("503 Busy", b"in a moment")
+GOOD = answer("200 OK", b"good")
+
+
 def test_two_strikes(http: Http, serve: Serve) -> None:
     server = serve(lambda _: None)  # closes at once
     other = serve(saying(answer("200 OK")))
     assert [fault(http, server.url).cause for _ in range(4)] == [Cause.CUT] * 4
-    assert server.connections == 2
+    assert server.connections == 3  # one question, asked thrice
     assert get(http, other.url) == ("", b"")
 
 
 def test_an_answer_forgives_a_strike(http: Http, serve: Serve) -> None:
-    good = answer("200 OK")
-    server = serve(saying(b"", good, b"", answer("404 Gone"), b"", good))
+    server = serve(saying(b"", b"", GOOD, b"", b"", GOOD, b"", answer("404 Gone"), b"", GOOD))
     kinds: list[Cause | None] = []
-    for _ in range(6):
+    for _ in range(4):
         try:
             get(http, server.url)
             kinds.append(None)
         except Failure as failure:
             kinds.append(failure.unknown.cause)
-    cut = Cause.CUT
-    assert kinds == [cut, None, cut, Cause.NOT_FOUND, cut, None]
+    assert kinds == [None, None, Cause.NOT_FOUND, None]
+
+
+def dated(seconds: float, *headers: str) -> bytes:
+    """An answer by a server whose clock is so far ahead of ours."""
+    then = datetime.now(UTC) + timedelta(seconds=seconds)
+    return answer("200 OK", b"", f"Date: {then:%a, %d %b %Y %H:%M:%S} GMT", *headers)
+
+
+@pytest.mark.parametrize("ahead", [0, -3600, 3600 * 24 * 3650])
+def test_the_server_s_clock_is_compared(http: Http, serve: Serve, ahead: float) -> None:
+    server = serve(saying(dated(ahead)))
+    assert http.skew(server.url) is None
+    get(http, server.url)
+    found = http.skew(f"{server.url}/any/path")
+    assert found is not None and abs(found + ahead) < 3
+
+
+def test_the_answer_with_the_least_difference_counts(http: Http, serve: Serve) -> None:
+    """One answer may have waited somewhere; none comes too early."""
+    server = serve(saying(dated(-600), dated(-5), dated(-900)))
+    for _ in range(3):
+        get(http, server.url)
+    found = http.skew(server.url)
+    assert found is not None and 4 <= found < 8
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        answer("200 OK"),
+        answer("200 OK", b"", "Date: yesterday"),
+        answer("200 OK", b"", "Date: Fri, 31 Dec 99999 00:00:00 GMT"),
+        dated(-600, "Age: 600"),
+    ],
+)
+def test_no_clock_is_read_from_what_tells_none(http: Http, serve: Serve, told: bytes) -> None:
+    server = serve(saying(told))
+    get(http, server.url)
+    assert http.skew(server.url) is None
+
+
+@pytest.mark.parametrize(
+    "bad", [b"", LATER, answer("502 Bad"), answer("504 Slow"), answer("429 Slow Down")]
+)
+def test_a_bad_moment_costs_a_second_and_a_third_question(serve: Serve, bad: bytes) -> None:
+    clock = Hasty()
+    client = web(clock=clock)
+    assert get(client, serve(saying(bad, bad, GOOD)).url)[1] == b"good"
+    assert 0.5 <= clock.slept[0] <= 1 < clock.slept[1] <= 3
+    assert len(clock.slept) == 2
+
+
+def test_a_fourth_question_is_not_asked(http: Http, serve: Serve) -> None:
+    server = serve(saying(LATER))
+    assert fault(http, server.url) == Unknown(Cause.HTTP, "503 Busy in a moment")
+    assert server.connections == 3
+
+
+@pytest.mark.parametrize("status", ["400 No", "403 Forbidden", "404 Gone", "500 Oops"])
+def test_what_will_not_pass_is_asked_once(http: Http, serve: Serve, status: str) -> None:
+    server = serve(saying(answer(status)))
+    fault(http, server.url)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("after", "slept", "asked"),
+    [("7", [7.0], 2), ("31", [], 1), ("99999999999999", None, 2), ("Fri, 31 Dec", None, 2)],
+)
+def test_retry_after_is_honoured_within_reason(
+    serve: Serve, after: str, slept: list[float] | None, asked: int
+) -> None:
+    clock = Hasty()
+    client = web(clock=clock)
+    server = serve(saying(answer("429 Slow Down", b"", f"Retry-After: {after}"), GOOD))
+    if asked == 1:
+        assert fault(client, server.url).cause is Cause.RATE
+    else:
+        assert get(client, server.url)[1] == b"good"
+    assert server.connections == asked
+    assert slept is None or [round(each) for each in clock.slept] == slept
+
+
+def test_retry_after_beyond_the_server_s_time_is_not_waited_for(serve: Serve) -> None:
+    clock = Hasty()
+    allowances = Allowances(clock, Ration(reading=5))
+    client = Http(LOOPBACK, clock, allowances)
+    server = serve(saying(answer("429 Slow Down", b"", "Retry-After: 7"), GOOD))
+    with allowances.of(server.url).reading():
+        assert fault(client, server.url).cause is Cause.RATE
+    assert server.connections == 1
+
+
+def test_all_questions_together_are_repeated_so_often_and_no_more(serve: Serve) -> None:
+    client = web(retries=3)
+    server = serve(saying(LATER))
+    for _ in range(4):
+        fault(client, server.url)
+    assert server.connections == 4 + 3
+
+
+def test_a_push_is_sent_once(http: Http, serve: Serve) -> None:
+    server = serve(saying(LATER))
+    with pytest.raises(Failure):
+        http.post(server.url, Flush(), kind="x", limit=9, seconds=5)
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize(
@@ -218,11 +326,11 @@ def test_nothing_of_the_environment_is_used(
     monkeypatch.setenv("NETRC", str(netrc))
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy"):
         monkeypatch.setenv(name, proxy.url)
-    client = Http(LOOPBACK)
+    client = web()
     assert get(client, server.url)[1] == b"direct"
     client.close()
     with pytest.raises(Failure):
-        RelayClient(server.url, LOOPBACK, lambda _: None, cap=None)
+        relay(server.url)
     assert proxy.connections == 0
     assert len(heads) == 2
     for head in heads:
@@ -259,6 +367,6 @@ def test_a_certificate_that_nobody_vouches_for(http: Http, serve: Serve, tmp_pat
     url = serve(talk).url.replace("http:", "https:")
     assert fault(http, url).cause is Cause.TLS
     with pytest.raises(Failure) as found:
-        RelayClient(url, LOOPBACK, lambda _: None, cap=None)
+        relay(url)
     assert found.value.unknown.cause is Cause.TLS
     assert not said

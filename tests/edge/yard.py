@@ -9,6 +9,7 @@ from typing import Any
 from reconciler.edge.archive import Archive
 from reconciler.edge.child import Git, find_git
 from reconciler.edge.fetch import Source
+from reconciler.edge.imports import Imports
 from reconciler.model.observed import Absent, Listing
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import history
@@ -34,8 +35,9 @@ class Yard:
 
     def archive(self, **settings: Any) -> Archive:
         """A new one on the same folder, as in the next run."""
-        place = self.folder / "archive"
-        return Archive(place, self.git(), self._locate, self._list, **settings)
+        git = self.git()
+        imports = Imports(git, self._locate, self._list, **settings)
+        return Archive(self.folder / "archive", git, imports)
 
     def server(self, name: str) -> Path:
         """An empty repository that serves any object (as GRASP servers do)."""

@@ -15,7 +15,7 @@ from reconciler.facts import dialects
 from reconciler.facts.dialects import Dialect, Foreign, Obeys, detect
 from reconciler.limits import IDENTIFIER_BYTES
 from reconciler.nostr.nip11 import RelayInfo
-from reconciler.sandbox.family.dialect import Deletes, Head, PushRule
+from reconciler.sandbox.family.dialect import Deletes, Deletion, Head, PushRule
 from reconciler.sandbox.family.dialect import Dialect as Switches
 from reconciler.sandbox.family.presets import PRESETS
 
@@ -79,6 +79,7 @@ READINGS: Mapping[str, Reading] = {
     "obeys": _obeys,
     "head_by_push": lambda theirs: theirs.states.head is Head.PUSH,
     "foreign": _foreign,
+    "void_deletions": lambda theirs: theirs.events.deletion is Deletion.TAKEN,
     "identifiers": _hosted,
 }
 """Each field of the reconciler's dialect, told from the sandbox's switches."""

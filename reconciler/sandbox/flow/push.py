@@ -17,7 +17,6 @@ from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.family.dialect import Creation, Head
 from reconciler.sandbox.flow import announcing
 from reconciler.sandbox.flow.gitdata import Delivery
-from reconciler.sandbox.held import HeldRepos
 from reconciler.sandbox.policy.authorise import Push, refusal
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.waiting.agenda import Task
@@ -59,15 +58,7 @@ def receive(service: Service, coordinate: Coordinate, body: IO[bytes]) -> bytes:
         _authorise(service, coordinate, updates, capabilities, reason)
         if service.dialect.announcements.creation is Creation.FIRST_PUSH:
             service.repos.ensure(coordinate)
-    body.seek(0)
-    answer = service.repos.git(
-        coordinate,
-        "receive-pack",
-        "--stateless-rpc",
-        str(service.repos.path(coordinate)),
-        stdin=body,
-    )
-    accepted = _accepted(answer, updates, delivery.repos, coordinate)
+    answer, accepted = delivery.repos.receive(coordinate, updates, body)
     if accepted:
         _remember(service, coordinate, accepted)
         delivery.deliver(coordinate)
@@ -154,19 +145,6 @@ def _tips(service: Service, updates: tuple[RefUpdate, ...]) -> dict[str, str | N
         elif event := service.stored_event(event_id):
             tips[event_id] = nip34.pull_tip(event)
     return tips
-
-
-def _accepted(
-    answer: bytes, updates: tuple[RefUpdate, ...], repos: HeldRepos, coordinate: Coordinate
-) -> tuple[RefUpdate, ...]:
-    """The commands that git carried out; all of them when no report was asked for."""
-    report = receive_pack.parse_report(answer)
-    if report.unpack is None:
-        repos.changed(coordinate)
-        return updates
-    accepted = tuple(u for u in updates if u.name in report.accepted)
-    repos.pushed(coordinate, accepted)
-    return accepted
 
 
 def _remember(service: Service, coordinate: Coordinate, accepted: tuple[RefUpdate, ...]) -> None:
