@@ -144,7 +144,7 @@ def test_exit_codes_are_all_told() -> None:
 def test_exit_codes_of_a_trial_are_all_told() -> None:
     text = page("docs/conformance.md").partition("## Exit codes")[2].partition("## ")[0]
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
-    assert codes == set(Ended) | {Exit.USAGE}
+    assert codes == set(Ended) | {Exit.USAGE, Exit.INTERRUPTED}
 
 
 def test_holds_guards_faults_and_families_are_all_told() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -66,8 +65,7 @@ class Court:
             return self._trial(software, Ended.NO_GRASP, refused)
         self._rows = sorted(rows, key=lambda row: (row.id in LAST, row.id not in FIRST))
         first = [row for row in self._rows if row.id not in LAST]
-        with ThreadPoolExecutor(self.terms.jobs) as pool:
-            list(pool.map(self._ask, first))
+        self._side_by_side(first)
         for row in self._rows[len(first) :]:
             self._ask(row)
             self._survived(row)
@@ -136,6 +134,24 @@ class Court:
         return True
 
     # --- the rows ---
+
+    def _side_by_side(self, asked: Iterable[Row]) -> None:
+        """In daemon threads: whoever interrupts us does not wait for a row's end."""
+        waiting = iter(asked)
+
+        def work() -> None:
+            while True:
+                with self._lock:
+                    row = next(waiting, None)
+                if row is None:
+                    return
+                self._ask(row)
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(self.terms.jobs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def _ask(self, row: Row) -> None:
         asked = Asked(row, self._stage(), self.terms.row_seconds)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +26,7 @@ from reconciler.conformance.table import ROWS
 from reconciler.conformance.trial import Court, Terms
 from reconciler.conformance.verdict import AGREE, DIFFER, NOT_RUN, Ended, Trial
 from reconciler.nostr.filters import Filter
+from reconciler.report.exits import Exit
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
 FEW = ("01-hosted", "01-push-other", "1.3-served", "3.1-roots", "4-force", "6-live")
@@ -156,6 +160,20 @@ def test_a_server_that_never_answers_ends_within_bounds(tmp_path: Path) -> None:
         threading.Thread(target=silent.accept, daemon=True).start()
         trial = hold(f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path)
     assert trial.ended is Ended.DOWN
+
+
+def test_an_interrupted_trial_ends_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        argv = [sys.executable, "-m", "reconciler", "conformance", server.url, "--only", "2.1-*"]
+        run = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while not server.events(Filter()):
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        run.communicate(timeout=60)
+        seconds = time.monotonic() - began
+    assert run.returncode == Exit.INTERRUPTED
+    assert seconds < 10
 
 
 def test_somebody_elses_server_needs_the_word_that_it_is_ones_own() -> None:

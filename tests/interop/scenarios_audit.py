@@ -56,7 +56,7 @@ def _rows(family: str) -> None:
             env=world.environment(),
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=1200,
             check=False,
         )
         require(done.stdout.startswith("{"), f"exit {done.returncode}: {done.stderr[-500:]}")
