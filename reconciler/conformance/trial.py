@@ -22,7 +22,6 @@ from reconciler.errors import ReconcileError
 
 _TROUBLES = 4
 """So many rows in trouble, one after another, are reason to look whether the server still hosts."""
-_BACK_SECONDS = 20.0
 _TRIAL_SECONDS = 30.0
 
 
@@ -35,6 +34,8 @@ class Terms:
     jobs: int = 8
     row_seconds: float = 150.0
     seconds: float = 900.0
+    back_seconds: float = 20.0
+    """How long a server that went away is waited for."""
     fresh_address: bool = False
 
 
@@ -126,7 +127,7 @@ class Court:
 
     def _back(self) -> bool:
         """Wait until it hosts again; False when it does not come back."""
-        end = time.monotonic() + _BACK_SECONDS
+        end = time.monotonic() + self.terms.back_seconds
         while self._software() is None or self._refused():
             if time.monotonic() > end:
                 return False
@@ -174,7 +175,7 @@ class Court:
 
     def _look_again(self) -> None:
         if self._software() is None and not self._back():
-            self._stopped = Ended.GONE, f"no answer for {_BACK_SECONDS:.0f} s"
+            self._stopped = Ended.GONE, f"no answer for {self.terms.back_seconds:.0f} s"
         elif why := self._refused():
             self._stopped = Ended.CHANGED, why
 
