@@ -25,8 +25,8 @@ from reconciler.desired import parse
 from reconciler.edge.fleet import Fleet
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.demo import client, history, writing
-from reconciler.sandbox.demo.people import Person, new
+from reconciler.sandbox.demo import authors, history
+from reconciler.sandbox.demo.authors import Author, new
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
 REPOSITORIES = 20
@@ -124,18 +124,18 @@ def _seed(folder: Path, servers: Sequence[RunningServer]) -> list[Coordinate]:
 
 
 def _host(
-    alice: Person, name: str, path: Path, on: Sequence[RunningServer], listed: Sequence[str]
+    alice: Author, name: str, path: Path, on: Sequence[RunningServer], listed: Sequence[str]
 ) -> None:
     refs = history.refs(path)
     root = history.git(path, "rev-list", "--max-parents=0", "refs/heads/main").split()[0].decode()
     now = int(time.time())
     events = [
-        writing.announce(alice, name, listed, at=now - 100, root=root),
-        writing.declare(alice, name, refs, at=now - 90),
+        authors.announce(alice, name, listed, at=now - 100, root=root),
+        authors.declare(alice, name, refs, at=now - 90),
     ]
     for server in on:
-        client.send(server.url, events)
-    client.push(path, on[0].url, alice.pubkey, name, refs)
+        history.send(server.url, events)
+    history.push(path, on[0].url, alice.pubkey, name, refs)
 
 
 def _measure(

@@ -91,7 +91,7 @@ class _Run:
     def sign(self, sign: Sign, signer: Signer | None) -> tuple[Result, str]:
         """Sign, unless somebody announced anew since the plan was made (compare and swap)."""
         if signer is None or signer.public_key(sign.signer) is None:
-            return Result.FAILED, f"no key named {sign.signer!r} was given (--keys)"
+            return Result.HELD, f"no key named {sign.signer!r} was given (--keys)"
         coordinate = sign.coordinate
         newest = Filter(
             kinds=(kinds.ANNOUNCEMENT,),

@@ -26,10 +26,13 @@ from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Action, Entry, Plan
+from reconciler.nostr import urls
+from reconciler.nostr.nip34 import Coordinate
 from reconciler.observe import observe
 from reconciler.plan import plan
 from reconciler.plan.submissions import remembered
+from reconciler.report.words import deed
 from reconciler.world import Signer, Watcher, World
 
 Connect = Callable[[Desired], AbstractContextManager[World]]
@@ -99,7 +102,7 @@ def run(
         findings = _guard(proposed, desired, observed, options)
         on_plan(proposed, findings)
         stale = _differences(options.saved, proposed) if options.saved else ()
-        if not options.write or stale or watcher.stopped():
+        if not options.write or stale or watcher.stopped() or _mistyped(proposed):
             return Run(proposed, findings, stale)
         kept = withheld(findings)
         outcomes = apply(
@@ -112,6 +115,11 @@ def run(
         known = Knowledge.of(observed.events, now=observed.at)
         world.note(seen.remembered(observed, known, selection.of(desired, known)))
         return Run(proposed, findings, (), outcomes, remaining)
+
+
+def _mistyped(proposed: Plan) -> bool:
+    """Does a `--limit` match nothing, although everybody answered? Then nothing is written."""
+    return proposed.complete and any(slip.entry is Entry.LIMIT for slip in proposed.unmatched)
 
 
 def _guard(
@@ -129,12 +137,19 @@ def _differences(saved: Plan, fresh: Plan) -> tuple[str, ...]:
     found = []
     if saved.desired_digest != fresh.desired_digest:
         found.append("the desired state was changed after the plan was made")
-    old = {action.key: contract_of(action) for action in saved.actions}
-    new = {action.key: contract_of(action) for action in fresh.actions}
-    found += [f"no longer needed or possible: {key}" for key in old.keys() - new.keys()]
-    found += [f"new: {key}" for key in new.keys() - old.keys()]
-    found += [f"changed: {key}" for key in old.keys() & new.keys() if old[key] != new[key]]
+    old = {action.key: action for action in saved.actions}
+    new = {action.key: action for action in fresh.actions}
+    names = {r.coordinate: r.name for plan in (saved, fresh) for r in plan.repositories}
+    found += [f"no longer needed or possible: {_said(old[k], names)}" for k in old.keys() - new]
+    found += [f"new: {_said(new[k], names)}" for k in new.keys() - old]
+    both = (k for k in old.keys() & new if contract_of(old[k]) != contract_of(new[k]))
+    found += [f"changed: {_said(new[key], names)}" for key in both]
     return tuple(sorted(found))
+
+
+def _said(action: Action, names: dict[Coordinate, str]) -> str:
+    where = f" on {urls.host(action.server)}" if action.server else ""
+    return f"{names.get(action.coordinate, action.coordinate.identifier)}: {deed(action)}{where}"
 
 
 def _read_back(

@@ -29,6 +29,7 @@ from reconciler.model.codec import (
 from reconciler.model.plan import (
     Action,
     CellVerdict,
+    Entry,
     Hold,
     HoldReason,
     Plan,
@@ -37,6 +38,7 @@ from reconciler.model.plan import (
     RepositorySummary,
     ServerSummary,
     Sign,
+    Unmatched,
     Verdict,
     Wave,
     Why,
@@ -101,7 +103,16 @@ SUMMARIES = st.builds(
     st.integers(0, 9),
 )
 SERVERS = st.builds(ServerSummary, URLS, TEXT, st.booleans(), TEXT, TEXT, st.none() | TEXT)
-HOLDS = st.builds(Hold, COORDINATES, st.none() | URLS, st.sampled_from(HoldReason), TEXT, TEXT)
+HOLDS = st.builds(
+    Hold,
+    COORDINATES,
+    st.none() | URLS,
+    st.sampled_from(HoldReason),
+    TEXT,
+    TEXT,
+    st.booleans(),
+)
+UNMATCHED = st.builds(Unmatched, st.sampled_from(Entry), TEXT, TUPLES)
 CELLS = st.builds(CellVerdict, COORDINATES, URLS, st.sampled_from(Verdict), TEXT, st.integers(0, 9))
 
 
@@ -120,6 +131,7 @@ PLANS = st.builds(
     several(CELLS),
     several(URLS),
     several(TEXT),
+    several(UNMATCHED),
 )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from reconciler.sandbox.demo.fleet import raise_curtain
+from reconciler.sandbox.demo.fleet import start_fleet
 
 WIDTH = 92
 HERE = Path(__file__).parent
@@ -23,8 +23,8 @@ HERE = Path(__file__).parent
 
 def plan(folder: Path) -> str:
     """The coloured output of `reconcile --plan` for alice's and carol's repositories."""
-    scene = raise_curtain(folder)
-    words = ["--plan", "-f", str(scene.desired), "--limit", "carol/*", "--limit", "alice/widget"]
+    fleet = start_fleet(folder)
+    words = ["--plan", "-f", str(fleet.desired), "--limit", "carol/*", "--limit", "alice/widget"]
     places = ["--state-dir", str(folder / "state"), "--report-dir", str(folder / "reports")]
     done = subprocess.run(
         [sys.executable, "-m", "reconciler", *places, *words],
@@ -33,7 +33,7 @@ def plan(folder: Path) -> str:
         text=True,
         check=False,
     )
-    scene.stop()
+    fleet.stop()
     return done.stdout
 
 

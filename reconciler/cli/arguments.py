@@ -124,7 +124,7 @@ class Codes(click.ParamType[tuple[int, ...]]):
         """Text to codes."""
         if isinstance(value, tuple):
             return value
-        allowed = {Exit.PARTIAL, Exit.GUARD, Exit.STALE_PLAN, Exit.UNKNOWN, Exit.BUSY}
+        allowed = {Exit.FAILED, Exit.GUARD, Exit.STALE_PLAN, Exit.UNKNOWN, Exit.HELD, Exit.BUSY}
         words = str(value).split(",")
         if not all(word.isdecimal() and int(word) in allowed for word in words):
             self.fail(f"only {', '.join(str(int(c)) for c in sorted(allowed))} can be", param, ctx)

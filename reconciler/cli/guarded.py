@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event
@@ -17,8 +17,8 @@ from reconciler.report.exits import Exit
 from reconciler.report.safe import safe
 
 
-def guarded(session: Session, do: Callable[[], int]) -> int:
-    """Run something; its exit code, whatever happens."""
+def guarded(session: Session, do: Callable[[], Sequence[int]]) -> Sequence[int]:
+    """Run something; its exit codes, worst first, whatever happens."""
     try:
         return do()
     except UserFault as fault:
@@ -26,23 +26,23 @@ def guarded(session: Session, do: Callable[[], int]) -> int:
             place, _, _ = str(mistake).partition("\n")
             session.say(safe(place, 600))
             session.say(f"    remedy: {safe(mistake.remedy, 600)}")
-        return fault.exit_code
+        return (fault.exit_code,)
     except Busy as busy:
         session.say(f"reconcile: {safe(str(busy), 600)}")
-        return Exit.BUSY
+        return (Exit.BUSY,)
     except ReconcileError as error:
         session.say(f"reconcile: {safe(str(error), 600)}")
-        return Exit.OUR_FAULT
+        return (Exit.OUR_FAULT,)
     except OSError as error:
-        return _system(session, error)
+        return (_system(session, error),)
     except KeyboardInterrupt:
         session.say("stopped at once; the next run needs no manual step")
-        return Exit.INTERRUPTED
+        return (Exit.INTERRUPTED,)
     except Exception:
         # a bug must leave with 1 and its trace, never with 0; one safe line at a time
         for line in traceback.format_exc().splitlines():
             session.say(safe(line, 300))
-        return Exit.OUR_FAULT
+        return (Exit.OUR_FAULT,)
 
 
 @dataclass

@@ -27,16 +27,16 @@ from reconciler.report.words import plural
 from reconciler.sign.keyfile import KeyFileSigner, read_keys
 
 
-def check(session: Session, file: Path) -> int:
+def check(session: Session, file: Path) -> tuple[int, ...]:
     """`reconcile validate`."""
     found = parse(read(file, limit=YAML_BYTES, what="desired state"), place=str(file))
     counts = f"{plural(len(found.servers), 'server')}, {plural(len(found.npubs), 'npub')}"
     session.stdout.print(f"{file}: valid ({counts})", markup=False, soft_wrap=True)
-    return Exit.DONE
+    return (Exit.DONE,)
 
 
-def reconcile(session: Session) -> int:
-    """`reconcile --plan` and `--apply`; the worst exit code that holds."""
+def reconcile(session: Session) -> tuple[int, ...]:
+    """`reconcile --plan` and `--apply`; the exit codes that hold, worst first."""
     text = read(session.file, limit=YAML_BYTES, what="desired state")
     options = _options(session)
     signer = None
@@ -54,11 +54,9 @@ def reconcile(session: Session) -> int:
             bar,
             lambda plan, findings: show_plan(session, plan, findings),
         )
-    if options.limit and not done.plan.repositories:
-        session.say("note: --limit matches no repository that was found")
     report = _report(_header(session, started), done, caught)
     finish(session, report)
-    return report.exit_code
+    return report.exit_codes
 
 
 def _options(session: Session) -> Options:

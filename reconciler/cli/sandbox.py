@@ -22,7 +22,7 @@ from reconciler.cli.arguments import PATH
 from reconciler.cli.session import Session
 from reconciler.errors import NetworkFault
 from reconciler.report.exits import Exit
-from reconciler.sandbox.demo.fleet import DIALECTS, Scene, raise_curtain
+from reconciler.sandbox.demo.fleet import FAMILIES, Fleet, start_fleet
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
 from reconciler.sandbox.server import ServerSpec, start
@@ -34,7 +34,7 @@ _STORY = {
     "beta": "is stale",
     "gamma": "has diverged",
     "delta": "is empty; alice does not list it yet, carol never did",
-    "epsilon": "is down",
+    "epsilon": "is ill: its git side answers 502",
     "index": "a plain relay",
 }
 
@@ -50,17 +50,17 @@ def command() -> None:
 def up(session: Session, folder: Path | None) -> None:
     """Start the fleet and keep it running until Ctrl-C."""
     stop = _until_stopped()
-    with _scene(folder) as scene:
-        _legend(session.stdout, scene)
-        some = next(iter(scene.sources))
-        clone = f"{scene.url('alpha')}/{scene.people['alice'].npub}/widget.git"
+    with _fleet(folder) as fleet:
+        _legend(session.stdout, fleet)
+        some = next(iter(fleet.sources))
+        clone = f"{fleet.url('alpha')}/{fleet.people['alice'].npub}/widget.git"
         for line in (
             "",
             "Try, from another terminal:",
             f"  git clone {clone}",
-            f"  reconcile --plan -f {scene.desired}",
-            f"  reconcile --apply -f {scene.desired} --keys {scene.keys}",
-            f"  a nostr client at {scene.servers['alpha'].relay_url} (author {some.owner[:16]}…)",
+            f"  reconcile --plan -f {fleet.desired}",
+            f"  reconcile --apply -f {fleet.desired} --keys {fleet.keys}",
+            f"  a nostr client at {fleet.servers['alpha'].relay_url} (author {some.owner[:16]}…)",
             "",
             "Ctrl-C ends the fleet.",
         ):
@@ -105,21 +105,21 @@ def serve(
 def demo(session: Session) -> None:
     """Plan, apply and plan again on a fresh fleet."""
     out = session.stdout
-    with _scene(None) as scene:
-        _legend(out, scene)
-        base = ["-f", scene.desired, "--state-dir", scene.folder / "state"]
+    with _fleet(None) as fleet:
+        _legend(out, fleet)
+        base = ["-f", fleet.desired, "--state-dir", fleet.folder / "state"]
         base += ["--report-dir", session.report_dir]
         first = _call(out, "What would be done?", ["--plan", *base])
-        done = _call(out, "Do it.", ["--apply", *base, "--keys", scene.keys], hide_plan=True)
+        done = _call(out, "Do it.", ["--apply", *base, "--keys", fleet.keys], hide_plan=True)
         last = _call(out, "Is anything left?", ["--plan", "--detailed-exitcode", *base])
-    expected = (Exit.UNKNOWN, Exit.PARTIAL, Exit.UNKNOWN)
+    expected = (Exit.UNKNOWN, Exit.UNKNOWN, Exit.UNKNOWN)
     out.print(f"\nThe whole story as JSON: {session.report_dir / 'latest.json'}", soft_wrap=True)
     if (first, done, last) != expected:
-        out.print(f"exit codes {first}, {done}, {last}; expected 6, 3, 6", style="bold red")
+        out.print(f"exit codes {first}, {done}, {last}; expected 6, 6, 6", style="bold red")
         sys.exit(Exit.OUR_FAULT)
     out.print(
-        "Exit codes were 6, 3 and 6: epsilon could not be observed, and carol's announcements, "
-        "which nobody here may sign, do not list delta.",
+        "Exit codes were 6 each time: epsilon could not be observed. The apply had 7 too: carol's "
+        "announcements, which nobody here may sign, do not list delta.",
         style="dim",
     )
 
@@ -162,26 +162,26 @@ def _until_stopped() -> threading.Event:
 
 
 @contextmanager
-def _scene(folder: Path | None) -> Iterator[Scene]:
+def _fleet(folder: Path | None) -> Iterator[Fleet]:
     project = Path(__file__).resolve().parents[2]
     with tempfile.TemporaryDirectory(prefix="grasp-sandbox-") as temporary:
         where = folder.absolute() if folder else Path(temporary)
         where.mkdir(parents=True, exist_ok=True)
         if any(where.iterdir()):
             raise click.UsageError(f"{where} is not empty")
-        scene = raise_curtain(where, project=project)
+        fleet = start_fleet(where, project=project)
         try:
-            yield scene
+            yield fleet
         finally:
-            scene.stop()
+            fleet.stop()
 
 
-def _legend(console: Console, scene: Scene) -> None:
+def _legend(console: Console, fleet: Fleet) -> None:
     table = Table(box=None, pad_edge=False, title="The fleet", title_justify="left")
     for name in ("name", "url", "dialect", "condition"):
         table.add_column(name)
-    rows = {name: (scene.url(name), dialect) for name, dialect in DIALECTS.items()}
-    rows |= {"epsilon": (scene.down, "-"), "index": (scene.index.relay_url, "relay")}
+    rows = {name: (fleet.url(name), dialect) for name, dialect in FAMILIES.items()}
+    rows |= {"index": (fleet.index.relay_url, "relay")}
     for name, (url, dialect) in rows.items():
         table.add_row(name, url, dialect, _STORY[name])
     console.print(table)

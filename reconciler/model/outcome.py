@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary, Verb
+from reconciler.model.plan import (
+    CellVerdict,
+    Hold,
+    RepositorySummary,
+    ServerSummary,
+    Unmatched,
+    Verb,
+)
 
 REPORT_VERSION = 1
 
@@ -66,7 +73,7 @@ class Recap:
 
     Every cell counts once: `ok` is in sync after read-back, `pending` was written and is not
     visible yet, `drifted` needs something still, and so on. `changed` are those of them where
-    something was written.
+    something was written; `accepted` is held, and the desired state takes it as normal.
     """
 
     server: str
@@ -77,6 +84,7 @@ class Recap:
     held: int
     drifted: int
     pending: int
+    accepted: int
     detail: str = ""
 
 
@@ -102,6 +110,7 @@ class Report:
     repositories: tuple[RepositorySummary, ...]
     cells: tuple[CellVerdict, ...]
     holds: tuple[Hold, ...]
+    unmatched: tuple[Unmatched, ...]
     findings: tuple[Finding, ...]
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...] = ()

@@ -190,13 +190,35 @@ run from being in sync."""
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A wanted action that may not be done now. `server` None: it concerns all of them."""
+    """A wanted action that may not be done now. `server` None: it concerns all of them.
+
+    `accepted`: the desired state takes it as normal (`policies.holds`), so nobody need be told.
+    """
 
     coordinate: Coordinate
     server: str | None
     reason: HoldReason
     detail: str
     release: str
+    accepted: bool = False
+
+
+class Entry(StrEnum):
+    """Where the operator names repositories; closed and stable."""
+
+    RULE = "repositories"
+    HOLD = "policies.holds"
+    LIMIT = "--limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A word of the operator's that fits nothing which was found: a slip of the pen looks like
+    that. `near` are names like it, the likeliest first."""
+
+    entry: Entry
+    word: str
+    near: tuple[str, ...] = ()
 
 
 class Verdict(StrEnum):
@@ -268,8 +290,8 @@ class Plan:
     """Everything that one run wants to write, and everything that it may not.
 
     `discovered` are GRASP servers that announcements list and the desired state does not know;
-    `silent` are npubs (by name) of whom no repository was found; `forced` are updates, among those
-    of the actions, that drop commits.
+    `silent` are npubs (by name) of whom no repository was found; `unmatched` entries of the
+    operator's that fit nothing; `forced` updates, among those of the actions, that drop commits.
 
     `complete` is false when some part of the world could not be observed: the actions are right,
     yet there may be more to do.
@@ -284,6 +306,7 @@ class Plan:
     cells: tuple[CellVerdict, ...]
     discovered: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    unmatched: tuple[Unmatched, ...] = ()
     forced: tuple[Forced, ...] = ()
 
     @property

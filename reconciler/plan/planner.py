@@ -26,7 +26,7 @@ from reconciler.model.plan import (
 )
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.plan import reasons
+from reconciler.plan import entries, reasons
 from reconciler.plan.cell import CellPlan, plan_cell, plan_index
 from reconciler.plan.forced import forced
 from reconciler.plan.repository import Repository
@@ -55,10 +55,16 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
         repositories=tuple(_summary(repository) for repository in repositories),
         servers=tuple(_server(view) for view in observed.views if not view.witness),
         actions=_ordered(_once(actions)),
-        holds=tuple(sorted(holds, key=lambda h: (h.coordinate, h.server or "", h.reason))),
+        holds=entries.accepted(
+            sorted(holds, key=lambda h: (h.coordinate, h.server or "", h.reason)),
+            desired,
+            selection,
+            now=observed.at,
+        ),
         cells=tuple(cell.verdict for cell in cells),
         discovered=_discovered(desired, repositories),
         silent=_silent(desired, known),
+        unmatched=entries.unmatched(desired, known, selection, holds),
         forced=forced(actions, observed),
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from reconciler.limits import PEER_TEXT_CHARS
 from reconciler.model.codec import digest
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
-from reconciler.model.plan import Action, Plan, ServerSummary, Verb, Verdict
+from reconciler.model.plan import ADVISORY, Action, Plan, ServerSummary, Verb, Verdict
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.exits import Exit, of_apply, of_plan, worst
 from reconciler.report.words import deed, listed
@@ -52,12 +52,7 @@ def build(
         notes: remarks for people.
     """
     last = remaining or plan
-    others = set(extra)
-    if header.mode == "apply" and Exit.STALE_PLAN not in others:
-        codes = of_apply(last, findings, outcomes)
-    else:
-        codes = of_plan(plan, findings)
-    exits = worst(codes | others)
+    exits = worst(_codes(header.mode, plan, last, findings, outcomes, set(extra)))
     actions = {action.key: action for action in plan.actions}
     names = {repository.coordinate: repository.name for repository in plan.repositories}
     return Report(
@@ -79,10 +74,26 @@ def build(
         repositories=last.repositories,
         cells=last.cells,
         holds=last.holds,
+        unmatched=plan.unmatched,
         findings=findings,
         outcomes=tuple(_worded(o, actions[o.key], names) for o in outcomes),
         notes=notes,
     )
+
+
+def _codes(
+    mode: str,
+    plan: Plan,
+    last: Plan,
+    findings: Sequence[Finding],
+    outcomes: Sequence[Outcome],
+    extra: set[Exit],
+) -> set[Exit]:
+    """An apply that did not begin is judged as the plan that it stayed."""
+    planned = of_plan(plan, findings)
+    if mode != "apply" or Exit.STALE_PLAN in extra or Exit.USAGE in planned:
+        return planned | extra
+    return of_apply(last, findings, outcomes) | extra
 
 
 def _written(outcomes: Iterable[Outcome], verb: Verb) -> int:
@@ -110,9 +121,12 @@ def _recap(
 
     verdicts = {c.coordinate: c.verdict for c in plan.cells if c.server == server.url}
     failed, kept = cells(_FAILED), cells({Result.HELD})
+    normal = _normal(server, plan)
     # an index relay has no cells, yet a repository's events may fail there
     counts = Counter(
-        _standing(verdicts.get(coordinate), coordinate in failed, coordinate in kept)
+        _standing(
+            verdicts.get(coordinate), coordinate in failed, coordinate in kept, coordinate in normal
+        )
         for coordinate in {*verdicts, *failed, *kept}
     )
     silent = int(server.unknown is not None and not verdicts)
@@ -125,6 +139,7 @@ def _recap(
         held=counts["held"],
         drifted=counts["drifted"],
         pending=counts["pending"],
+        accepted=counts["accepted"],
         detail=server.unknown or _blind(server, plan, names),
     )
 
@@ -139,13 +154,23 @@ def _blind(server: ServerSummary, plan: Plan, names: Mapping[Coordinate, str]) -
     return "; ".join(said)[:PEER_TEXT_CHARS]
 
 
-def _standing(verdict: Verdict | None, failed: bool, kept: bool) -> str:
+def _normal(server: ServerSummary, plan: Plan) -> set[Coordinate]:
+    """Repositories whose every hold here is accepted as normal."""
+    here = [h for h in plan.holds if h.server in (None, server.url) and h.reason not in ADVISORY]
+    asked = {hold.coordinate for hold in here if not hold.accepted}
+    return {hold.coordinate for hold in here} - asked
+
+
+def _standing(verdict: Verdict | None, failed: bool, kept: bool, normal: bool) -> str:
     """The one column that a cell counts in."""
     if verdict is Verdict.UNKNOWN:
         return "unreachable"
     if failed:
         return "failed"
-    return "held" if kept or verdict is None else _COLUMNS[verdict]
+    if kept or verdict is None:
+        return "held"
+    column = _COLUMNS[verdict]
+    return "accepted" if normal and column == "held" else column
 
 
 _COLUMNS = {

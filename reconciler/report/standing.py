@@ -4,11 +4,19 @@ and an outcome say it alike. Pure."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.model.outcome import Finding
-from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary, Verdict
+from reconciler.model.plan import (
+    CellVerdict,
+    Entry,
+    Hold,
+    RepositorySummary,
+    ServerSummary,
+    Unmatched,
+    Verdict,
+)
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.lines import Line
@@ -55,9 +63,11 @@ def _place(finding: Finding) -> str:
 
 
 def held(holds: Iterable[Hold], names: Mapping[Coordinate, str]) -> tuple[Line, ...]:
-    """Holds of several repositories that are equal share a line."""
+    """Holds that nobody accepted; those of several repositories that are equal share a line."""
     groups: defaultdict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     for hold in holds:
+        if hold.accepted:
+            continue
         where = f" on {urls.host(hold.server)}" if hold.server else ""
         name = names.get(hold.coordinate, safe(hold.coordinate.identifier))
         groups[str(hold.reason), where, hold.detail, hold.release].append(name)
@@ -101,6 +111,16 @@ def _whole(server: ServerSummary, repositories: Sequence[str]) -> Line:
     return Line("?", f"{server.name}: {safe(server.unknown or '')}{cells}", tuple(repositories))
 
 
+def slips(unmatched: Iterable[Unmatched], servers: Sequence[ServerSummary]) -> Iterator[str]:
+    """Entries of the operator's that fit nothing."""
+    for slip in unmatched:
+        if slip.entry is Entry.HOLD:
+            yield f"{slip.entry}: {safe(slip.word)}: no such hold; the entry can go"
+            continue
+        meant = f" (did you mean {', '.join(map(safe, slip.near))}?)" if slip.near else ""
+        yield f"{slip.entry} {safe(slip.word)}: such a repository {nowhere(servers)}{meant}"
+
+
 def nowhere(servers: Sequence[ServerSummary]) -> str:
     """Where something was not found. A server that did not answer may well have it."""
     silent = sum(server.unknown is not None for server in servers)
@@ -108,5 +128,5 @@ def nowhere(servers: Sequence[ServerSummary]) -> str:
     if not silent:
         return "was found on no server"
     if not answered:
-        return f"could not be looked for: none of the {plural(silent, 'server')} answered"
+        return f"could not be looked for: no server answered ({silent} unknown)"
     return f"was not found on the {plural(answered, 'server')} that answered; {silent} unknown"

@@ -40,6 +40,7 @@ class Story:
     changed: tuple[Line, ...]
     refusals: tuple[Refusal, ...]
     holds: tuple[Line, ...]
+    accepted: int
     unknown: tuple[Line, ...]
     notes: tuple[str, ...]
     recap: tuple[Recap, ...]
@@ -66,13 +67,16 @@ def story(report: Report) -> Story:
         changed=tuple(_changed(report.outcomes)),
         refusals=standing.refusals(report.findings, report.plan_digest),
         holds=standing.held(report.holds, names),
+        accepted=sum(hold.accepted for hold in report.holds),
         unknown=standing.unknown(report.servers, report.cells, names),
-        notes=tuple(map(safe, report.notes)),
+        notes=(*standing.slips(report.unmatched, report.servers), *map(safe, report.notes)),
         recap=report.recap,
     )
 
 
 def _headline(report: Report, wrote: str) -> str:
+    if Exit.USAGE in report.exit_codes:
+        return "Nothing was written: --limit matches nothing"
     if Exit.STALE_PLAN in report.exit_codes:
         return "Nothing was written: the saved plan no longer matches the world"
     if not report.outcomes:

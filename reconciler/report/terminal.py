@@ -22,8 +22,11 @@ from reconciler.report.words import listed, plural
 _STYLES = {"+": "green", "~": "yellow", "-": "bold red", "s": "magenta", "!": "cyan"}
 _STYLES |= {"?": "red", "x": "bold red"}
 _COUNTS = ("ok", "changed", "pending", "drifted", "unreachable", "failed", "held")
+_SELDOM = ("accepted",)
+"""Counts that are shown only where there are any."""
 _TABLE_WIDTH = 80
 """Columns below which the recap is lines of words: a table would cut the servers' names off."""
+_NOTES = 16
 _NAMES = 8
 """Repositories that are named on one line, unless everything was asked for."""
 
@@ -42,13 +45,12 @@ def plan(view: PlanView, look: Look) -> str:
         if server.work:
             page.wrap(f"{server.name}: {server.work}", "  → ")
     page.refusals(view.refusals)
-    for note in view.notes:
-        page.wrap(note, "note: ", style="dim")
+    page.notes(view.notes)
     page.wrap("")
     if not view.sections:
         page.wrap("Nothing to do where the world is known.", style="green")
     page.wrap(view.counts, style="bold")
-    page.wrap(f"cells: {view.cells}", style="bold")
+    page.wrap(f"cells: {view.cells}{_accepted(view.accepted)}", style="bold")
     page.wrap(f"digest: {view.digest}")
     return page.text()
 
@@ -57,8 +59,7 @@ def outcome(story: Story, look: Look) -> str:
     """What did not simply succeed, then one line a server, in Ansible's words."""
     page = _Page(look)
     page.wrap(f"\n{story.headline}", style="bold")
-    for note in story.notes[: None if look.verbose else 2 * _NAMES]:
-        page.wrap(note, "note: ", style="dim")
+    page.notes(story.notes)
     if look.verbose:
         page.block("Changed", story.changed, details=True)
     page.block("Failed", story.failed, details=look.verbose)
@@ -67,13 +68,18 @@ def outcome(story: Story, look: Look) -> str:
     if story.report.outcomes:  # else all is as the plan, just shown, has it
         _standing(page, story.holds, story.unknown)
     page.recap(story.recap)
-    page.wrap(f"exit codes that hold: {', '.join(story.ends)}")
+    page.wrap(f"exit codes that hold: {', '.join(story.ends)}{_accepted(story.accepted)}")
     return page.text()
 
 
 def _standing(page: _Page, holds: Sequence[Line], unknown: Sequence[Line]) -> None:
     page.block("Held back, and what would release it", holds, details=True)
     page.block("Unknown: could not be learnt", unknown, details=page.look.verbose)
+
+
+def _accepted(count: int) -> str:
+    """Holds that the desired state takes as normal are counted, not told."""
+    return f"; accepted holds: {count}" if count else ""
 
 
 def _title(names: Sequence[str], look: Look) -> str:
@@ -128,6 +134,14 @@ class _Page:
             for detail in line.details if details else ():
                 self.wrap(detail, "      ", style="dim")
 
+    def notes(self, notes: Sequence[str]) -> None:
+        """Remarks; too many of them are counted."""
+        shown = notes if self.look.verbose else notes[:_NOTES]
+        for note in shown:
+            self.wrap(note, "note: ", style="dim")
+        if left := len(notes) - len(shown):
+            self.wrap(f"and {plural(left, 'more note')} (-v)", "note: ", style="dim")
+
     def refusals(self, refusals: Sequence[Refusal]) -> None:
         """What the guard refuses, and the exact way to let it through."""
         for refusal in refusals:
@@ -139,24 +153,25 @@ class _Page:
     def recap(self, rows: Sequence[Recap]) -> None:
         """One line a server."""
         self.wrap("\nRecap, cells of each server", style="bold")
+        names = (*_COUNTS, *(n for n in _SELDOM if any(getattr(row, n) for row in rows)))
         if self.look.width >= _TABLE_WIDTH:
-            self._console.print(_table(rows))
+            self._console.print(_table(rows, names))
         else:
             for row in rows:
-                words = " ".join(f"{name}={getattr(row, name)}" for name in _COUNTS)
+                words = " ".join(f"{name}={getattr(row, name)}" for name in names)
                 self.wrap(f"{row.server}: {words}", style=_tone(row))
         for row in rows:
             if row.detail:
                 self.wrap(f"{row.server}: {safe(row.detail)}", style="red")
 
 
-def _table(rows: Sequence[Recap]) -> Table:
+def _table(rows: Sequence[Recap], names: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("server", overflow="fold", ratio=1)
-    for name in _COUNTS:
+    for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        counts = (Text(str(getattr(row, name))) for name in _COUNTS)
+        counts = (Text(str(getattr(row, name))) for name in names)
         table.add_row(Text(row.server), *counts, style=_tone(row))
     return table
 

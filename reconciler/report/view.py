@@ -55,6 +55,7 @@ class PlanView:
     signatures: tuple[Line, ...]
     sections: tuple[Section, ...]
     holds: tuple[Line, ...]
+    accepted: int
     unknown: tuple[Line, ...]
     notes: tuple[str, ...]
     servers: tuple[ServerRow, ...]
@@ -82,6 +83,7 @@ def view(plan: Plan, findings: Sequence[Finding] = ()) -> PlanView:
         signatures=tuple(_signatures(plan, names)),
         sections=tuple(merged(_sections(plan, names))),
         holds=standing.held(plan.holds, names),
+        accepted=sum(hold.accepted for hold in plan.holds),
         unknown=standing.unknown(plan.servers, plan.cells, names),
         notes=tuple(_notes(plan)),
         servers=tuple(_row(server, plan) for server in plan.servers),
@@ -89,6 +91,7 @@ def view(plan: Plan, findings: Sequence[Finding] = ()) -> PlanView:
 
 
 def _notes(plan: Plan) -> Iterable[str]:
+    yield from standing.slips(plan.unmatched, plan.servers)
     for name in plan.silent:
         yield f"{safe(name)}: a repository {standing.nowhere(plan.servers)}"
     for url in plan.discovered:

@@ -16,8 +16,8 @@ from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
 from reconciler.sandbox.events.store import Added, Store
-from reconciler.sandbox.family.dialect import Dialect, Tie
 from reconciler.sandbox.family.rates import Buckets
+from reconciler.sandbox.family.rules import Family, Tie
 from reconciler.sandbox.metrics.counters import Counters
 from reconciler.sandbox.metrics.metrics import Metrics, kind_label
 from reconciler.sandbox.policy import reading
@@ -42,7 +42,7 @@ class ServerSpec:
 
     name: str
     directory: Path
-    dialect: str | Dialect = "ngit-grasp"
+    dialect: str | Family = "ngit-grasp"
     grasp: bool = True
     port: int = 0
     archive: Archive = field(default_factory=Archive)
@@ -63,7 +63,7 @@ class Service:
 
     spec: ServerSpec
     url: str
-    dialect: Dialect
+    dialect: Family
     clock: Callable[[], float]
     store: Store
     repos: Repos

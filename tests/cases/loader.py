@@ -192,7 +192,7 @@ def full(name: str, events: Mapping[str, Event] | None = None) -> str:
 
 def _rule(name: str, given: Mapping[str, list[str]]) -> Rule:
     allow = tuple(map(url, given["allow"])) if "allow" in given else None
-    return Rule(coordinate(name), allow, tuple(map(url, given.get("block", []))))
+    return Rule(name, allow, tuple(map(url, given.get("block", []))))
 
 
 # --- from plans to words -----------------------------------------------------------------------

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from reconciler.sandbox.demo import client, writing
-from reconciler.sandbox.demo.people import new
+from reconciler.sandbox.demo import authors, history
+from reconciler.sandbox.demo.authors import new
 from tests.sandbox.kit import git
 from tests.sync.kit import eventually
 
@@ -53,9 +53,9 @@ def test_one_that_follows_gets_what_the_other_has(tmp_path: Path) -> None:
     git("commit", "-q", "--allow-empty", "-m", "first", cwd=source)
     tip = git("rev-parse", "HEAD", cwd=source)
     with serve("spec") as (one, relay), serve("spec", "--follow", relay) as (two, _):
-        announced = writing.announce(alice, "widget", [one, two], at=1_700_000_000, root=tip)
-        state = writing.declare(alice, "widget", {"refs/heads/main": tip}, at=1_700_000_001)
-        assert all(ok.accepted for ok in client.send(one, [announced, state]))
+        announced = authors.announce(alice, "widget", [one, two], at=1_700_000_000, root=tip)
+        state = authors.declare(alice, "widget", {"refs/heads/main": tip}, at=1_700_000_001)
+        assert all(ok.accepted for ok in history.send(one, [announced, state]))
         path = f"{alice.npub}/widget.git"
         git("push", "-q", f"{one}/{path}", "HEAD:refs/heads/main", cwd=source)
         eventually(lambda: tip in git("ls-remote", f"{two}/{path}", check=False), seconds=30)

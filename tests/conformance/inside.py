@@ -10,8 +10,8 @@ from reconciler.conformance.clock import Clock
 from reconciler.conformance.people import Person
 from reconciler.conformance.stage import NUMBERS, Stage, Trunk
 from reconciler.nostr.event import Event
-from reconciler.sandbox.family.dialect import Dialect
 from reconciler.sandbox.family.presets import PRESETS
+from reconciler.sandbox.family.rules import Family
 from reconciler.sandbox.policy.archive import Archive
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
@@ -38,7 +38,7 @@ class InsideStage(Stage):
         self.server.kill()
 
     @property
-    def preset(self) -> Dialect:
+    def preset(self) -> Family:
         """The family's switches."""
         return PRESETS[self.dialect]
 

@@ -31,7 +31,7 @@ from reconciler.nostr import kinds, nip19, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter, parse
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.demo.people import Person
+from reconciler.sandbox.demo.authors import Author
 
 LOOPBACK = Egress((ip_network("127.0.0.0/8"),))
 Talk = Callable[[socket.socket], None]
@@ -277,7 +277,7 @@ def stored(events: list[Event], cap: int, *, pages: list[Filter] | None = None) 
     return talk
 
 
-def note(author: Person, at: int, text: str = "") -> Event:
+def note(author: Author, at: int, text: str = "") -> Event:
     """An event."""
     return author.sign(kinds.ISSUE, (), at=at, content=text)
 

@@ -20,7 +20,7 @@ from reconciler.limits import DOOR_BYTES, EVENT_BYTES, WS_CONTROL_BYTES
 from reconciler.model.observed import Cause
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
-from reconciler.sandbox.demo.people import new
+from reconciler.sandbox.demo.authors import new
 from reconciler.world import Failure
 
 from .kit import (

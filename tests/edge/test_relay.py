@@ -16,7 +16,7 @@ from reconciler.limits import WS_MESSAGE_BYTES
 from reconciler.model.observed import Cause
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter, parse
-from reconciler.sandbox.demo.people import new
+from reconciler.sandbox.demo.authors import new
 from reconciler.world import Failure
 
 from .kit import (

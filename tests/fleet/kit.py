@@ -19,8 +19,8 @@ import nostr_sdk
 from reconciler.nostr import urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.demo import client, history, writing
-from reconciler.sandbox.demo.people import Person, new
+from reconciler.sandbox.demo import authors, history
+from reconciler.sandbox.demo.authors import Author, new
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
 DAY = 86_400
@@ -50,7 +50,7 @@ class Case:
     """A small fleet of real servers and one owner."""
 
     folder: Path
-    owner: Person = field(default_factory=lambda: new("alice"))
+    owner: Author = field(default_factory=lambda: new("alice"))
     servers: dict[str, RunningServer] = field(default_factory=dict)
     sources: dict[str, Path] = field(default_factory=dict)
     now: int = field(default_factory=lambda: int(time.time()))
@@ -74,7 +74,7 @@ class Case:
         self.sources[identifier] = history.create(path, len(self.sources), commits=4)
         places = [self.servers[name].url for name in listed or self.servers]
         places += [] if listed else self.extra_servers
-        announced = writing.announce(
+        announced = authors.announce(
             self.owner, identifier, places, at=self.now - 9 * DAY, root="0" * 40
         )
         self.host(identifier, announced, on, at=self.now - 8 * DAY)
@@ -84,11 +84,11 @@ class Case:
     ) -> Event:
         """Sign a state of what the source holds now, and push it to some servers."""
         refs = history.refs(self.sources[identifier])
-        state = writing.declare(self.owner, identifier, refs, at=at)
+        state = authors.declare(self.owner, identifier, refs, at=at)
         for name in on:
             url = self.servers[name].url
-            client.send(url, [e for e in (announced, state) if e])
-            client.push(self.sources[identifier], url, self.owner.pubkey, identifier, refs)
+            history.send(url, [e for e in (announced, state) if e])
+            history.push(self.sources[identifier], url, self.owner.pubkey, identifier, refs)
         return state
 
     def desired(self, more: str = "", *, signer: bool = False) -> Path:

@@ -19,7 +19,7 @@ from reconciler.model.plan import Plan, Publish, Push, Sign, Wave
 from reconciler.nostr.nip34 import announcement, with_servers
 from reconciler.observe import observe
 from reconciler.plan import plan
-from reconciler.sandbox.demo import client, history
+from reconciler.sandbox.demo import history
 from reconciler.sign.keyfile import KeyFileSigner, read_keys
 
 from .kit import DAY, Case
@@ -98,7 +98,7 @@ def test_an_announcement_that_was_renewed_meanwhile_is_not_signed_over(case: Cas
         old = announcement(next(e for e in seen.events if e.id == sign.before))
         newer = with_servers(old, (), at=case.now)
         event = case.owner.sign(newer.kind, newer.tags, at=case.now, content="edited by hand")
-        client.send(case.servers["one"].url, [event])
+        history.send(case.servers["one"].url, [event])
         signer = KeyFileSigner(read_keys(case.folder / "keys"))
         done = apply(found, seen, stages.world, signer, stages.watcher, forks=4)
     assert results(done, "sign:") == [Result.STALE]

@@ -19,8 +19,8 @@ from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.demo import client, history, writing
-from reconciler.sandbox.demo.people import new
+from reconciler.sandbox.demo import authors, history
+from reconciler.sandbox.demo.authors import new
 
 from .kit import DAY, Case
 
@@ -78,9 +78,9 @@ class Story:
     def talk(self) -> None:
         coordinate = Coordinate(self.case.owner.pubkey, IDENTIFIER)
         self.at += 10
-        issue = writing.issue(new("dave"), coordinate, "It hurts", at=self.at)
+        issue = authors.issue(new("dave"), coordinate, "It hurts", at=self.at)
         server = self._healthy()
-        if client.send(self.case.servers[server].url, [issue])[0].accepted:
+        if history.send(self.case.servers[server].url, [issue])[0].accepted:
             self.issues.append(issue)
 
     def break_one(self) -> None:
@@ -112,12 +112,12 @@ class Story:
             self.case.host(IDENTIFIER, None, [self._healthy()], at=self.at)
             return
         refs = history.refs(self.source)
-        state = writing.declare(self.case.owner, IDENTIFIER, refs, at=self.at)
+        state = authors.declare(self.case.owner, IDENTIFIER, refs, at=self.at)
         url = self.case.servers["one"].url
-        client.send(url, [state])
+        history.send(url, [state])
         have = self.case.refs("one", IDENTIFIER)
         gone = {n: "" for n in have if n not in refs and not n.startswith("refs/nostr/")}
-        client.push(self.source, url, self.case.owner.pubkey, IDENTIFIER, refs | gone)
+        history.push(self.source, url, self.case.owner.pubkey, IDENTIFIER, refs | gone)
 
     def _remember(self) -> None:
         self.declared |= set(history.refs(self.source).items())

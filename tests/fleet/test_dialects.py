@@ -8,8 +8,8 @@ import pytest
 from reconciler.facts.dialects import detect
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.demo import client, history, writing
-from reconciler.sandbox.demo.people import new
+from reconciler.sandbox.demo import authors, history
+from reconciler.sandbox.demo.authors import new
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import Aim
 from reconciler.sandbox.server import ServerSpec, start
@@ -77,11 +77,11 @@ def change(case: Case) -> None:
     bob, where = new("bob"), Coordinate(case.owner.pubkey, "widget")
     tip = history.extend(source, 9, "proposal")
     history.delete(source, "refs/heads/proposal")
-    issue = writing.issue(bob, where, "x", at=case.now - 50)
-    reply = writing.comment(bob, issue, issue, "yes", at=case.now - 40)
-    pull = writing.pull(bob, where, tip, full, at=case.now - 30)
-    assert all(ok.accepted for ok in client.send(full, [issue, reply, pull]))
-    client.push(source, full, where.owner, where.identifier, {f"refs/nostr/{pull.id}": tip})
+    issue = authors.issue(bob, where, "x", at=case.now - 50)
+    reply = authors.comment(bob, issue, issue, "yes", at=case.now - 40)
+    pull = authors.pull(bob, where, tip, full, at=case.now - 30)
+    assert all(ok.accepted for ok in history.send(full, [issue, reply, pull]))
+    history.push(source, full, where.owner, where.identifier, {f"refs/nostr/{pull.id}": tip})
 
 
 @pytest.mark.parametrize("dialect", sorted(PRESETS))

@@ -1,4 +1,4 @@
-"""The main job on the whole scene, judged by git, by nostr-sdk and by the servers' counters."""
+"""The main job on the whole fleet, judged by git, by nostr-sdk and by the servers' counters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate, state
-from reconciler.sandbox.demo.fleet import Scene, raise_curtain
+from reconciler.sandbox.demo.fleet import Fleet, start_fleet
 from reconciler.sandbox.server import RunningServer
 
 from .kit import ls_remote, newest, reconcile
@@ -19,93 +19,93 @@ HEALTHY = ("alpha", "beta", "gamma", "delta")
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    found = raise_curtain(tmp_path_factory.mktemp("scene"))
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    found = start_fleet(tmp_path_factory.mktemp("fleet"))
     yield found
     found.stop()
 
 
 @pytest.fixture(scope="module")
-def planned(scene: Scene) -> dict[str, dict[str, int]]:
+def planned(fleet: Fleet) -> dict[str, dict[str, int]]:
     """Plan once; what it cost the servers."""
-    before = _written(scene)
-    done = reconcile(scene.folder, "-f", scene.desired, "--plan", "--out", scene.folder / "p.json")
+    before = _written(fleet)
+    done = reconcile(fleet.folder, "-f", fleet.desired, "--plan", "--out", fleet.folder / "p.json")
     assert done.code == 6, done.err
-    assert _written(scene) == before
+    assert _written(fleet) == before
     return before
 
 
 @pytest.fixture(scope="module")
-def applied(scene: Scene, planned: object) -> Path:
+def applied(fleet: Fleet, planned: object) -> Path:
     """Apply the saved plan: the reviewed one, and nothing else."""
     done = reconcile(
-        scene.folder, "-f", scene.desired, "--apply", scene.folder / "p.json", "--keys", scene.keys
+        fleet.folder, "-f", fleet.desired, "--apply", fleet.folder / "p.json", "--keys", fleet.keys
     )
-    assert done.code == 3, done.out + done.err
-    assert done.report["exit_codes"] == [3, 6]
+    assert done.code == 6, done.out + done.err
+    assert done.report["exit_codes"] == [6, 7]
     assert {o["result"] for o in done.report["outcomes"]} <= {"done", "unchanged"}
-    return scene.folder / "reports" / "latest.json"
+    return fleet.folder / "reports" / "latest.json"
 
 
 def test_every_cell_of_the_healthy_servers_holds_the_authoritative_refs(
-    scene: Scene, applied: Path
+    fleet: Fleet, applied: Path
 ) -> None:
-    cells = list(_cells(scene))
+    cells = list(_cells(fleet))
     assert len(cells) == 44
     for coordinate, name in cells:
-        want = dict(state(scene.states[coordinate]).refs)
-        have = ls_remote(scene.url(name), coordinate)
+        want = dict(state(fleet.states[coordinate]).refs)
+        have = ls_remote(fleet.url(name), coordinate)
         assert {n: o for n, o in have.items() if not n.startswith("refs/nostr/")} == want
 
 
 def test_pull_refs_are_on_every_server_that_alpha_shares_the_repository_with(
-    scene: Scene, applied: Path
+    fleet: Fleet, applied: Path
 ) -> None:
     counted = 0
-    for coordinate, name in _cells(scene):
-        theirs = _pulls(ls_remote(scene.url("alpha"), coordinate))
-        assert _pulls(ls_remote(scene.url(name), coordinate)) == theirs
+    for coordinate, name in _cells(fleet):
+        theirs = _pulls(ls_remote(fleet.url("alpha"), coordinate))
+        assert _pulls(ls_remote(fleet.url(name), coordinate)) == theirs
         counted += len(theirs)
     assert counted == 33
 
 
 def test_a_client_that_is_not_ours_reads_the_same_newest_events_everywhere(
-    scene: Scene, applied: Path
+    fleet: Fleet, applied: Path
 ) -> None:
-    for coordinate, event in scene.states.items():
-        places = [scene.url(n) for c, n in _cells(scene) if c == coordinate] + [scene.index.url]
+    for coordinate, event in fleet.states.items():
+        places = [fleet.url(n) for c, n in _cells(fleet) if c == coordinate] + [fleet.index.url]
         assert set(newest(places, kinds.STATE, coordinate).values()) == {event.id}
         assert len(set(newest(places, kinds.ANNOUNCEMENT, coordinate).values())) == 1
 
 
-def test_the_conversation_is_everywhere(scene: Scene, applied: Path) -> None:
-    for coordinate, name in _cells(scene):
-        ours = scene.servers["alpha"]
-        theirs = scene.servers[name]
+def test_the_conversation_is_everywhere(fleet: Fleet, applied: Path) -> None:
+    for coordinate, name in _cells(fleet):
+        ours = fleet.servers["alpha"]
+        theirs = fleet.servers[name]
         assert _talk(theirs, coordinate) == _talk(ours, coordinate)
 
 
-def test_a_second_apply_sends_nothing_as_the_servers_count(scene: Scene, applied: Path) -> None:
-    before = _written(scene)
-    done = reconcile(scene.folder, "-f", scene.desired, "--apply", "--keys", scene.keys)
-    assert _written(scene) == before
-    assert done.code == 3
+def test_a_second_apply_sends_nothing_as_the_servers_count(fleet: Fleet, applied: Path) -> None:
+    before = _written(fleet)
+    done = reconcile(fleet.folder, "-f", fleet.desired, "--apply", "--keys", fleet.keys)
+    assert _written(fleet) == before
+    assert done.code == 6
     counts = [done.report[name] for name in ("planned", "events_sent", "pushes_sent", "signatures")]
     assert counts == [0, 0, 0, 0]
 
 
-def test_the_next_plan_leaves_only_what_it_cannot_do(scene: Scene, applied: Path) -> None:
-    done = reconcile(scene.folder, "-f", scene.desired, "--plan", "--detailed-exitcode")
+def test_the_next_plan_leaves_only_what_it_cannot_do(fleet: Fleet, applied: Path) -> None:
+    done = reconcile(fleet.folder, "-f", fleet.desired, "--plan", "--detailed-exitcode")
     assert done.code == 6
     assert "Nothing to do where the world is known." in done.out
     assert {hold["reason"] for hold in done.report["holds"]} == {"server-not-listed"}
-    assert done.verdicts(scene.down) == {"unknown"}
+    assert done.verdicts(fleet.url("epsilon")) == {"unknown"}
 
 
-def _cells(scene: Scene) -> Iterator[tuple[Coordinate, str]]:
+def _cells(fleet: Fleet) -> Iterator[tuple[Coordinate, str]]:
     """Cells that must converge: carol does not list delta."""
-    carol = scene.people["carol"].pubkey
-    for coordinate in scene.sources:
+    carol = fleet.people["carol"].pubkey
+    for coordinate in fleet.sources:
         for name in HEALTHY:
             if not (coordinate.owner == carol and name == "delta"):
                 yield coordinate, name
@@ -123,9 +123,9 @@ def _talk(server: RunningServer, coordinate: Coordinate) -> set[str]:
     return roots | {event.id for event in replies}
 
 
-def _written(scene: Scene) -> dict[str, dict[str, int]]:
+def _written(fleet: Fleet) -> dict[str, dict[str, int]]:
     names = ("events_received", "pushes_received")
-    servers = {**scene.servers, "index": scene.index}
+    servers = {**fleet.servers, "index": fleet.index}
     return {
         name: {key: server.counters.snapshot()[key] for key in names}
         for name, server in servers.items()

@@ -16,6 +16,7 @@ from reconciler.nostr.messages import NegOpen, neg_err
 from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Initiator
 from reconciler.sandbox.events.store import Added, Store
+from reconciler.sandbox.family.words import RelayWords
 from reconciler.sandbox.limits import NEG_IDLE_SECONDS, NEG_SESSIONS
 from reconciler.sandbox.server import RunningServer
 from reconciler.sandbox.wire.negentropy import Conversations
@@ -131,7 +132,7 @@ def test_too_many_events_are_blocked(tmp_path: Path) -> None:
     def read(asked: NegOpen, most: int) -> list[tuple[int, str]]:
         return store.pairs(asked.filter, now=NOW, most=most)
 
-    talks = Conversations(read, lambda: NOW, most=3)
+    talks = Conversations(RelayWords(), read, lambda: NOW, most=3)
     empty = bytes.fromhex(EMPTY)
     assert talks.answer(NegOpen("n", Filter(), empty)) == neg_err(
         "n", "blocked: this query is too big"

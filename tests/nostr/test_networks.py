@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from reconciler.edge.egress import Egress
 from reconciler.nostr.networks import SPECIAL_4, SPECIAL_6, Address, is_public, parse
-from reconciler.sandbox.hunt.reach import Reach
+from reconciler.sandbox.hunt.egress import EgressPolicy
 
-REACH = Reach("http://127.0.0.1:7001")
+POLICY = EgressPolicy("http://127.0.0.1:7001")
 
 _SPECIAL = """
     0.0.0.0 0.255.255.255 10.0.0.0 10.255.255.255 100.64.0.0 100.127.255.255
@@ -87,7 +87,7 @@ def test_nothing_is_public_that_the_library_calls_special(address: Address) -> N
 def test_the_reconciler_and_the_sandbox_dial_the_same_but_for_loopback(text: str) -> None:
     found = parse(text)
     if found is not None and found.is_loopback:
-        assert (Egress().permits(text), REACH.permits(text, 80)) == (False, True)
+        assert (Egress().permits(text), POLICY.permits(text, 80)) == (False, True)
     else:
         expected = text in PUBLIC
-        assert (Egress().permits(text), REACH.permits(text, 80)) == (expected, expected)
+        assert (Egress().permits(text), POLICY.permits(text, 80)) == (expected, expected)

@@ -13,7 +13,7 @@ from reconciler.limits import REQ_CAP_LEAST, REQ_PAGES
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.paging import Pager
-from reconciler.sandbox.demo.people import new
+from reconciler.sandbox.demo.authors import new
 
 ALICE = new("alice")
 EVENTS = [ALICE.sign(1621, (), at=at, content=str(n)) for at in range(4) for n in range(4)]

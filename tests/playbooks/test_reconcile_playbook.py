@@ -1,4 +1,4 @@
-"""The playbook as its users run it: ansible-playbook as a child, on the scene's real servers."""
+"""The playbook as its users run it: ansible-playbook as a child, on the fleet's real servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox.demo.fleet import Scene, raise_curtain
+from reconciler.sandbox.demo.fleet import Fleet, start_fleet
+from reconciler.sandbox.faults import Aim
 from tests.fleet.conftest import case
 from tests.fleet.kit import Case
 
@@ -85,8 +86,8 @@ class Play:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    raised = raise_curtain(tmp_path / "scene")
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    raised = start_fleet(tmp_path / "fleet")
     yield raised
     raised.stop()
 
@@ -97,9 +98,9 @@ def ansible(tmp_path: Path) -> Ansible:
     return Ansible(tmp_path)
 
 
-def written(scene: Scene) -> list[tuple[int, int]]:
+def written(fleet: Fleet) -> list[tuple[int, int]]:
     """Events and pushes that each server ever received."""
-    servers = (*scene.servers.values(), scene.index)
+    servers = (*fleet.servers.values(), fleet.index)
     counts = [server.counters.snapshot() for server in servers]
     return [(c["events_received"], c["pushes_received"]) for c in counts]
 
@@ -115,7 +116,7 @@ def test_a_small_fleet_changes_once(case: Case, ansible: Ansible) -> None:
     }
     check = ansible.play("--check", "--diff", **given)
     assert (check.code, check.recap("changed")) == (0, 1), check.text
-    assert "Plan for 1 repository on 3 servers, 3 cells" in check.text
+    assert "1 repository on 3 servers, 3 cells" in check.text
     assert "could not be observed: connection-refused" in check.text
     assert case.servers["two"].counters.snapshot()["events_received"] == 0
     applied = ansible.play(**given)
@@ -127,28 +128,28 @@ def test_a_small_fleet_changes_once(case: Case, ansible: Ansible) -> None:
 
 
 @pytest.mark.long
-def test_check_apply_check_apply_change_once(scene: Scene, ansible: Ansible) -> None:
-    desired, keys = str(scene.desired), str(scene.keys)
-    before = written(scene)
+def test_check_apply_check_apply_change_once(fleet: Fleet, ansible: Ansible) -> None:
+    desired, keys = str(fleet.desired), str(fleet.keys)
+    before = written(fleet)
 
     check = ansible.play("--check", "--diff", desired_state=desired)
     assert (check.code, check.recap("changed")) == (0, 1), check.text
-    assert written(scene) == before
-    assert "Plan for 12 repositories on 5 servers" in check.text
+    assert written(fleet) == before
+    assert "12 repositories on 5 servers" in check.text
     assert "could not be observed: connection-refused" in check.text
 
     applied = ansible.play(desired_state=desired, keys_file=keys)
     assert (applied.code, applied.recap("changed")) == (0, 1), applied.text
-    after = written(scene)
+    after = written(fleet)
     assert after != before
     assert "held back: 4 x server-not-listed" in applied.text
 
     for flags in (["--check"], []):
         again = ansible.play(*flags, desired_state=desired, keys_file=keys)
         assert (again.code, again.recap("changed")) == (0, 0), again.text
-    assert written(scene) == after
+    assert written(fleet) == after
 
-    secret = scene.keys.read_text().split(": ")[1].split()[0]
+    secret = fleet.keys.read_text().split(": ")[1].split()[0]
     outputs = [play.text for play in (check, applied)]
     outputs += [path.read_text() for path in (ansible.folder / "reports").iterdir()]
     assert len(outputs) == 7
@@ -162,6 +163,27 @@ def test_a_down_server_fails_the_play_when_asked(ansible: Ansible) -> None:
     play = ansible.play("--check", desired_state=str(desired), fail_on=["unknown"])
     assert (play.code, play.recap("failed")) == (2, 1)
     assert "the run ended as unknown" in play.text
+
+
+def test_failed_pushes_fail_a_play_that_asks_for_nothing(case: Case, ansible: Ansible) -> None:
+    case.start("one", "two")
+    case.repository("widget", on=["one"])
+    case.servers["two"].faults.set("http-500", Aim(method="POST", path="git-receive-pack"))
+    play = ansible.play(desired_state=str(case.desired()))
+    assert (play.code, play.recap("failed")) == (2, 1), play.text
+    assert "the run ended as failed" in play.text
+
+
+def test_what_is_held_fails_no_play_unless_it_is_asked_for(case: Case, ansible: Ansible) -> None:
+    case.start("one", "two")
+    case.repository("widget", on=["one"], listed=["one"])
+    desired = str(case.desired())
+    play = ansible.play(desired_state=desired)
+    assert (play.code, play.recap("failed")) == (0, 0), play.text
+    assert "held back: 1 x server-not-listed" in play.text
+    play = ansible.play(desired_state=desired, fail_on=["held"])
+    assert (play.code, play.recap("failed")) == (2, 1)
+    assert "the run ended as held" in play.text
 
 
 def test_a_mistake_is_named_with_its_line(ansible: Ansible) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model.codec import digest, pretty, report_to_json
 from reconciler.model.outcome import Outcome, Recap, Report, Result
-from reconciler.model.plan import Plan, Verdict
+from reconciler.model.plan import Entry, Plan, Unmatched, Verdict
 from reconciler.report.build import Header, build
 from reconciler.report.exits import Exit
 
@@ -47,7 +47,7 @@ def settled() -> Plan:
 def test_a_plan() -> None:
     report = build(header("plan"), PLAN, FINDINGS)
     assert (report.mode, report.plan_digest) == ("plan", digest(PLAN))
-    assert (report.exit_code, report.exit_codes) == (4, (4, 6, 2))
+    assert (report.exit_code, report.exit_codes) == (4, (4, 6, 7, 2))
     assert (report.planned, report.signatures, report.events_sent, report.pushes_sent) == (
         17,
         0,
@@ -104,7 +104,7 @@ def test_a_run_is_judged_by_the_world_that_it_left() -> None:
 
 def test_extra_codes_count() -> None:
     report = build(header("apply"), PLAN, (), extra=[Exit.TERMINATED], notes=("stopped",))
-    assert report.exit_codes == (143, 3, 6)
+    assert report.exit_codes == (143, 3, 6, 7)
     assert report.notes == ("stopped",)
 
 
@@ -136,3 +136,37 @@ def test_hostile_names_fit_the_schema_and_are_ascii() -> None:
     text = pretty(report_to_json(build(header("plan"), plan, findings)))
     assert text.isascii()
     assert "\x1b" not in text
+
+
+def test_every_cell_counts_once_beside_what_changed() -> None:
+    for result in Result:
+        for row in applied(result).recap:
+            parts = (row.ok, row.pending, row.drifted, row.unreachable, row.failed, row.held)
+            assert sum(parts) + row.accepted == 2
+
+
+def test_a_pending_cell_is_counted() -> None:
+    cells = tuple(replace(cell, verdict=Verdict.PENDING) for cell in PLAN.cells)
+    rows = recap(build(header("plan"), replace(PLAN, cells=cells), ()))
+    assert rows["alpha"].pending == 2
+
+
+def test_an_accepted_hold_has_its_own_count() -> None:
+    holds = tuple(replace(hold, accepted=True) for hold in PLAN.holds)
+    rows = recap(build(header("plan"), replace(PLAN, holds=holds), ()))
+    assert (rows["alpha"].held, rows["alpha"].accepted) == (0, 1)
+
+
+def test_a_limit_that_fits_nothing_is_judged_as_a_plan() -> None:
+    slip = Unmatched(Entry.LIMIT, "alice/widgit", ("alice/widget",))
+    plan = replace(settled(), unmatched=(slip,))
+    report = build(header("apply"), plan, ())
+    assert (report.exit_codes, report.unmatched) == ((64,), (slip,))
+
+
+def test_a_server_that_says_a_lot_does_not_make_the_report_large() -> None:
+    ends = tuple(
+        Outcome(a.key, a.verb, a.server, Result.PENDING, "x" * 4_000_000) for a in PLAN.actions[:1]
+    )
+    report = build(header("apply"), PLAN, (), outcomes=ends, remaining=PLAN)
+    assert len(pretty(report_to_json(report))) < 50_000

@@ -216,7 +216,7 @@ def test_a_cell_whose_git_side_fails_is_named_with_its_reason() -> None:
     [
         (0, "carol: a repository was found on no server"),
         (2, "carol: a repository was not found on the 3 servers that answered; 2 unknown"),
-        (5, "carol: a repository could not be looked for: none of the 5 servers answered"),
+        (5, "carol: a repository could not be looked for: no server answered (5 unknown)"),
     ],
 )
 def test_nothing_is_said_to_be_absent_where_somebody_did_not_answer(down: int, words: str) -> None:

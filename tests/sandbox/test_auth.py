@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pytest
 
 from reconciler.nostr.event import Tag
+from reconciler.sandbox.family.words import AuthWords
 from reconciler.sandbox.policy.acceptance import AUTH, AUTH_SECONDS, auth_refusal
 
 from .kit import ALICE, NOW
@@ -27,7 +28,7 @@ def judged(
 ) -> str | None:
     found = [tag for tag in {**GOOD, **change}.values() if tag]
     event = ALICE.sign(kind, *found, at=at)
-    return auth_refusal(event, challenge="abc", server=SERVER, now=NOW)
+    return auth_refusal(AuthWords(), event, challenge="abc", server=SERVER, now=NOW)
 
 
 def test_the_answer_to_the_challenge_is_taken() -> None:

@@ -9,9 +9,9 @@ import pytest
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import nip34
 from reconciler.nostr.nip34 import State
-from reconciler.sandbox.family.dialect import Dialect, Tie
 from reconciler.sandbox.family.ngit_grasp import NGIT_GRASP
 from reconciler.sandbox.family.presets import SPEC
+from reconciler.sandbox.family.rules import Family, Tie
 from reconciler.sandbox.policy.authorise import Push, refusal
 from reconciler.sandbox.policy.reading import newest
 
@@ -136,7 +136,7 @@ CASES = {
 
 @pytest.mark.parametrize("dialect", [SPEC, NGIT_GRASP], ids=lambda d: d.name)
 @pytest.mark.parametrize("case", CASES)
-def test_decision(case: str, dialect: Dialect) -> None:
+def test_decision(case: str, dialect: Family) -> None:
     push, updates, spec, ngit = CASES[case]
     commands = tuple(RefUpdate(name, old, new) for name, old, new in updates)
     found = refusal(dialect, replace(push, updates=commands))

@@ -15,9 +15,8 @@ from reconciler.facts import dialects
 from reconciler.facts.dialects import Dialect, Foreign, Obeys, detect
 from reconciler.limits import IDENTIFIER_BYTES
 from reconciler.nostr.nip11 import RelayInfo
-from reconciler.sandbox.family.dialect import Deletes, Deletion, Head, PushRule
-from reconciler.sandbox.family.dialect import Dialect as Switches
 from reconciler.sandbox.family.presets import PRESETS
+from reconciler.sandbox.family.rules import Deletes, DeletionRule, Family, HeadRule, PushRule
 
 IDENTIFIERS = (
     *("widget", "Widget", "w", "0", "wid.get", "wid-get", "wid_get", "-w", "_", "~w", "w+x"),
@@ -30,41 +29,41 @@ IDENTIFIERS = (
 here a pattern is held against a pattern."""
 
 Fact = bool | str | frozenset[str] | Obeys | Foreign
-Reading = Callable[[Switches], Fact]
+Reading = Callable[[Family], Fact]
 
 
-def _called(theirs: Switches) -> str:
+def _called(theirs: Family) -> str:
     """The last word of its software, but for what runs a library under another name."""
     word = theirs.info.software.rpartition("/")[2]
     return {"nak": "khatru", "sandbox-spec": "spec"}.get(word, word)
 
 
-def _parks(theirs: Switches) -> bool:
+def _parks(theirs: Family) -> bool:
     """States decide what is pushed, so that they decide whether a family has a purgatory."""
     return theirs.states.waits
 
 
-def _is_exact(theirs: Switches) -> bool:
+def _is_exact(theirs: Family) -> bool:
     return theirs.git.rule is PushRule.EXACT
 
 
-def _deletes_branches(theirs: Switches) -> bool:
+def _deletes_branches(theirs: Family) -> bool:
     return theirs.git.deletes is Deletes.UNDECLARED
 
 
-def _hosted(theirs: Switches) -> frozenset[str]:
+def _hosted(theirs: Family) -> frozenset[str]:
     """Which of the identifiers pass both of its patterns."""
     patterns = (theirs.git.identifiers, theirs.announcements.hosted_identifiers)
     return frozenset(i for i in IDENTIFIERS if all(not p or re.fullmatch(p, i) for p in patterns))
 
 
-def _obeys(theirs: Switches) -> Obeys:
+def _obeys(theirs: Family) -> Obeys:
     if theirs.states.owner_only:
         return Obeys.OWNER
     return Obeys.CONFIRMED if theirs.states.roles else Obeys.INVITED
 
 
-def _foreign(theirs: Switches) -> Foreign:
+def _foreign(theirs: Family) -> Foreign:
     if not theirs.git.other_refs:
         return Foreign.OPERATOR
     return Foreign.RIDES_ALONG if theirs.git.rule is PushRule.EXACT else Foreign.ANYBODY
@@ -77,9 +76,9 @@ READINGS: Mapping[str, Reading] = {
     "exact": _is_exact,
     "deletes_branches": _deletes_branches,
     "obeys": _obeys,
-    "head_by_push": lambda theirs: theirs.states.head is Head.PUSH,
+    "head_by_push": lambda theirs: theirs.states.head is HeadRule.PUSH,
     "foreign": _foreign,
-    "void_deletions": lambda theirs: theirs.events.deletion is Deletion.TAKEN,
+    "void_deletions": lambda theirs: theirs.events.deletion is DeletionRule.TAKEN,
     "identifiers": _hosted,
 }
 """Each field of the reconciler's dialect, told from the sandbox's switches."""

@@ -10,7 +10,7 @@ from ..sync.kit import eventually
 from .conftest import Starter
 from .kit import ALICE, NOW, publish
 
-PLAIN = Rate(Per.CONNECTION, 3, 2, 10.0, "no")
+PLAIN = Rate(per=Per.CONNECTION, burst=3, refill=2, seconds=10.0, text="no")
 
 
 def spend(bucket: Bucket, now: float) -> int:

@@ -14,7 +14,7 @@ from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, Tag
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.events.store import Store
-from reconciler.sandbox.family.dialect import EventRules
+from reconciler.sandbox.family.rules import EventRules
 from reconciler.sandbox.policy.acceptance import unfit
 from tests.build import ALICE, EPOCH
 

@@ -37,7 +37,7 @@ def test_taken_port_and_unknown_dialect(server: RunningServer, tmp_path: Path) -
     port = int(server.url.rpartition(":")[2])
     with pytest.raises(NetworkFault, match=str(port)):
         start(ServerSpec("x", tmp_path / "x", port=port))
-    with pytest.raises(OurFault, match="no dialect"):
+    with pytest.raises(OurFault, match="no family"):
         start(ServerSpec("x", tmp_path / "x", "klingon"))
 
 

@@ -1,10 +1,10 @@
-"""The scene of `make demo` and `reconcile sandbox up`: five GRASP servers and an index relay.
+"""The fleet of `make demo` and `reconcile sandbox up`: five GRASP servers and an index relay.
 
     alpha    has everything
     beta     is stale: an older state, and none of the newer conversation
     gamma    has diverged: one repository stands at a rewritten main
     delta    is empty; bob lists it, alice does not yet, carol does not and has no signer
-    epsilon  is down
+    epsilon  is ill: its relay answers, its git side says 502
     index    a plain relay that knows the announcements
 
 Three owners, four repositories each. Everything is written as its author would write it: signed
@@ -13,7 +13,6 @@ events over WebSockets, pushes by the git program.
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -24,11 +23,18 @@ from pathlib import Path
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.demo import client, history, writing
-from reconciler.sandbox.demo.people import Person, new
+from reconciler.sandbox.demo import authors, history
+from reconciler.sandbox.demo.authors import Author, new
+from reconciler.sandbox.faults import Aim
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
-DIALECTS = {"alpha": "ngit-grasp", "beta": "spec", "gamma": "ngit-grasp", "delta": "ngit-grasp"}
+FAMILIES = {
+    "alpha": "ngit-grasp",
+    "beta": "spec",
+    "gamma": "ngit-grasp",
+    "delta": "ngit-grasp",
+    "epsilon": "spec",
+}
 REPOSITORIES = {
     "alice": ("reconciler", "widget", "my tools", "grün"),
     "bob": ("engine", "engine-docs", "plugins", "site"),
@@ -37,21 +43,20 @@ REPOSITORIES = {
 _DAY = 86_400
 
 
-@dataclass
-class Scene:
-    """A running scene. `servers` are by name; `down` is the URL at which nothing listens."""
+@dataclass(kw_only=True)
+class Fleet:
+    """A running fleet. `servers` are by name."""
 
     folder: Path
     servers: dict[str, RunningServer]
     index: RunningServer
-    down: str
-    people: dict[str, Person]
+    people: dict[str, Author]
     sources: dict[Coordinate, Path] = field(default_factory=dict)
     states: dict[Coordinate, Event] = field(default_factory=dict)
 
     @property
     def desired(self) -> Path:
-        """The desired state that fits this scene."""
+        """The desired state that fits this fleet."""
         return self.folder / "desired-state.yaml"
 
     @property
@@ -61,7 +66,7 @@ class Scene:
 
     def url(self, name: str) -> str:
         """A server's URL by its name."""
-        return self.down if name == "epsilon" else self.servers[name].url
+        return self.servers[name].url
 
     def stop(self) -> None:
         """Stop all servers."""
@@ -69,7 +74,7 @@ class Scene:
             server.stop()
 
 
-def raise_curtain(folder: Path, *, project: Path | None = None) -> Scene:
+def start_fleet(folder: Path, *, project: Path | None = None) -> Fleet:
     """Start the fleet and seed it.
 
     Args:
@@ -79,11 +84,11 @@ def raise_curtain(folder: Path, *, project: Path | None = None) -> Scene:
     servers = {
         # without budgets, because the story is told in seconds and not in minutes
         name: start(ServerSpec(name, folder / "servers" / name, dialect, rate_limits=False))
-        for name, dialect in DIALECTS.items()
+        for name, dialect in FAMILIES.items()
     }
     index = start(ServerSpec("index", folder / "servers" / "index", "spec", grasp=False))
     people = {name: new(name) for name in (*REPOSITORIES, "dave")}
-    scene = Scene(folder, servers, index, _closed_port(), people)
+    fleet = Fleet(folder=folder, servers=servers, index=index, people=people)
     jobs = [
         (people[owner], identifier, number * 10 + place)
         for number, (owner, names) in enumerate(REPOSITORIES.items())
@@ -92,31 +97,32 @@ def raise_curtain(folder: Path, *, project: Path | None = None) -> Scene:
     for owner, identifier, seed in jobs:
         path = folder / "sources" / f"{owner.name}-{seed}.git"
         found = project if identifier == "reconciler" else None
-        scene.sources[Coordinate(owner.pubkey, identifier)] = _source(path, seed, found)
+        fleet.sources[Coordinate(owner.pubkey, identifier)] = _source(path, seed, found)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda job: _populate(scene, *job), jobs))
-    _write_files(scene)
-    return scene
+        list(pool.map(lambda job: _populate(fleet, *job), jobs))
+    _write_files(fleet)
+    servers["epsilon"].faults.set("http-502", Aim(path="info/refs"))
+    return fleet
 
 
-def _populate(scene: Scene, owner: Person, identifier: str, seed: int) -> None:
+def _populate(fleet: Fleet, owner: Author, identifier: str, seed: int) -> None:
     """One repository: an old state on three servers, a newer one on alpha, conversation."""
     now = int(time.time())
     coordinate = Coordinate(owner.pubkey, identifier)
-    path = scene.sources[coordinate]
+    path = fleet.sources[coordinate]
     listed = ["alpha", "beta", "gamma"]
     listed += {"alice": ["epsilon"], "bob": ["delta", "epsilon"]}.get(owner.name, [])
     root = history.git(path, "rev-list", "--max-parents=0", "refs/heads/main").split()[0].decode()
-    announcement = writing.announce(
-        owner, identifier, [scene.url(name) for name in listed], at=now - 9 * _DAY, root=root
+    announcement = authors.announce(
+        owner, identifier, [fleet.url(name) for name in listed], at=now - 9 * _DAY, root=root
     )
-    client.send(scene.index.url, [announcement])
+    history.send(fleet.index.url, [announcement])
     old = history.refs(path)
-    _host(scene, owner, identifier, announcement, old, at=now - 8 * _DAY, on=("alpha", "beta"))
+    _host(fleet, owner, identifier, announcement, old, at=now - 8 * _DAY, on=("alpha", "beta"))
     if seed % 4 == 1:  # gamma alone saw a main that was rewritten afterwards
         history.extend(path, seed + 500)
         _host(
-            scene,
+            fleet,
             owner,
             identifier,
             announcement,
@@ -126,22 +132,22 @@ def _populate(scene: Scene, owner: Person, identifier: str, seed: int) -> None:
         )
         history.extend(path, seed + 900, start=f"{old['refs/heads/main']}^0")
     else:
-        _host(scene, owner, identifier, announcement, old, at=now - 8 * _DAY, on=("gamma",))
+        _host(fleet, owner, identifier, announcement, old, at=now - 8 * _DAY, on=("gamma",))
     if seed % 4 < 2:
         history.extend(path, seed + 700, branch="release")
         newer = history.refs(path)
-        _host(scene, owner, identifier, announcement, newer, at=now - 2 * _DAY, on=("alpha",))
+        _host(fleet, owner, identifier, announcement, newer, at=now - 2 * _DAY, on=("alpha",))
     if seed % 4 == 3:  # a deletion alone: servers align by themselves
         history.delete(path, "refs/heads/feature/search")
         fewer = history.refs(path)
-        _host(scene, owner, identifier, announcement, fewer, at=now - 2 * _DAY, on=())
-        client.send(scene.url("alpha"), [scene.states[coordinate]])
-    _talk(scene, coordinate, path, seed, now)
+        _host(fleet, owner, identifier, announcement, fewer, at=now - 2 * _DAY, on=())
+        history.send(fleet.url("alpha"), [fleet.states[coordinate]])
+    _talk(fleet, coordinate, path, seed, now)
 
 
 def _host(
-    scene: Scene,
-    owner: Person,
+    fleet: Fleet,
+    owner: Author,
     identifier: str,
     announcement: Event,
     refs: dict[str, str],
@@ -150,36 +156,36 @@ def _host(
     on: Sequence[str],
 ) -> None:
     """Announcement, state, push: what an owner's client does."""
-    state = writing.declare(owner, identifier, refs, at=at)
-    scene.states[Coordinate(owner.pubkey, identifier)] = state
-    path = scene.sources[Coordinate(owner.pubkey, identifier)]
+    state = authors.declare(owner, identifier, refs, at=at)
+    fleet.states[Coordinate(owner.pubkey, identifier)] = state
+    path = fleet.sources[Coordinate(owner.pubkey, identifier)]
     for name in on:
-        client.send(scene.url(name), [announcement, state])
-        client.push(path, scene.url(name), owner.pubkey, identifier, refs)
+        history.send(fleet.url(name), [announcement, state])
+        history.push(path, fleet.url(name), owner.pubkey, identifier, refs)
 
 
-def _talk(scene: Scene, coordinate: Coordinate, path: Path, seed: int, now: int) -> None:
+def _talk(fleet: Fleet, coordinate: Coordinate, path: Path, seed: int, now: int) -> None:
     """An issue with a comment and a status everywhere; a pull request on alpha only."""
-    dave = scene.people["dave"]
-    owner = next(p for p in scene.people.values() if p.pubkey == coordinate.owner)
-    first = writing.issue(dave, coordinate, "It is slow", at=now - 6 * _DAY)
-    answer = writing.comment(owner, first, first, "Since when?", at=now - 5 * _DAY)
+    dave = fleet.people["dave"]
+    owner = next(p for p in fleet.people.values() if p.pubkey == coordinate.owner)
+    first = authors.issue(dave, coordinate, "It is slow", at=now - 6 * _DAY)
+    answer = authors.comment(owner, first, first, "Since when?", at=now - 5 * _DAY)
     for name in ("alpha", "beta"):
-        client.send(scene.url(name), [first])
-    client.send(scene.url("alpha"), [answer])
+        history.send(fleet.url(name), [first])
+    history.send(fleet.url("alpha"), [answer])
     if seed % 4 == 0:
         return
-    alpha = scene.url("alpha")
+    alpha = fleet.url("alpha")
     tip = history.extend(path, seed + 300, branch="work")
     history.delete(path, "refs/heads/work")
     clone = urls.clone(alpha, coordinate.owner, coordinate.identifier)
-    pull = writing.pull(dave, coordinate, tip, clone, at=now - 4 * _DAY)
-    client.push(
+    pull = authors.pull(dave, coordinate, tip, clone, at=now - 4 * _DAY)
+    history.push(
         path, alpha, coordinate.owner, coordinate.identifier, {f"refs/nostr/{pull.id}": tip}
     )
-    review = writing.comment(owner, pull, pull, "Looks good", at=now - 3 * _DAY)
-    merged = writing.status(owner, coordinate, pull, kinds.STATUS_OPEN, at=now - 3 * _DAY)
-    client.send(alpha, [pull, review, merged])
+    review = authors.comment(owner, pull, pull, "Looks good", at=now - 3 * _DAY)
+    merged = authors.status(owner, coordinate, pull, kinds.STATUS_OPEN, at=now - 3 * _DAY)
+    history.send(alpha, [pull, review, merged])
 
 
 def _source(path: Path, seed: int, project: Path | None) -> Path:
@@ -201,20 +207,13 @@ def _copy(project: Path, path: Path) -> bool:
     return done.returncode == 0 and not (path / "shallow").exists()
 
 
-def _closed_port() -> str:
-    """A URL on loopback at which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
-
-
-def _write_files(scene: Scene) -> None:
+def _write_files(fleet: Fleet) -> None:
     lines = ["version: 1", "servers:"]
-    for name in (*DIALECTS, "epsilon"):
-        lines.append(f"  - {{url: {scene.url(name)}, groups: [{name}]}}")
-    lines += [f"index_relays: [{scene.index.relay_url}]", "npubs:"]
+    for name in FAMILIES:
+        lines.append(f"  - {{url: {fleet.url(name)}, groups: [{name}]}}")
+    lines += [f"index_relays: [{fleet.index.relay_url}]", "npubs:"]
     for name in REPOSITORIES:
-        lines.append(f"  - npub: {scene.people[name].npub}")
+        lines.append(f"  - npub: {fleet.people[name].npub}")
         lines.append(f"    name: {name}")
         lines += [f"    signer: {name}-key"] if name != "carol" else []
     lines += [
@@ -222,7 +221,7 @@ def _write_files(scene: Scene) -> None:
         "  throttle: {concurrency: 8, per_minute: 600, events_per_minute: 6000}",
         "  egress: {allow_private: [127.0.0.0/8]}",
     ]
-    scene.desired.write_text("\n".join(lines) + "\n")
-    scene.keys.touch(mode=0o600)
-    signers = [scene.people[name] for name in REPOSITORIES if name != "carol"]
-    scene.keys.write_text("".join(f"{p.name}-key: {p.nsec()}\n" for p in signers))
+    fleet.desired.write_text("\n".join(lines) + "\n")
+    fleet.keys.touch(mode=0o600)
+    signers = [fleet.people[name] for name in REPOSITORIES if name != "carol"]
+    fleet.keys.write_text("".join(f"{p.name}-key: {p.nsec()}\n" for p in signers))

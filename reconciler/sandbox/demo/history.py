@@ -1,4 +1,5 @@
-"""Git repositories with a history, written through `git fast-import`.
+"""Git repositories with a history, written through `git fast-import`, and how it gets to servers: a
+WebSocket for events, the `git` program for pushes.
 
 Each has a main branch with a merge, a branch `feature/…`, a branch with a non-ASCII name, an
 annotated and a light tag. Equal seeds give equal object ids.
@@ -9,11 +10,18 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import websocket
+
+from reconciler.nostr import messages, urls
+from reconciler.nostr.event import Event
+from reconciler.nostr.messages import Ok
 from reconciler.plumbing import gitenv
 
 _NOWHERE = Path(os.devnull)
+_SECONDS = 20
 _EPOCH = 1_700_000_000
 _WHO = "A Developer <developer@example.org>"
 _WORDS = [
@@ -85,6 +93,29 @@ def git(path: Path | None, *args: str, stdin: bytes = b"") -> bytes:
         words = done.stderr.decode("utf-8", "replace").strip()
         raise RuntimeError(f"git {args[0]}: {words}")
     return done.stdout
+
+
+def send(server: str, events: Iterable[Event]) -> tuple[Ok, ...]:
+    """Publish events to a server, in order; the OKs."""
+    connection = websocket.create_connection(urls.relay(server), timeout=_SECONDS)
+    try:
+        return tuple(_send(connection, event) for event in events)
+    finally:
+        connection.close()
+
+
+def push(path: Path, server: str, pubkey: str, identifier: str, refs: Mapping[str, str]) -> None:
+    """Push these refs (name to object id, empty: delete) with the git program, in one push."""
+    specs = [f"+{oid}:{name}" if oid else f":{name}" for name, oid in sorted(refs.items())]
+    git(path, "push", "--quiet", urls.clone(server, pubkey, identifier), *specs)
+
+
+def _send(connection: websocket.WebSocket, event: Event) -> Ok:
+    connection.send(messages.event(event))
+    while True:
+        answer = messages.parse_relay(connection.recv())
+        if isinstance(answer, Ok) and answer.event_id == event.id:
+            return answer
 
 
 class _Stream:

@@ -5,43 +5,43 @@ from __future__ import annotations
 from typing import Final
 
 from reconciler.nostr import kinds
-from reconciler.sandbox.family.dialect import (
+from reconciler.sandbox.family.khatru import MESSAGE_BYTES
+from reconciler.sandbox.family.rates import Per, Rate
+from reconciler.sandbox.family.rules import (
     AnnouncementRules,
-    Dialect,
     EventRules,
+    Family,
     GitRules,
     Info,
-    Listing,
+    ListingRule,
     PullRules,
-    Query,
     Refusal,
     Relation,
     RelayLimits,
+    ServiceQuery,
     StateRules,
 )
-from reconciler.sandbox.family.khatru import MESSAGE_BYTES
-from reconciler.sandbox.family.rates import Per, Rate
 from reconciler.sandbox.family.words import EventWords, PushWords
 
-GITEA: Final = Dialect(
-    "gitea",
-    Info(
-        "https://github.com/chebizarro/grasp-gitea",
-        "1.0.0",
-        (1, 11, 34, 40, 42, 70),
+GITEA: Final = Family(
+    name="gitea",
+    info=Info(
+        software="https://github.com/chebizarro/grasp-gitea",
+        version="1.0.0",
+        nips=(1, 11, 34, 40, 42, 70),
         criteria="announcements whose clone and relays name this service exactly",
         shows_limits=False,
     ),
-    AnnouncementRules(
-        listing=Listing.EXACT,
+    announcements=AnnouncementRules(
+        listing=ListingRule.EXACT,
         checks_identifier=False,
         unlisted_stored=True,
         waits=False,
         hosted_identifiers=r"[a-zA-Z0-9:/_.\-]+",
-        provisions=Rate(Per.AUTHOR, 10, 10, 3600.0, ""),
+        provisions=Rate(per=Per.AUTHOR, burst=10, refill=10, seconds=3600.0, text=""),
         drop_archives=True,
     ),
-    EventRules(
+    events=EventRules(
         relation=Relation.HOSTED,
         always=(),
         kinds=(
@@ -66,11 +66,11 @@ GITEA: Final = Dialect(
             unrelated_pull="blocked: event does not reference a hosted repository",
         ),
     ),
-    StateRules(release_seconds=30.0, durable=True, owner_hint=True),
-    PullRules(needs_commit=False, per_push=16, active=256),
-    GitRules(
+    states=StateRules(release_seconds=30.0, durable=True, owner_hint=True),
+    pulls=PullRules(needs_commit=False, per_push=16, active=256),
+    git=GitRules(
         bad_npub=(404, 404),
-        query=Query.ONLY,
+        query=ServiceQuery.ONLY,
         head_requests=False,
         settings=(
             "uploadpack.allowTipSHA1InWant=true",
@@ -96,6 +96,6 @@ GITEA: Final = Dialect(
             too_large="push rejected: too many objects",
         ),
     ),
-    RelayLimits(message_bytes=MESSAGE_BYTES),
+    limits=RelayLimits(message_bytes=MESSAGE_BYTES),
 )
 """grasp-gitea: an embedded relay before Gitea; purgatory that says nothing and outlives a crash."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.sandbox.family.dialect import (
+from reconciler.sandbox.family.rules import (
     Alignment,
     AnnouncementRules,
     Creation,
-    Deletion,
-    Dialect,
+    DeletionRule,
     EventRules,
+    Family,
     GitRules,
-    Head,
+    HeadRule,
     Info,
-    Listing,
+    ListingRule,
     NostrPush,
     PullRules,
     Refusal,
@@ -28,39 +28,39 @@ MESSAGE_BYTES: Final = 512_000
 """One WebSocket message: khatru's default; more closes the socket."""
 AUTH_REQUIRED: Final = "auth-required: must be published by authenticated event author"
 
-KHATRU: Final = Dialect(
-    "khatru",
-    Info(
-        "https://github.com/fiatjaf/nak",
-        "0.15.0",
-        (1, 11, 42, 70, 86, 34, 9, 45),
+KHATRU: Final = Family(
+    name="khatru",
+    info=Info(
+        software="https://github.com/fiatjaf/nak",
+        version="0.15.0",
+        nips=(1, 11, 42, 70, 86, 34, 9, 45),
         criteria="",
         shows_limits=False,
         exact_accept=True,
     ),
-    AnnouncementRules(
-        listing=Listing.NONE,
+    announcements=AnnouncementRules(
+        listing=ListingRule.NONE,
         checks_identifier=False,
         waits=False,
         creation=Creation.FIRST_PUSH,
     ),
-    EventRules(
+    events=EventRules(
         relation=Relation.ANY,
         older=(True, ""),
         protected=AUTH_REQUIRED,
-        deletion=Deletion.EFFECTIVE,
+        deletion=DeletionRule.EFFECTIVE,
         words=EventWords(stored_twice=""),
     ),
-    StateRules(
+    states=StateRules(
         anyone=True,
         owner_only=True,
         waits=False,
         alignment=Alignment.NEVER,
         realigns_stored=False,
-        head=Head.PUSH,
+        head=HeadRule.PUSH,
     ),
-    PullRules(waits=False, needs_commit=False, push=NostrPush.STORED, merged_goes=True),
-    GitRules(
+    pulls=PullRules(waits=False, needs_commit=False, push=NostrPush.STORED, merged_goes=True),
+    git=GitRules(
         bad_npub=(400, 400),
         identifiers=r"[0-9A-Za-z_.-]+",  # Go's \w knows ASCII only
         settings=(
@@ -83,6 +83,6 @@ KHATRU: Final = Dialect(
             nostr_mismatch="event {short} does not match the pushed commit",
         ),
     ),
-    RelayLimits(message_bytes=MESSAGE_BYTES, ping_seconds=30.0),
+    limits=RelayLimits(message_bytes=MESSAGE_BYTES, ping_seconds=30.0),
 )
 """khatru's grasp library as `nak serve --grasp` runs it: takes all events, checks pushes only."""

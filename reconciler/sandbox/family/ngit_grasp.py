@@ -6,58 +6,58 @@ from dataclasses import replace
 from typing import Final
 
 from reconciler.limits import REQ_PAGE, WS_MESSAGE_BYTES
-from reconciler.sandbox.family.dialect import (
+from reconciler.sandbox.family.rates import Per, Rate
+from reconciler.sandbox.family.rules import (
     AnnouncementRules,
     Deletes,
-    Dialect,
     EventRules,
+    Family,
     GitRules,
     Info,
-    Listing,
+    ListingRule,
     PullRules,
     PushRule,
-    Query,
     RelayLimits,
+    ServiceQuery,
     StateRules,
     Tie,
 )
-from reconciler.sandbox.family.rates import Per, Rate
 
-NGIT_GRASP: Final = Dialect(
-    "ngit-grasp",
-    Info(
-        "https://gitworkshop.dev/danconwaydev.com/ngit-grasp",
-        "1.0.2",
-        (1, 11, 34, 77),
+NGIT_GRASP: Final = Family(
+    name="ngit-grasp",
+    info=Info(
+        software="https://gitworkshop.dev/danconwaydev.com/ngit-grasp",
+        version="1.0.2",
+        nips=(1, 11, 34, 77),
         grasps=("GRASP-01", "GRASP-02"),  # the latter whether or not it syncs
         criteria="None",
         shows_limits=False,
         any_path=True,
         plain_upgrade=True,
     ),
-    AnnouncementRules(
-        listing=Listing.SUBSTRING,
+    announcements=AnnouncementRules(
+        listing=ListingRule.SUBSTRING,
         one_clone_tag=True,
         parked_keeps_newest=False,
         parks_with_data=True,
     ),
-    EventRules(
+    events=EventRules(
         cuts_addresses=True,
         older=(False, "error: unknown"),
         protected="auth-required: you must auth",
         foreign_deletion_refused=True,
     ),
-    StateRules(
+    states=StateRules(
         tie=Tie.HIGHEST,
         realigns_stored=False,
         present_promotes=False,
         bare_head=True,
         skips_symbolic=True,
     ),
-    PullRules(placeholder_seconds=1800.0, placeholder_loses_ref=False),
-    GitRules(
+    pulls=PullRules(placeholder_seconds=1800.0, placeholder_loses_ref=False),
+    git=GitRules(
         suffix_optional=True,
-        query=Query.FIRST,
+        query=ServiceQuery.FIRST,
         settings=(
             "uploadpack.allowTipSHA1InWant=true",
             "uploadpack.allowReachableSHA1InWant=true",
@@ -69,8 +69,15 @@ NGIT_GRASP: Final = Dialect(
         other_refs=True,
         archive_refuses=False,
     ),
-    RelayLimits(
-        events=Rate(Per.CONNECTION, 60, 1, 1.0, "rate-limited: slow down", restarts=True),
+    limits=RelayLimits(
+        events=Rate(
+            per=Per.CONNECTION,
+            burst=60,
+            refill=1,
+            seconds=1.0,
+            text="rate-limited: slow down",
+            restarts=True,
+        ),
         subscription_chars=250,
         max_limit=None,
         closes_found_ids=True,
@@ -85,9 +92,9 @@ NGIT_GRASP_3: Final = replace(
     NGIT_GRASP,
     name="ngit-grasp-3",
     info=Info(
-        "https://gitworkshop.dev/danconwaydev.com/ngit-grasp",
-        "3.0.5",
-        (1, 5, 9, 11, 34, 77),  # the real one has 62 as well, which is not done here
+        software="https://gitworkshop.dev/danconwaydev.com/ngit-grasp",
+        version="3.0.5",
+        nips=(1, 5, 9, 11, 34, 77),  # the real one has 62 as well, which is not done here
         grasps=("GRASP-01", "GRASP-02"),  # and 03 and 06, likewise
         restricted_writes=True,
         plain_upgrade=True,

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.sandbox.family.dialect import (
+from reconciler.sandbox.family.khatru import AUTH_REQUIRED, MESSAGE_BYTES
+from reconciler.sandbox.family.rates import Per, Rate
+from reconciler.sandbox.family.rules import (
     Alignment,
     AnnouncementRules,
     Creation,
     Deletes,
-    Deletion,
-    Dialect,
+    DeletionRule,
     EventRules,
+    Family,
     FetchRules,
     GitRules,
-    Head,
+    HeadRule,
     Info,
-    Listing,
+    ListingRule,
     NostrPush,
     PullRules,
     Refusal,
@@ -24,23 +26,21 @@ from reconciler.sandbox.family.dialect import (
     StateRules,
     Tie,
 )
-from reconciler.sandbox.family.khatru import AUTH_REQUIRED, MESSAGE_BYTES
-from reconciler.sandbox.family.rates import Per, Rate
 from reconciler.sandbox.family.words import EventWords, PushWords
 
-NGIT_RELAY: Final = Dialect(
-    "ngit-relay",
-    Info(
-        "https://gitworkshop.dev/danconwaydev.com/ngit-relay",
-        "0.0.2",
-        (1, 11, 40, 42, 70, 86, 34, 9, 45),
+NGIT_RELAY: Final = Family(
+    name="ngit-relay",
+    info=Info(
+        software="https://gitworkshop.dev/danconwaydev.com/ngit-relay",
+        version="0.0.2",
+        nips=(1, 11, 40, 42, 70, 86, 34, 9, 45),
         grasps=(),
         criteria="",
         shows_limits=False,
         exact_accept=True,
     ),
-    AnnouncementRules(
-        listing=Listing.URL_SUBSTRING,
+    announcements=AnnouncementRules(
+        listing=ListingRule.URL_SUBSTRING,
         checks_identifier=False,
         maintainer_exception=False,
         related_stored=True,
@@ -48,13 +48,13 @@ NGIT_RELAY: Final = Dialect(
         creation=Creation.LATER,
         creation_seconds=0.5,
     ),
-    EventRules(
+    events=EventRules(
         always=(),
         future_seconds=1800,
         tag_value_chars=120,
         older=(True, ""),
         protected=AUTH_REQUIRED,
-        deletion=Deletion.JUDGED_AFTER,
+        deletion=DeletionRule.JUDGED_AFTER,
         deleted_may_return=True,
         words=EventWords(
             stored_twice="",
@@ -64,16 +64,18 @@ NGIT_RELAY: Final = Dialect(
             unrelated_pull="blocked: event does not relate to a stored repository",
         ),
     ),
-    StateRules(
+    states=StateRules(
         anyone=True,
         waits=False,
         tie=Tie.FIRST,
         alignment=Alignment.AUTHOR_FIRST,
         others_seconds=60.0,
-        head=Head.DECLARED,
+        head=HeadRule.DECLARED,
     ),
-    PullRules(waits=False, needs_commit=False, push=NostrPush.ANYBODY, placeholder_loses_ref=False),
-    GitRules(
+    pulls=PullRules(
+        waits=False, needs_commit=False, push=NostrPush.ANYBODY, placeholder_loses_ref=False
+    ),
+    git=GitRules(
         bad_npub=(404, 404),
         settings=(
             "uploadpack.allowTipSHA1InWant=true",
@@ -99,15 +101,27 @@ NGIT_RELAY: Final = Dialect(
             bad_nostr="refs/nostr/<event-id> must use a valid event id",
         ),
     ),
-    RelayLimits(
-        events=Rate(Per.ADDRESS, 15, 3, 180.0, "rate-limited: slow down, please"),
-        connections=Rate(Per.ADDRESS, 2000, 10, 60.0, "rate-limited: slow down, please"),
+    limits=RelayLimits(
+        events=Rate(
+            per=Per.ADDRESS,
+            burst=15,
+            refill=3,
+            seconds=180.0,
+            text="rate-limited: slow down, please",
+        ),
+        connections=Rate(
+            per=Per.ADDRESS,
+            burst=2000,
+            refill=10,
+            seconds=60.0,
+            text="rate-limited: slow down, please",
+        ),
         default_limit=250,
         max_limit=1000,
         over_limit=250,
         message_bytes=MESSAGE_BYTES,
         ping_seconds=30.0,
     ),
-    FetchRules(client_seconds=60.0, created_seconds=1.0, every_seconds=900.0),
+    fetches=FetchRules(client_seconds=60.0, created_seconds=1.0, every_seconds=900.0),
 )
 """ngit-relay 0.0.2: no purgatory, hooks that judge each ref by the stored state."""

@@ -10,18 +10,18 @@ from types import MappingProxyType
 from typing import Final
 
 from reconciler.errors import OurFault
-from reconciler.sandbox.family.dialect import Dialect, Info, RelayLimits
 from reconciler.sandbox.family.gitea import GITEA
 from reconciler.sandbox.family.khatru import KHATRU
 from reconciler.sandbox.family.ngit_grasp import NGIT_GRASP, NGIT_GRASP_3
 from reconciler.sandbox.family.ngit_relay import NGIT_RELAY
+from reconciler.sandbox.family.rules import Family, Info, RelayLimits
 
-SPEC: Final = Dialect(
-    "spec",
-    Info(
-        "https://github.com/grasp-reconciler/sandbox-spec",
-        "1.0.0",
-        (1, 9, 11, 34, 40, 42, 45, 70, 77),
+SPEC: Final = Family(
+    name="spec",
+    info=Info(
+        software="https://github.com/grasp-reconciler/sandbox-spec",
+        version="1.0.0",
+        nips=(1, 9, 11, 34, 40, 42, 45, 70, 77),
     ),
     limits=RelayLimits(negentropy=True),
 )
@@ -32,14 +32,14 @@ PRESETS: Final = MappingProxyType(
 )
 
 
-def named(name: str | Dialect) -> Dialect:
-    """The preset called `name`; what is a dialect already stays as it is.
+def named(name: str | Family) -> Family:
+    """The preset called `name`; what is a family already stays as it is.
 
     Raises:
         OurFault: there is none.
     """
-    if isinstance(name, Dialect):
+    if isinstance(name, Family):
         return name
     if name not in PRESETS:
-        raise OurFault(f"no dialect {name!r}; there are {', '.join(sorted(PRESETS))}")
+        raise OurFault(f"no family {name!r}; there are {', '.join(sorted(PRESETS))}")
     return PRESETS[name]

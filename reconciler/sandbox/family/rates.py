@@ -23,18 +23,23 @@ class Per(Enum):
     AUTHOR = "one public key"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """`burst` at once, then `refill` more every `seconds`. With `restarts`, every request starts
-    the measured time anew and only its whole steps count, so that who asks faster than one step
-    never gets anything back (ngit-grasp). `text` is the answer beyond it."""
+    """A budget."""
 
     per: Per
+    """Whose it is."""
     burst: int
+    """So many at once."""
     refill: int
+    """So many more every `seconds`."""
     seconds: float
+    """The length of one step."""
     text: str
+    """The answer beyond it."""
     restarts: bool = False
+    """Every request starts the measured time anew and only its whole steps count, so that who asks
+    faster than one step never gets anything back (ngit-grasp)."""
 
 
 class Bucket:

@@ -6,10 +6,31 @@ in with `str.format` by whoever says it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveWords:
+    """Why the operator's lists refuse an announcement (GRASP-05); the defaults are ngit-grasp's."""
+
+    blocked_author: str = "Author is blacklisted"
+    blocked_repository: str = "Repository is blacklisted"
+    read_only: str = "Archive read-only mode: only archived repositories are accepted"
+    not_chosen: str = "Repository is not in the whitelist"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthWords:
+    """Why an event does not prove who a client is (NIP-42)."""
+
+    kind: str = "invalid: kind {kind} is no authentication"
+    time: str = "invalid: created_at is too far from now"
+    challenge: str = "invalid: another challenge"
+    no_relay: str = "invalid: the relay tag is no URL"
+    relay: str = "invalid: another relay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventWords:
     """Texts of OK messages (NIP-01); the defaults are ngit-grasp's."""
 
@@ -37,9 +58,30 @@ class EventWords:
     no_commit: str = "Failed to check git data: PR event {id} has no 'c' tag"
     nothing_deleted: str = "blocked: nothing to delete"
     foreign: str = "error: unknown"
+    protected_by_all: str = "blocked: event marked as protected"
+    malformed: str = "invalid: {why}"
+    failed: str = "error: {why}"
+    archive: ArchiveWords = field(default_factory=ArchiveWords)
+    auth: AuthWords = field(default_factory=AuthWords)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayWords:
+    """Texts of NOTICE, CLOSED (NIP-01) and NEG-ERR (NIP-77); the defaults are strfry's and
+    nostr-sdk's."""
+
+    malformed: str = "invalid: {why}"
+    long_name: str = "blocked: subscription ID exceeds max length"
+    many_questions: str = "rate-limited: too many REQs"
+    no_negentropy: str = "error: NIP-77 is not supported"
+    unknown_conversation: str = "error: subscription not found"
+    bad_negentropy: str = "error: invalid negentropy message"
+    large_conversation: str = "blocked: this query is too big"
+    many_conversations: str = "blocked: too many negentropy conversations"
+    late_conversation: str = "closed: you took too long to respond"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PushWords:
     """Why a push is refused; `prefix` stands before each. The defaults are ngit-grasp's where it
     has one: `{name}` is the ref, `{short}` its last part, `{want}` what the state declares, `{got}`
@@ -48,8 +90,23 @@ class PushWords:
     prefix: str = "authorisation failed: "
     missing: str = "Git error: repository not found"
     bad_npub: str = "Invalid npub"
+    bad_identifier: str = "invalid repository name"
+    bad_path: str = "not found"
+    dumb: str = "only the smart protocol is served"
+    large_body: str = "the request is larger than {bytes} bytes"
+    bad_gzip: str = "the body is not gzip"
+    no_capabilities: str = "the first command carries no capabilities"
     no_announcement: str = "No repository announcement found"
     no_state: str = "No state event from an authorized publisher found"
+    none_waits: str = "No state events in purgatory"
+    none_counts: str = "{count} state event(s) in purgatory but none from authorized publishers"
+    none_matches: str = (
+        "{count} state event(s) in purgatory from authorized publisher(s) but doesn't match push"
+        " ({detail})"
+    )
+    ref_missing: str = "{name} missing (state declares {want})"
+    ref_differs: str = "{name} at {got} (state declares {want})"
+    ref_undeclared: str = "{name} not declared by state"
     mismatch: str = "Ref validation failed: {name} (state declares {want})"
     undeclared: str = "Ref validation failed: {name} (state declares nothing)"
     deletion: str = "Ref validation failed: {name} may not be deleted"

@@ -11,7 +11,7 @@ from reconciler.nostr import addresses, kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate, State
 from reconciler.sandbox.events.store import Added
-from reconciler.sandbox.family.dialect import Alignment, Deletion
+from reconciler.sandbox.family.rules import Alignment, DeletionRule
 from reconciler.sandbox.flow import announcing
 from reconciler.sandbox.flow.announcing import Answer, keep, revive, told
 from reconciler.sandbox.flow.gitdata import Delivery
@@ -95,7 +95,8 @@ def _state(service: Service, event: Event) -> Answer:
     try:
         state = service.read_state(event)
     except PeerFault as fault:
-        return keep(service, event) if rules.anyone else Answer(False, f"invalid: {fault}")
+        malformed = Answer(False, words.malformed.format(why=fault))
+        return keep(service, event) if rules.anyone else malformed
     delivery = Delivery(service, state.identifier)
     found = delivery.standing.announced
     if not rules.anyone and (reason := _state_refusal(service, found, state)):
@@ -176,12 +177,12 @@ def _pull_identifier(event: Event) -> str:
 def _deletion(service: Service, event: Event) -> Answer:
     """By the family's rule: taken from everybody, or judged by what it did."""
     match service.dialect.events.deletion:
-        case Deletion.TAKEN:
+        case DeletionRule.TAKEN:
             return _delete(service, event)
-        case Deletion.JUDGED_AFTER:
+        case DeletionRule.JUDGED_AFTER:
             _carry_out(service, event)
             return _other(service, event)
-        case Deletion.EFFECTIVE:
+        case DeletionRule.EFFECTIVE:
             gone = _carry_out(service, event)
             words = service.dialect.events.words
             return keep(service, event) if gone else Answer(False, words.nothing_deleted)

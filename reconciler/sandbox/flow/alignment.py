@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from reconciler.git.refname import is_branch_or_tag
 from reconciler.nostr.nip34 import Coordinate, State
-from reconciler.sandbox.family.dialect import Head
+from reconciler.sandbox.family.rules import HeadRule
 from reconciler.sandbox.held import HeldRepos
 from reconciler.sandbox.policy.standing import Standing
 from reconciler.sandbox.repos import GitFailed
@@ -54,9 +54,9 @@ def align(repos: HeldRepos, standing: Standing, coordinate: Coordinate, state: S
             changes[name] = oid
     repos.update(coordinate, changes)
     rule = standing.rules.head
-    if state.head not in declared or rule is Head.PUSH:
+    if state.head not in declared or rule is HeadRule.PUSH:
         return
-    if rule is Head.DECLARED or declared[state.head] not in absent:
+    if rule is HeadRule.DECLARED or declared[state.head] not in absent:
         repos.set_head(coordinate, state.head)
 
 

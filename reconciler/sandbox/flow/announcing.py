@@ -11,7 +11,7 @@ from reconciler.nostr import kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Announcement, Coordinate
 from reconciler.sandbox.events.store import Added
-from reconciler.sandbox.family.dialect import AnnouncementRules, Creation
+from reconciler.sandbox.family.rules import AnnouncementRules, Creation
 from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.waiting.agenda import Task
@@ -37,7 +37,7 @@ def receive(service: Service, event: Event) -> Answer:
     archive, coordinate = service.spec.archive, announcement.coordinate
     listed = acceptance.lists_service(service.dialect, announcement, service.url)
     wanted = listed or archive.takes(coordinate)
-    if reason := archive.refusal(coordinate, listed=listed) or _refusal(
+    if reason := archive.refusal(words.archive, coordinate, listed=listed) or _refusal(
         service, announcement, listed=wanted
     ):
         _withdraw_older(service, announcement)

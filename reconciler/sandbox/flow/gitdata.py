@@ -13,7 +13,7 @@ from reconciler.nostr import nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate, State
 from reconciler.sandbox.events.store import Added
-from reconciler.sandbox.family.dialect import Alignment
+from reconciler.sandbox.family.rules import Alignment
 from reconciler.sandbox.flow import alignment
 from reconciler.sandbox.held import HeldRepos
 from reconciler.sandbox.policy.maintainers import Announced

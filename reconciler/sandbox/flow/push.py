@@ -14,7 +14,7 @@ from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag, is_ours
 from reconciler.limits import ADVERT_BYTES, PKT_BYTES
 from reconciler.nostr import nip34
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.family.dialect import Creation, Head
+from reconciler.sandbox.family.rules import Creation, HeadRule
 from reconciler.sandbox.flow import announcing
 from reconciler.sandbox.flow.gitdata import Delivery
 from reconciler.sandbox.policy.authorise import Push, refusal
@@ -74,7 +74,7 @@ def _commands(
     head = body.read(ADVERT_BYTES)
     updates, capabilities, pack = receive_pack.parse_request(head)
     if updates and service.dialect.git.strict_commands and b"\0" not in head[:PKT_BYTES]:
-        raise PeerFault("the first command carries no capabilities")
+        raise PeerFault(service.dialect.git.words.no_capabilities)
     is_pack = pack[:4] == b"PACK" and len(pack) >= 12
     return updates, capabilities, int.from_bytes(pack[8:12], "big") if is_pack else 0
 
@@ -166,7 +166,7 @@ def _remember(service: Service, coordinate: Coordinate, accepted: tuple[RefUpdat
 def _after(service: Service, delivery: Delivery, coordinate: Coordinate) -> bytes:
     """khatru: HEAD follows the state only now; an impossible one adds a text behind git's answer,
     although the push is done."""
-    if service.dialect.states.head is not Head.PUSH:
+    if service.dialect.states.head is not HeadRule.PUSH:
         return b""
     state = delivery.standing.governing(coordinate.owner)
     if state is None or state.head is None:

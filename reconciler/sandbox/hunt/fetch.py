@@ -23,7 +23,7 @@ from reconciler.nostr.nip34 import Coordinate
 from reconciler.plumbing import gitenv
 from reconciler.plumbing.staging import FETCH, staging, wanted
 from reconciler.sandbox.flow import gitdata, push
-from reconciler.sandbox.hunt.reach import Endpoint
+from reconciler.sandbox.hunt.egress import Endpoint
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import Service
 

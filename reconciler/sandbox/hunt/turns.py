@@ -1,7 +1,7 @@
 """`pacing.throttle` for asyncio: wait for a turn at a domain.
 
 No task per domain and no polling while nothing waits: turns are handed out when a ticket is drawn,
-when a visit ends, and by `tick`, which the engine calls often.
+when a session ends, and by `tick`, which the engine calls often.
 """
 
 from __future__ import annotations

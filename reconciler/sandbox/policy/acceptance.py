@@ -15,7 +15,8 @@ from reconciler.errors import PeerFault
 from reconciler.nostr import addresses, kinds, urls
 from reconciler.nostr.event import Event, is_hex32
 from reconciler.nostr.nip34 import Announcement, Coordinate, parse_coordinate
-from reconciler.sandbox.family.dialect import Dialect, EventRules, Listing, Relation
+from reconciler.sandbox.family.rules import EventRules, Family, ListingRule, Relation
+from reconciler.sandbox.family.words import AuthWords
 
 AUTH: Final = 22_242
 """The kind that proves a client's identity (NIP-42)."""
@@ -49,7 +50,7 @@ def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) 
         author_present: its author has authenticated on this connection (NIP-42).
     """
     if event.is_protected and not (rules.protected and author_present):
-        return rules.protected or "blocked: event marked as protected"
+        return rules.protected or rules.words.protected_by_all
     if event.expires is not None and event.expires <= now:
         return rules.words.expired
     if rules.future_seconds is not None and event.created_at > now + rules.future_seconds:
@@ -60,22 +61,24 @@ def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) 
     return None
 
 
-def auth_refusal(event: Event, *, challenge: str, server: str, now: float) -> str | None:
+def auth_refusal(
+    words: AuthWords, event: Event, *, challenge: str, server: str, now: float
+) -> str | None:
     """Why a verified event does not prove that its author is on this connection (NIP-42)."""
     if event.kind != AUTH:
-        return f"invalid: kind {event.kind} is no authentication"
+        return words.kind.format(kind=event.kind)
     if abs(event.created_at - now) > AUTH_SECONDS:
-        return "invalid: created_at is too far from now"
+        return words.time
     if event.first("challenge") != challenge:
-        return "invalid: another challenge"
+        return words.challenge
     try:
         meant = urls.canonical(event.first("relay") or "")
     except PeerFault:
-        return "invalid: the relay tag is no URL"
-    return None if meant == server else "invalid: another relay"
+        return words.no_relay
+    return None if meant == server else words.relay
 
 
-def lists_service(dialect: Dialect, announcement: Announcement, server: str) -> bool:
+def lists_service(dialect: Family, announcement: Announcement, server: str) -> bool:
     """Does the announcement list this server in both `clone` and `relays`?
 
     Args:
@@ -85,20 +88,20 @@ def lists_service(dialect: Dialect, announcement: Announcement, server: str) -> 
     """
     domain = server.partition("://")[2]
     match dialect.announcements.listing:
-        case Listing.CANONICAL:
+        case ListingRule.CANONICAL:
             return server in announcement.servers()
-        case Listing.EXACT:
+        case ListingRule.EXACT:
             return server in announcement.servers() and _names_exactly(announcement, server)
-        case Listing.SUBSTRING:
+        case ListingRule.SUBSTRING:
             return _both_hold(announcement, domain)
-        case Listing.URL_SUBSTRING:
+        case ListingRule.URL_SUBSTRING:
             return _both_hold(announcement, f"://{domain}")
-        case Listing.NONE:
+        case ListingRule.NONE:
             return True
 
 
 def announcement_refusal(
-    dialect: Dialect, announcement: Announcement, *, listed: bool, invited: bool, related: bool
+    dialect: Family, announcement: Announcement, *, listed: bool, invited: bool, related: bool
 ) -> str | None:
     """Why an announcement is refused.
 

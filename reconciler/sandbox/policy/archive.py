@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from reconciler.errors import OurFault, PeerFault
 from reconciler.nostr import nip19
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox.family.words import ArchiveWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +51,19 @@ class Archive:
         """Is this an archive at all?"""
         return self.everything or bool(self.whitelist) or self.read_only
 
-    def refusal(self, coordinate: Coordinate, *, listed: bool) -> str | None:
+    def refusal(self, words: ArchiveWords, coordinate: Coordinate, *, listed: bool) -> str | None:
         """Why the operator refuses an announcement before any other rule is asked."""
         if whitelist(self.blocked_authors).holds(coordinate):
-            return "Author is blacklisted"
+            return words.blocked_author
         if whitelist(self.blocked_repositories).holds(coordinate):
-            return "Repository is blacklisted"
+            return words.blocked_repository
         if not listed or self.takes(coordinate):
             return None
         if self.read_only:
-            return "Archive read-only mode: only archived repositories are accepted"
+            return words.read_only
         narrowed = whitelist(self.repositories)
         if narrowed and not narrowed.holds(coordinate):
-            return "Repository is not in the whitelist"
+            return words.not_chosen
         return None
 
     def check(self) -> None:

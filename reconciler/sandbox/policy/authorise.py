@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag, is_ours
 from reconciler.nostr.nip34 import State
-from reconciler.sandbox.family.dialect import Deletes, Dialect, NostrPush, PushRule
+from reconciler.sandbox.family.rules import Deletes, Family, NostrPush, PushRule
+from reconciler.sandbox.family.words import PushWords
 from reconciler.sandbox.policy.reading import newest, symbolic
 
 _PR_BRANCHES = f"{HEADS}pr/"
@@ -38,7 +39,7 @@ class Push:
     read_only: bool = False
 
 
-def refusal(dialect: Dialect, push: Push) -> str | None:
+def refusal(dialect: Family, push: Push) -> str | None:
     """Why the push is refused; None when it is authorised."""
     nostr = tuple(u for u in push.updates if u.name.startswith(NOSTR))
     rest = tuple(u for u in push.updates if not u.name.startswith(NOSTR))
@@ -63,7 +64,7 @@ def refusal(dialect: Dialect, push: Push) -> str | None:
     return _exact_refusal(dialect, push, rest)
 
 
-def _quota_refusal(dialect: Dialect, push: Push, nostr: tuple[RefUpdate, ...]) -> str | None:
+def _quota_refusal(dialect: Family, push: Push, nostr: tuple[RefUpdate, ...]) -> str | None:
     """grasp-gitea: so many refs/nostr updates in one push, and refs in all; no ref twice."""
     rules, words = dialect.pulls, dialect.git.words
     if rules.per_push is not None:
@@ -78,7 +79,7 @@ def _quota_refusal(dialect: Dialect, push: Push, nostr: tuple[RefUpdate, ...]) -
     return None
 
 
-def _nostr_refusal(dialect: Dialect, update: RefUpdate, push: Push) -> str | None:
+def _nostr_refusal(dialect: Family, update: RefUpdate, push: Push) -> str | None:
     event_id = update.name.removeprefix(NOSTR)
     words, rule = dialect.git.words, dialect.pulls.push
     if not is_ours(update.name):
@@ -100,7 +101,7 @@ def _nostr_refusal(dialect: Dialect, update: RefUpdate, push: Push) -> str | Non
     return None
 
 
-def _name_refusal(dialect: Dialect, rest: tuple[RefUpdate, ...]) -> str | None:
+def _name_refusal(dialect: Family, rest: tuple[RefUpdate, ...]) -> str | None:
     """Namespaces that the family does not take at all."""
     rules, words = dialect.git, dialect.git.words
     for update in rest:
@@ -113,7 +114,7 @@ def _name_refusal(dialect: Dialect, rest: tuple[RefUpdate, ...]) -> str | None:
     return None
 
 
-def _per_ref_refusal(dialect: Dialect, push: Push, rest: tuple[RefUpdate, ...]) -> str | None:
+def _per_ref_refusal(dialect: Family, push: Push, rest: tuple[RefUpdate, ...]) -> str | None:
     """GRASP-01: pushes must match the latest state that the recursive maintainers announced."""
     words = dialect.git.words
     judged = tuple(u for u in rest if is_branch_or_tag(u.name))
@@ -133,29 +134,25 @@ def _per_ref_refusal(dialect: Dialect, push: Push, rest: tuple[RefUpdate, ...]) 
     return None
 
 
-def _exact_refusal(dialect: Dialect, push: Push, rest: tuple[RefUpdate, ...]) -> str | None:
+def _exact_refusal(dialect: Family, push: Push, rest: tuple[RefUpdate, ...]) -> str | None:
     """ngit-grasp: heads and tags after the push must equal a state in purgatory."""
+    words = dialect.git.words
     if not push.waiting:
-        return "No state events in purgatory"
+        return words.none_waits
     ours = tuple(s for s in push.waiting if s.event.pubkey in push.authority)
     if not ours:
-        return (
-            f"{len(push.waiting)} state event(s) in purgatory but none from authorized publishers"
-        )
+        return words.none_counts.format(count=len(push.waiting))
     after = _after(push.current, rest)
     matching = tuple(s for s in ours if dict(s.refs) == after and not symbolic(s.event))
     state = newest(matching, dialect.states.tie)
     if state is None:
         best = newest(ours, dialect.states.tie)
-        detail = _mismatch(dict(best.refs) if best else {}, after)
-        return (
-            f"{len(ours)} state event(s) in purgatory from authorized publisher(s)"
-            f" but doesn't match push ({detail})"
-        )
+        detail = _mismatch(words, dict(best.refs) if best else {}, after)
+        return words.none_matches.format(count=len(ours), detail=detail)
     return _unannounced_branch(dialect, state, rest)
 
 
-def _unannounced_branch(dialect: Dialect, state: State, rest: tuple[RefUpdate, ...]) -> str | None:
+def _unannounced_branch(dialect: Family, state: State, rest: tuple[RefUpdate, ...]) -> str | None:
     """A branch that the state does not hold is refused even when the command deletes it."""
     if dialect.git.deletes is Deletes.UNDECLARED:
         return None
@@ -179,12 +176,12 @@ def _after(current: Mapping[str, str], updates: tuple[RefUpdate, ...]) -> dict[s
     return refs
 
 
-def _mismatch(declared: dict[str, str], after: dict[str, str]) -> str:
+def _mismatch(words: PushWords, declared: dict[str, str], after: dict[str, str]) -> str:
     """The first difference, in words."""
     for name, oid in sorted(declared.items()):
         if name not in after:
-            return f"{name} missing (state declares {oid})"
+            return words.ref_missing.format(name=name, want=oid)
         if after[name] != oid:
-            return f"{name} at {after[name]} (state declares {oid})"
+            return words.ref_differs.format(name=name, want=oid, got=after[name])
     extra = next((name for name in sorted(after) if name not in declared), "nothing")
-    return f"{extra} not declared by state"
+    return words.ref_undeclared.format(name=extra)

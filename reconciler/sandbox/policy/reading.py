@@ -12,7 +12,7 @@ from reconciler.git.refname import HEADS, is_branch_or_tag
 from reconciler.nostr import nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import State
-from reconciler.sandbox.family.dialect import StateRules, Tie
+from reconciler.sandbox.family.rules import StateRules, Tie
 
 _SYMBOLIC = "ref: "
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reconciler.nostr.nip34 import Coordinate, State
-from reconciler.sandbox.family.dialect import StateRules
+from reconciler.sandbox.family.rules import StateRules
 from reconciler.sandbox.policy.maintainers import Announced
 from reconciler.sandbox.policy.reading import newest
 

@@ -18,15 +18,15 @@ from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.clock import TICK, Chance
-from reconciler.sandbox.hunt import supply
+from reconciler.sandbox.hunt.egress import EgressPolicy
 from reconciler.sandbox.hunt.hunter import Hunter
-from reconciler.sandbox.hunt.reach import Reach
+from reconciler.sandbox.hunt.missing import served_identifiers
+from reconciler.sandbox.hunt.source import HuntContext
 from reconciler.sandbox.hunt.turns import Turns
-from reconciler.sandbox.hunt.visit import Gear
 from reconciler.sandbox.metrics.figures import Figures, Source, Tally
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.sync.intake import HUNT_DELAY, Intake
-from reconciler.sandbox.sync.peer import Peer, Surroundings
+from reconciler.sandbox.sync.peer import Peer, SyncContext
 from reconciler.sandbox.sync.progress import Status
 from reconciler.sandbox.sync.wanted import Wanted
 
@@ -48,9 +48,9 @@ class Sync:
         self._dialect = service.dialect
         self._chance = chance
         self._tally = Tally()
-        self._reach = Reach(service.url)
+        self._egress = EgressPolicy(service.url)
         self._turns = Turns(service.clock)
-        self._hunter = Hunter(Gear(runtime, self._turns, self._reach, self._tally))
+        self._hunter = Hunter(HuntContext(runtime, self._turns, self._egress, self._tally))
         self._intake = Intake(runtime, self._tally, self._hunter.waits)
         self._wanted = Wanted(service.url, service.spec.bootstrap)
         self._peers: dict[str, tuple[Peer, asyncio.Task[None]]] = {}
@@ -129,18 +129,18 @@ class Sync:
         )
 
     async def _run(self) -> None:
-        connector = aiohttp.TCPConnector(socket_factory=self._reach.open, limit=0)
+        connector = aiohttp.TCPConnector(socket_factory=self._egress.open, limit=0)
         async with aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
         ) as http:
-            around = Surroundings(
-                self._runtime,
-                http,
-                self._wanted,
-                self._intake,
-                self._reach,
-                self._chance,
-                self._tally,
+            context = SyncContext(
+                runtime=self._runtime,
+                http=http,
+                wanted=self._wanted,
+                intake=self._intake,
+                egress=self._egress,
+                chance=self._chance,
+                tally=self._tally,
             )
             async with asyncio.TaskGroup() as group:
                 self._resume_hunts()
@@ -148,7 +148,7 @@ class Sync:
                 while True:
                     await self._look()
                     await self._hunt_again()
-                    self._follow(group, around)
+                    self._follow(group, context)
                     self._judge_again(group)
                     await asyncio.sleep(TICK)
 
@@ -166,7 +166,7 @@ class Sync:
         if self._clock() < self._hunt_at:
             return
         self._hunt_at = self._clock() + (self._dialect.fetches.every_seconds or inf)
-        for identifier in await self._runtime.run(supply.served, self._runtime.service):
+        for identifier in await self._runtime.run(served_identifiers, self._runtime.service):
             self._hunter.waits(identifier, HUNT_DELAY)
 
     async def _look(self) -> None:
@@ -195,11 +195,11 @@ class Sync:
         if released:
             group.create_task(self._intake.admit(released, Source.LIVE))
 
-    def _follow(self, group: asyncio.TaskGroup, around: Surroundings) -> None:
+    def _follow(self, group: asyncio.TaskGroup, context: SyncContext) -> None:
         """One peer for each relay that is wanted, none for the others."""
         wanted = self._wanted.relays()
         for url in wanted - self._peers.keys():
-            peer = Peer(url, around)
+            peer = Peer(url, context)
             self._peers[url] = (peer, group.create_task(peer.run()))
         for url in self._peers.keys() - wanted:
             peer, task = self._peers.pop(url)

@@ -20,14 +20,14 @@ from reconciler.nostr import urls
 from reconciler.nostr.filters import Filter
 from reconciler.pacing.backoff import Health
 from reconciler.sandbox.clock import TICK, Chance, until
-from reconciler.sandbox.hunt.reach import Reach
+from reconciler.sandbox.hunt.egress import EgressPolicy
 from reconciler.sandbox.metrics.figures import Source, Tally
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.sync.history import Withheld, history, readable
 from reconciler.sandbox.sync.intake import Intake
-from reconciler.sandbox.sync.link import Link, RateLimited, connect
 from reconciler.sandbox.sync.needs import Needs, announcements, questions
 from reconciler.sandbox.sync.progress import Progress, Status
+from reconciler.sandbox.sync.relay_link import RateLimited, RelayLink, connect
 from reconciler.sandbox.sync.wanted import Wanted
 
 DAILY_SECONDS: Final = (23 * 3600.0, 25 * 3600.0)
@@ -38,15 +38,15 @@ SPARE: Final = 20
 """Live questions above the fewest possible, before they are asked anew in full batches."""
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncContext:
     """What all peers of a server share."""
 
     runtime: Runtime
     http: aiohttp.ClientSession
     wanted: Wanted
     intake: Intake
-    reach: Reach
+    egress: EgressPolicy
     chance: Chance
     tally: Tally
 
@@ -55,36 +55,36 @@ class Peer:
     """The sync with one relay. To end it, set `ending` and cancel `run`: a task group that fails in
     the moment of the cancellation swallows it (Python before 3.13)."""
 
-    def __init__(self, url: str, around: Surroundings) -> None:
+    def __init__(self, url: str, context: SyncContext) -> None:
         self.ending = False
         self.progress = Progress()
         self.health = Health()
         self._url = url
-        self._around = around
-        self._clock = around.runtime.service.clock
+        self._context = context
+        self._clock = context.runtime.service.clock
         self._followed: list[str] = []
         self._daily_at = 0.0
         self._kept_back = Health()
 
     async def run(self) -> None:
         """Keep a session with the relay, for as long as it is wanted."""
-        while not (self.ending or self._around.runtime.stopping):
+        while not (self.ending or self._context.runtime.stopping):
             await until(self._clock, self.health.not_before)
             self.progress.connecting()
             try:
-                await self._around.runtime.run(self._around.reach.resolve, self._url)
-                async with connect(self._around.http, self._url) as link:
+                await self._context.runtime.run(self._context.egress.resolve, self._url)
+                async with connect(self._context.http, self._url) as link:
                     await self._session(link)
             except* RateLimited:
                 self.health = self.health.paused(self._clock() + PAUSE_SECONDS)
             except* (PeerFault, NetworkFault, OSError):
                 if self.progress.status is not Status.CONNECTED:
                     self._attempted(connected=False)
-                self.health = self.health.failed(self._clock(), self._around.chance())
+                self.health = self.health.failed(self._clock(), self._context.chance())
             finally:
                 self.progress.disconnected(self._clock())
 
-    async def _session(self, link: Link) -> None:
+    async def _session(self, link: RelayLink) -> None:
         """Until the connection ends; whichever part fails takes the others along."""
         since = self.progress.connected(self._clock())
         self._attempted(connected=True)
@@ -96,18 +96,18 @@ class Peer:
             group.create_task(self._sync(link, since))
 
     def _attempted(self, *, connected: bool) -> None:
-        self._around.tally.attempted(urls.relay(self._url), connected=connected)
+        self._context.tally.attempted(urls.relay(self._url), connected=connected)
 
-    async def _take_live(self, link: Link) -> None:
-        around = self._around
+    async def _take_live(self, link: RelayLink) -> None:
+        context = self._context
         while True:
             raws = [await link.live.get()]
             while not link.live.empty() and len(raws) < REQ_PAGE:
                 raws.append(link.live.get_nowait())
-            events = await around.runtime.run(readable, raws)
-            await around.intake.admit(events, Source.LIVE)
+            events = await context.runtime.run(readable, raws)
+            await context.intake.admit(events, Source.LIVE)
 
-    async def _sync(self, link: Link, since: int | None) -> None:
+    async def _sync(self, link: RelayLink, since: int | None) -> None:
         source = Source.STARTUP if since is None else Source.RECONNECT
         if since is None:
             self._plan_daily()
@@ -125,7 +125,7 @@ class Peer:
         while True:
             if self._clock() >= self._daily_at:
                 await self._reconcile_all(link)
-            wanted = self._around.wanted.of(self._url)
+            wanted = self._context.wanted.of(self._url)
             if wanted is not seen:
                 seen = wanted
                 self.progress.trim(wanted)
@@ -133,14 +133,14 @@ class Peer:
             await self._complete(link, source)
             await asyncio.sleep(TICK)
 
-    async def _catch_up(self, link: Link, source: Source) -> None:
+    async def _catch_up(self, link: RelayLink, source: Source) -> None:
         """Ask for what has become wanted."""
-        missing = self.progress.missing(self._around.wanted.of(self._url))
+        missing = self.progress.missing(self._context.wanted.of(self._url))
         for part in missing.batches():
             await self._batch(link, part, source)
         await self._consolidate(link)
 
-    async def _batch(self, link: Link, needs: Needs, source: Source) -> None:
+    async def _batch(self, link: RelayLink, needs: Needs, source: Source) -> None:
         """One batch, confirmed when each of its questions has ended."""
         asked = questions(needs)
         names = {str(number): one for number, one in enumerate(asked)}
@@ -159,7 +159,7 @@ class Peer:
             for name in names:
                 group.create_task(one(name))
 
-    async def _complete(self, link: Link, source: Source) -> None:
+    async def _complete(self, link: RelayLink, source: Source) -> None:
         """Ask again for what the relay named and kept back, when it is time."""
         if self.progress.is_whole:
             self._kept_back = Health()
@@ -172,18 +172,18 @@ class Peer:
                 self.progress.has_announcements = whole
             for part in self.progress.partial.batches():
                 await self._batch(link, part, source)
-        self._kept_back = self._kept_back.failed(self._clock(), self._around.chance())
+        self._kept_back = self._kept_back.failed(self._clock(), self._context.chance())
 
-    async def _reconcile_all(self, link: Link) -> None:
+    async def _reconcile_all(self, link: RelayLink) -> None:
         """Once a day everything, because live feeds lose events and `since` overlooks some."""
         if not await self._fetch(link, announcements(), Source.DAILY):
             self.progress.has_announcements = False
-        for part in self._around.wanted.of(self._url).batches():
+        for part in self._context.wanted.of(self._url).batches():
             if not await self._fetch(link, questions(part), Source.DAILY):
                 self.progress.doubt(part & self.progress.confirmed)
         self._plan_daily()
 
-    async def _consolidate(self, link: Link) -> None:
+    async def _consolidate(self, link: RelayLink) -> None:
         """Small batches add up to many live questions; ask for the same in full ones. The new
         ones stand before the old ones end."""
         parts = tuple((self.progress.confirmed | self.progress.partial).batches())
@@ -196,20 +196,20 @@ class Peer:
             await link.unfollow(name)
 
     async def _fetch(
-        self, link: Link, asked: Sequence[Filter], source: Source, since: int | None = None
+        self, link: RelayLink, asked: Sequence[Filter], source: Source, since: int | None = None
     ) -> bool:
         """Read histories and admit what they hold. Did all come that the relay named?"""
-        around, whole = self._around, True
+        context, whole = self._context, True
         for one in asked:
             question = replace(one, since=since)
-            pages = history(around.runtime, link, question, around.intake.rejected.knows)
+            pages = history(context.runtime, link, question, context.intake.rejected.knows)
             try:
                 async for page in pages:
-                    await around.intake.admit(page, source)
+                    await context.intake.admit(page, source)
             except Withheld:
                 whole = False
         return whole
 
     def _plan_daily(self) -> None:
         least, most = DAILY_SECONDS
-        self._daily_at = self._clock() + least + (most - least) * self._around.chance()
+        self._daily_at = self._clock() + least + (most - least) * self._context.chance()

@@ -23,7 +23,8 @@ from reconciler.git.advertisement import RECEIVE, UPLOAD
 from reconciler.limits import ADVERT_BYTES, CHILD_WALL_SECONDS
 from reconciler.nostr import nip19
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.family.dialect import GitRules, Query
+from reconciler.sandbox.family.rules import GitRules, ServiceQuery
+from reconciler.sandbox.family.words import PushWords
 from reconciler.sandbox.flow import push
 from reconciler.sandbox.repos import GitFailed
 from reconciler.sandbox.runtime import Runtime
@@ -81,7 +82,7 @@ def target(rules: GitRules, raw_path: str) -> Target | None:
     except UnicodeDecodeError:
         return None
     if rules.identifiers and not re.fullmatch(rules.identifiers, identifier):
-        raise BadName("invalid repository name")
+        raise BadName(rules.words.bad_identifier)
     return Target(Coordinate(pubkey, identifier), match[3])
 
 
@@ -116,7 +117,7 @@ async def _info_refs(
 ) -> web.StreamResponse:
     service = _asked_service(runtime.service.dialect.git.query, request)
     if service not in (UPLOAD, RECEIVE):
-        return web.Response(status=403, text="only the smart protocol is served")
+        return web.Response(status=403, text=runtime.service.dialect.git.words.dumb)
     runtime.service.counters.bump("info_refs")
     kind = f"application/x-{service}-advertisement"
     header = pktline.encode(f"# service={service}\n".encode()) + _FLUSH
@@ -138,13 +139,13 @@ async def _info_refs(
     return _whole(body, kind)
 
 
-def _asked_service(rule: Query, request: web.Request) -> str:
+def _asked_service(rule: ServiceQuery, request: web.Request) -> str:
     """The `service` parameter, where the family looks for it."""
     found = request.query.getall("service", [])
     first = next(iter(request.query), "")
-    if rule is not Query.ANY and (first != "service" or len(found) != 1):
+    if rule is not ServiceQuery.ANY and (first != "service" or len(found) != 1):
         return ""
-    if rule is Query.ONLY and len(request.query) != 1:
+    if rule is ServiceQuery.ONLY and len(request.query) != 1:
         return ""
     return found[0] if found else ""
 
@@ -167,7 +168,8 @@ async def _upload(
         raise push.NoRepository("repository not found")
     runtime.service.counters.bump("fetches")
     with tempfile.TemporaryFile() as body:
-        await _spool(request, body, ADVERT_BYTES, gunzips=True)
+        words = runtime.service.dialect.git.words
+        await _spool(request, words, body, ADVERT_BYTES, gunzips=True)
         body.seek(0)
         # not read(): its buffer would leave the child's offset behind what was looked at
         lists = os.pread(body.fileno(), len(_LS_REFS), 4) == _LS_REFS
@@ -218,13 +220,16 @@ async def _receive(
 ) -> web.StreamResponse:
     rules = runtime.service.dialect.git
     with tempfile.TemporaryFile() as body:
-        await _spool(request, body, rules.body_bytes, gunzips=rules.gunzips_pushes)
+        zipped = rules.gunzips_pushes
+        await _spool(request, rules.words, body, rules.body_bytes, gunzips=zipped)
         lock = [coordinate.identifier]
         answer = await runtime.run_locked(lock, push.receive, runtime.service, coordinate, body)
     return _whole(answer, "application/x-git-receive-pack-result")
 
 
-async def _spool(request: web.Request, file: IO[bytes], limit: int, *, gunzips: bool) -> None:
+async def _spool(
+    request: web.Request, words: PushWords, file: IO[bytes], limit: int, *, gunzips: bool
+) -> None:
     """Put a request body on disk, decompressed where the family does so.
 
     Raises:
@@ -232,7 +237,7 @@ async def _spool(request: web.Request, file: IO[bytes], limit: int, *, gunzips: 
         PeerFault: it is no gzip although it says so.
     """
     if (request.content_length or 0) > limit:
-        raise TooLarge(f"the request is larger than {limit} bytes")
+        raise TooLarge(words.large_body.format(bytes=limit))
     zipped = gunzips and request.headers.get("Content-Encoding", "") in ("gzip", "x-gzip")
     unzip = zlib.decompressobj(_GZIP) if zipped else None
     size = 0
@@ -241,10 +246,10 @@ async def _spool(request: web.Request, file: IO[bytes], limit: int, *, gunzips: 
             try:
                 plain = unzip.decompress(chunk, limit + 1) if unzip else chunk
             except zlib.error:
-                raise PeerFault("the body is not gzip") from None
+                raise PeerFault(words.bad_gzip) from None
             size += len(plain)
             if size > limit:
-                raise TooLarge(f"the request is larger than {limit} bytes")
+                raise TooLarge(words.large_body.format(bytes=limit))
             file.write(plain)
     file.flush()
 

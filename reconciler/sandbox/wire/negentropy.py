@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from reconciler.errors import PeerFault
 from reconciler.limits import NEG_ITEMS
@@ -17,14 +16,8 @@ from reconciler.nostr import messages
 from reconciler.nostr.messages import NegClose, NegMsg, NegOpen
 from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Responder
+from reconciler.sandbox.family.words import RelayWords
 from reconciler.sandbox.limits import NEG_IDLE_SECONDS, NEG_SESSIONS
-
-_UNKNOWN: Final = "error: subscription not found"
-_BROKEN: Final = "error: invalid negentropy message"
-_LARGE: Final = "blocked: this query is too big"
-_MANY: Final = "blocked: too many negentropy conversations"
-_LATE: Final = "closed: you took too long to respond"
-
 
 Read = Callable[[NegOpen, int], list[tuple[int, str]]]
 """created_at and id of what a conversation is about, at most so many."""
@@ -39,7 +32,10 @@ class _Session:
 class Conversations:
     """What one client has open. `most` bounds the events of one conversation."""
 
-    def __init__(self, read: Read, clock: Callable[[], float], *, most: int = NEG_ITEMS) -> None:
+    def __init__(
+        self, words: RelayWords, read: Read, clock: Callable[[], float], *, most: int = NEG_ITEMS
+    ) -> None:
+        self._words = words
         self._read = read
         self._clock = clock
         self._most = most
@@ -61,28 +57,28 @@ class Conversations:
         self._sessions.pop(name, None)  # NIP-77: the same name again replaces
         self._forget_idle()
         if len(self._sessions) >= NEG_SESSIONS:
-            return messages.neg_err(name, _MANY)
+            return messages.neg_err(name, self._words.many_conversations)
         now = self._clock()
         pairs = self._read(message, self._most + 1)
         if len(pairs) > self._most:
-            return messages.neg_err(name, _LARGE)
+            return messages.neg_err(name, self._words.large_conversation)
         self._sessions[name] = _Session(Responder(items(pairs)), now)
         return self._feed(name, message.payload)
 
     def _feed(self, name: str, payload: bytes) -> str:
         session = self._sessions.get(name)
         if session is None:
-            return messages.neg_err(name, _UNKNOWN)
+            return messages.neg_err(name, self._words.unknown_conversation)
         now = self._clock()
         if now - session.used_at > NEG_IDLE_SECONDS:
             del self._sessions[name]
-            return messages.neg_err(name, _LATE)
+            return messages.neg_err(name, self._words.late_conversation)
         session.used_at = now
         try:
             return messages.neg_msg(name, session.responder.feed(payload))
         except PeerFault:
             del self._sessions[name]
-            return messages.neg_err(name, _BROKEN)
+            return messages.neg_err(name, self._words.bad_negentropy)
 
     def _forget_idle(self) -> None:
         last = self._clock() - NEG_IDLE_SECONDS

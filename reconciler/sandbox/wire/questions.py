@@ -8,7 +8,7 @@ from typing import Final
 
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Count, NegOpen, Req
-from reconciler.sandbox.family.dialect import RelayLimits
+from reconciler.sandbox.family.rules import RelayLimits
 from reconciler.sandbox.service import Service
 
 NO_CAP: Final = 2**31

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from reconciler.git import pktline
 from reconciler.git.pktline import FLUSH, Packet
-from reconciler.sandbox.family.dialect import GitRules, Refusal
+from reconciler.sandbox.family.rules import GitRules, Refusal
 from reconciler.sandbox.flow.push import Refused
 
 _KIND: Final = "application/x-git-receive-pack-result"

@@ -36,7 +36,6 @@ from reconciler.sandbox.wire.outbox import Ended, Outbox
 from reconciler.sandbox.wire.questions import Questions, is_complete
 
 _KINDS: Final = {Req: "REQ", Count: "COUNT", Close: "CLOSE", Publish: "EVENT", Authenticate: "AUTH"}
-_LONG_NAME: Final = "blocked: subscription ID exceeds max length"
 
 
 @dataclass(slots=True)
@@ -67,7 +66,11 @@ class Session:
         self._challenge = secrets.token_hex(16)
         self._authenticated: frozenset[str] = frozenset()
         self._subscriptions: dict[str, Subscription] = {}
-        self._conversations = Conversations(questions.pairs, self._service.clock)
+        dialect = self._service.dialect
+        self._words = dialect.events.words
+        self._conversations = Conversations(
+            dialect.limits.words, questions.pairs, self._service.clock
+        )
 
     async def run(self, socket: web.WebSocketResponse) -> None:
         """Serve until the client goes, or is dropped."""
@@ -105,12 +108,14 @@ class Session:
         except PeerFault as fault:
             if self._service.dialect.limits.drops_malformed:
                 self._outbox.drop()
-            await self._outbox.say(messages.notice(f"invalid: {fault}"))
+            text = self._service.dialect.limits.words.malformed.format(why=fault)
+            await self._outbox.say(messages.notice(text))
             return
         self._service.metrics.received.labels(_KINDS.get(type(message), "NEG")).inc()
         await self._answer(message, len(text))
 
     async def _answer(self, message: ClientMessage, size: int) -> None:
+        limits = self._service.dialect.limits
         match message:
             case Publish(raw):
                 await self._publish(raw, size)
@@ -122,10 +127,10 @@ class Session:
                 self._subscriptions.pop(name, None)
             case Authenticate(raw):
                 await self._authenticate(raw)
-            case NegOpen() | NegMsg() | NegClose() if self._service.dialect.limits.negentropy:
+            case NegOpen() | NegMsg() | NegClose() if limits.negentropy:
                 await self._reconcile(message)
             case NegOpen() | NegMsg() | NegClose():
-                await self._outbox.say(messages.notice("error: NIP-77 is not supported"))
+                await self._outbox.say(messages.notice(limits.words.no_negentropy))
 
     # --- events ---
 
@@ -137,7 +142,7 @@ class Session:
         try:
             event = verify(raw) if size <= INLINE_BYTES else await self._runtime.run(verify, raw)
         except PeerFault as fault:
-            await self._refuse(raw, f"invalid: {fault}")
+            await self._refuse(raw, self._words.malformed.format(why=fault))
             return
         self._service.metrics.events_received.labels(kind_label(event.kind)).inc()
         await self._judge(event)
@@ -147,7 +152,8 @@ class Session:
         try:
             answer = await self._admit(event)
         except PeerFault as fault:
-            await self._outbox.say(messages.ok(event.id, False, f"error: {fault}"))
+            reason = self._words.failed.format(why=fault)
+            await self._outbox.say(messages.ok(event.id, False, reason))
             return
         if answer.accepted:
             self._service.counters.bump("events_accepted")
@@ -178,11 +184,15 @@ class Session:
         try:
             event = verify(raw)
         except PeerFault as fault:
-            await self._refuse(raw, f"invalid: {fault}")
+            await self._refuse(raw, self._words.malformed.format(why=fault))
             return
         service = self._service
         reason = acceptance.auth_refusal(
-            event, challenge=self._challenge, server=service.url, now=service.clock()
+            self._words.auth,
+            event,
+            challenge=self._challenge,
+            server=service.url,
+            now=service.clock(),
         )
         if reason is None:
             self._authenticated |= {event.pubkey}
@@ -195,10 +205,10 @@ class Session:
         self._service.counters.bump("reqs")
         limits = self._service.dialect.limits
         if len(name) > limits.subscription_chars:
-            await self._outbox.say(messages.closed(name, _LONG_NAME))
+            await self._outbox.say(messages.closed(name, limits.words.long_name))
             return
         if name not in self._subscriptions and len(self._subscriptions) >= limits.subscriptions:
-            await self._outbox.say(messages.closed(name, "rate-limited: too many REQs"))
+            await self._outbox.say(messages.closed(name, limits.words.many_questions))
             return
         subscription = Subscription(filters)
         self._subscriptions[name] = subscription  # before reading, so that nothing falls between
@@ -226,8 +236,9 @@ class Session:
 
     async def _reconcile(self, message: NegOpen | NegMsg | NegClose) -> None:
         self._service.counters.bump("negs")
-        if len(message.subscription) > self._service.dialect.limits.subscription_chars:
-            await self._outbox.say(messages.neg_err(message.subscription, _LONG_NAME))
+        limits = self._service.dialect.limits
+        if len(message.subscription) > limits.subscription_chars:
+            await self._outbox.say(messages.neg_err(message.subscription, limits.words.long_name))
             return
         answer = await self._runtime.run(self._conversations.answer, message)
         if answer is not None:

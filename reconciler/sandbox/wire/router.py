@@ -87,7 +87,7 @@ async def _git(runtime: Runtime, request: web.Request, path: str) -> web.StreamR
             status=write if request.method == "POST" else read, text=rules.words.bad_npub
         )
     if target is None or not runtime.service.spec.grasp:
-        return web.Response(status=404, text="not found")
+        return web.Response(status=404, text=rules.words.bad_path)
     return await gitmetrics.measured(runtime, request, target)
 
 

@@ -33,7 +33,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class EgressPolicy:
     """The policy of one server; `own` is its canonical URL."""
 
     own: str

@@ -34,7 +34,7 @@ class RateLimited(PeerFault):
     """The relay asks to be left alone for a while."""
 
 
-class Link:
+class RelayLink:
     """A connection. `read` must run beside every use of it; it raises when the connection ends."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, info: RelayInfo) -> None:
@@ -152,7 +152,7 @@ class Link:
 
 
 @asynccontextmanager
-async def connect(http: aiohttp.ClientSession, server: str) -> AsyncIterator[Link]:
+async def connect(http: aiohttp.ClientSession, server: str) -> AsyncIterator[RelayLink]:
     """Connect to the relay at a canonical URL, for as long as the block runs.
 
     Raises:
@@ -171,7 +171,7 @@ async def connect(http: aiohttp.ClientSession, server: str) -> AsyncIterator[Lin
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise NetworkFault(f"{server}: {str(error) or type(error).__name__}") from None
     try:
-        yield Link(socket, info)
+        yield RelayLink(socket, info)
     finally:
         await socket.close()
 

@@ -15,9 +15,9 @@ from typing import Final
 from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate, State
-from reconciler.sandbox.family.dialect import Creation
+from reconciler.sandbox.family.rules import Creation
 from reconciler.sandbox.flow import gitdata
-from reconciler.sandbox.hunt.reach import Reach, Unreachable
+from reconciler.sandbox.hunt.egress import EgressPolicy, Unreachable
 from reconciler.sandbox.policy.maintainers import Announced
 from reconciler.sandbox.service import Service
 
@@ -39,7 +39,7 @@ class Missing:
         return frozenset(oid for oids in self.targets.values() for oid in oids)
 
 
-def missing(service: Service, identifier: str) -> Missing:
+def missing_objects(service: Service, identifier: str) -> Missing:
     """What the states and pull requests of this identifier need, and do not have here.
 
     A repository that has all it needs is listed with no objects.
@@ -60,7 +60,7 @@ def missing(service: Service, identifier: str) -> Missing:
     return Missing(waits, MappingProxyType(lacking))
 
 
-def served(service: Service) -> frozenset[str]:
+def served_identifiers(service: Service) -> frozenset[str]:
     """The identifiers of all states that are served."""
     events = service.store.events(Filter(kinds=(kinds.STATE,)), now=service.clock())
     return frozenset(event.first("d") or "" for event in events)
@@ -86,7 +86,7 @@ def _of_served(service: Service, found: Announced) -> Iterator[tuple[Coordinate,
             yield target, state
 
 
-def sources(service: Service, identifier: str, reach: Reach) -> tuple[tuple[str, ...], int]:
+def sources(service: Service, identifier: str, egress: EgressPolicy) -> tuple[tuple[str, ...], int]:
     """Clone URLs of all announcements of the identifier and of the pull requests that wait
     (GRASP-02), canonical, without those that are never dialled; and how many those were."""
     found = service.announced(identifier)
@@ -98,7 +98,7 @@ def sources(service: Service, identifier: str, reach: Reach) -> tuple[tuple[str,
     refused = 0
     for url in listed:
         try:
-            good[reach.clone_url(url)] = None
+            good[egress.clone_url(url)] = None
         except Unreachable:
             refused += 1
     return tuple(good)[:SOURCES], refused

@@ -6,10 +6,10 @@ import socket
 
 import pytest
 
-from reconciler.sandbox.hunt.reach import Reach, Unreachable
+from reconciler.sandbox.hunt.egress import EgressPolicy, Unreachable
 
 OWN = "http://127.0.0.1:7001"
-REACH = Reach(OWN)
+EGRESS = EgressPolicy(OWN)
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ REACH = Reach(OWN)
 )
 def test_a_clone_url_that_is_never_dialled(url: str) -> None:
     with pytest.raises(Unreachable):
-        REACH.clone_url(url)
+        EGRESS.clone_url(url)
 
 
 def test_a_clone_url_in_canonical_form() -> None:
-    assert REACH.clone_url("HTTPS://Git.Example:443/a%20b.git/") == "https://git.example/a%20b.git"
+    assert EGRESS.clone_url("HTTPS://Git.Example:443/a%20b.git/") == "https://git.example/a%20b.git"
     other = "http://127.0.0.1:70/x.git"
-    assert REACH.clone_url(other) == other
+    assert EGRESS.clone_url(other) == other
 
 
 @pytest.mark.parametrize(
@@ -65,40 +65,40 @@ def test_a_clone_url_in_canonical_form() -> None:
     ],
 )
 def test_an_address_that_is_neither_public_nor_loopback(address: str) -> None:
-    assert not REACH.permits(address, 80)
+    assert not EGRESS.permits(address, 80)
 
 
 def test_loopback_but_this_server_itself_under_any_name() -> None:
-    assert REACH.permits("127.0.0.1", 7002)
-    assert REACH.permits("127.9.9.9", 7002)
-    assert not REACH.permits("127.0.0.1", 7001)
-    assert not REACH.permits("127.0.0.2", 7001)
-    assert not REACH.permits("::1", 7001)
+    assert EGRESS.permits("127.0.0.1", 7002)
+    assert EGRESS.permits("127.9.9.9", 7002)
+    assert not EGRESS.permits("127.0.0.1", 7001)
+    assert not EGRESS.permits("127.0.0.2", 7001)
+    assert not EGRESS.permits("::1", 7001)
     with pytest.raises(Unreachable):
-        REACH.resolve("http://localhost:7001/npub1/widget.git")
+        EGRESS.resolve("http://localhost:7001/npub1/widget.git")
 
 
 def test_public_addresses() -> None:
-    assert REACH.permits("93.184.216.34", 443)
-    assert REACH.permits("2606:2800:220:1::1", 443)
+    assert EGRESS.permits("93.184.216.34", 443)
+    assert EGRESS.permits("2606:2800:220:1::1", 443)
 
 
 def test_every_dial_is_checked_also_after_a_redirect_or_a_rebound_name() -> None:
     def info(address: str, port: int) -> tuple[int, int, int, str, tuple[str, int]]:
         return socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)
 
-    REACH.open(info("127.0.0.1", 7002)).close()
+    EGRESS.open(info("127.0.0.1", 7002)).close()
     for address, port in (("127.0.0.1", 7001), ("10.0.0.1", 80)):
         with pytest.raises(OSError, match="may not be contacted"):
-            REACH.open(info(address, port))
+            EGRESS.open(info(address, port))
 
 
 def test_a_domain_is_a_host_and_on_loopback_a_server() -> None:
-    assert REACH.resolve("http://127.0.0.1:7002/a.git").domain == "127.0.0.1:7002"
-    assert REACH.resolve("http://localhost:7003/a.git").domain.endswith(":7003")
+    assert EGRESS.resolve("http://127.0.0.1:7002/a.git").domain == "127.0.0.1:7002"
+    assert EGRESS.resolve("http://localhost:7003/a.git").domain.endswith(":7003")
 
 
 def test_a_private_address_and_a_name_that_is_none() -> None:
     for url in ("http://10.0.0.1/a.git", "http://169.254.169.254/x.git", "http://x.invalid/a.git"):
         with pytest.raises(Unreachable):
-            REACH.resolve(url)
+            EGRESS.resolve(url)

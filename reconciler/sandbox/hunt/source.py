@@ -12,90 +12,90 @@ from typing import Final
 
 from reconciler.errors import NetworkFault, PeerFault
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.hunt import fetch, supply
-from reconciler.sandbox.hunt.reach import Endpoint, Reach, Unreachable
-from reconciler.sandbox.hunt.supply import Missing
+from reconciler.sandbox.hunt import fetch
+from reconciler.sandbox.hunt.egress import EgressPolicy, Endpoint, Unreachable
+from reconciler.sandbox.hunt.missing import Missing, missing_objects
 from reconciler.sandbox.hunt.turns import Turns
 from reconciler.sandbox.metrics.figures import Tally
 from reconciler.sandbox.runtime import Runtime
 
 _ROUNDS: Final = 6
-"""Starts of one visit: two drops, one reading of refs, and a fetch each for three owners."""
+"""Starts of one session: two drops, one reading of refs, and a fetch each for three owners."""
 _DROPS: Final = 2
 """Objects that are dropped one by one; when more are absent, reading the refs once is cheaper."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gear:
-    """What every visit uses."""
+class HuntContext:
+    """What every session uses."""
 
     runtime: Runtime
     turns: Turns
-    reach: Reach
+    egress: EgressPolicy
     tally: Tally
 
     async def missing(self, identifier: str) -> Missing:
         """What an identifier lacks now."""
-        return await self.runtime.run(supply.missing, self.runtime.service, identifier)
+        return await self.runtime.run(missing_objects, self.runtime.service, identifier)
 
 
-class Visit:
+class SourceSession:
     """`busy_since` is event-loop time; None while it waits for a turn. `gave_up`: the source
     may not be contacted at all."""
 
-    def __init__(self, gear: Gear, identifier: str, source: str) -> None:
+    def __init__(self, context: HuntContext, identifier: str, source: str) -> None:
         self.busy_since: float | None = asyncio.get_running_loop().time()
         self.gave_up = False
         self.source = source
-        self._gear = gear
+        self._context = context
         self._identifier = identifier
         self._absent: frozenset[str] = frozenset()
         self._offered: frozenset[str] | None = None
 
     async def run(self) -> None:
-        """Ask until the source has given what it has. A failure ends the visit, nothing else."""
+        """Ask until the source has given what it has. A failure ends the session, nothing else."""
         try:
-            endpoint = await self._gear.runtime.run(self._gear.reach.resolve, self.source)
+            endpoint = await self._context.runtime.run(self._context.egress.resolve, self.source)
         except Unreachable:
             self.gave_up = True
-            self._gear.tally.sources_refused += 1
+            self._context.tally.sources_refused += 1
             return
         try:
             for _ in range(_ROUNDS):
                 if not await self._turn(endpoint):
                     return
         except (NetworkFault, PeerFault):
-            self._gear.tally.failed_fetches += 1
+            self._context.tally.failed_fetches += 1
 
     async def _turn(self, endpoint: Endpoint) -> bool:
         """One start at the source. Is there more to ask it for?"""
-        gear = self._gear
-        if self._next(await gear.missing(self._identifier)) is None:
+        context = self._context
+        if self._next(await context.missing(self._identifier)) is None:
             return False
         self.busy_since = None
-        async with gear.turns.turn(endpoint.domain, self._identifier) as turn:
+        async with context.turns.turn(endpoint.domain, self._identifier) as turn:
             self.busy_since = asyncio.get_running_loop().time()
             # Asked again: while this waited for its turn, somebody else may have brought it.
-            chosen = self._next(await gear.missing(self._identifier))
+            chosen = self._next(await context.missing(self._identifier))
             if chosen is None:
                 turn.unused()
                 return False
-            gear.tally.requested(endpoint.domain)
+            context.tally.requested(endpoint.domain)
             return await self._ask(endpoint, *chosen)
 
     async def _ask(self, endpoint: Endpoint, target: Coordinate, oids: frozenset[str]) -> bool:
-        gear = self._gear
+        context = self._context
         if len(self._absent) >= _DROPS and self._offered is None:
-            self._offered = await fetch.advertised(gear.runtime, endpoint, target)
+            self._offered = await fetch.advertised(context.runtime, endpoint, target)
             return True
-        fetched = await fetch.fetch(gear.runtime, endpoint, target, oids)
+        fetched = await fetch.fetch(context.runtime, endpoint, target, oids)
         if fetched.refused:
             self._absent |= {fetched.refused}
         elif fetched.arrived:
-            gear.tally.fetches += 1
-            gear.tally.oids_fetched += len(fetched.arrived)
+            context.tally.fetches += 1
+            context.tally.oids_fetched += len(fetched.arrived)
         else:
-            gear.tally.failed_fetches += 1
+            context.tally.failed_fetches += 1
             return False
         return True
 
