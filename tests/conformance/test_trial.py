@@ -135,7 +135,12 @@ def test_a_server_that_stops_hosting_half_way_is_given_up(tmp_path: Path) -> Non
 def test_a_server_that_dies_half_way_is_waited_for_and_given_up(tmp_path: Path) -> None:
     names = tuple(n for n in rows.NAMES if n not in (*NEEDS, *LAST, *FIRST))[:40]
     with serving(tmp_path) as server:
-        trial = hold(server.url, tmp_path, names, lambda done: server.kill() if done == 3 else None)
+
+        def vanish(done: int) -> None:
+            if done == 3:
+                server.faults.set("refuse")
+
+        trial = hold(server.url, tmp_path, names, vanish, back_seconds=2.0)
     assert trial.ended is Ended.GONE
     assert trial.counts()[NOT_RUN] > 20
 
