@@ -128,6 +128,9 @@ class _Run:
             result, detail = _result_of(failure), str(failure)
         except ReconcileError as error:
             result, detail = Result.FAILED, str(error)
+        except OSError as error:
+            # a full disk, mostly: what was done already must still be told
+            result, detail = Result.FAILED, f"this machine: {error.strerror} ({error.filename})"
         self.end(action, result, detail, self.world.seconds() - start)
 
     def _may(self, action: Publish | Push) -> bool:

@@ -113,6 +113,11 @@ repositories for their pull request."""
 PARKED_EXPIRED: Final = 10_000
 """Ids of events that expired without git data, so that sync does not bring them in again; 1 MB."""
 
+# --- this machine -----------------------------------------------------------------------------
+FREE_BYTES: Final = 4 * 2**20
+"""Bytes that must be free where state and reports are written before an apply begins: a report of
+a large fleet. What is full later is reported, and stops nothing."""
+
 # --- desired state ---------------------------------------------------------------------------
 YAML_BYTES: Final = 256 * 2**10
 YAML_DEPTH: Final = 16

@@ -10,7 +10,7 @@ only `apply` writes to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from reconciler.guard import contract, judge, withheld
 from reconciler.limits import SETTLE_SECONDS
 from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
-from reconciler.model.observed import Observed
+from reconciler.model.observed import Observed, Submission
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
 from reconciler.model.plan import Action, Entry, Plan
 from reconciler.nostr import urls
@@ -56,6 +56,7 @@ class Options:
 class Run:
     """How a run went. `stale` lists where a saved plan and the world disagree; nothing was written
     then. `remaining` is the plan of the world as it was left; None when nothing was applied.
+    `notes` say what this machine could not write down.
     """
 
     plan: Plan
@@ -63,6 +64,7 @@ class Run:
     stale: tuple[str, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     remaining: Plan | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run(
@@ -106,8 +108,17 @@ def run(
         remaining = _read_back(desired, selection, world, watcher, proposed, outcomes, options)
         outcomes = confirm(outcomes, proposed, remaining)
         old = [s for view in observed.views for s in view.submitted]
-        world.remember(remembered(old, proposed.actions, outcomes, now=world.now()))
-        return Run(proposed, findings, (), outcomes, remaining)
+        sent = remembered(old, proposed.actions, outcomes, now=world.now())
+        return Run(proposed, findings, (), outcomes, remaining, _remember(world, sent))
+
+
+def _remember(world: World, sent: Sequence[Submission]) -> tuple[str, ...]:
+    """Write the memory down. Losing it costs work, never the outcome of what was done."""
+    try:
+        world.remember(sent)
+    except OSError as error:
+        return (f"the memory of what was sent could not be written: {error.strerror}",)
+    return ()
 
 
 def _mistyped(proposed: Plan) -> bool:

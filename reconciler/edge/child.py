@@ -122,6 +122,7 @@ class Git:
         seconds: float,
     ) -> int:
         stdin, stdout, stderr = streams
+        self.home.mkdir(parents=True, exist_ok=True)  # not before: a plan runs no git
         child = subprocess.Popen(
             ["/bin/sh", "-c", _LIMITED, "sh", *command],
             stdin=stdin,

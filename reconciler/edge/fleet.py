@@ -48,9 +48,7 @@ class Fleet:
         self._caps: dict[str, int | None] = {}
         self._locks = {url: Lock() for url in throttles}
         self._memory = state / "submissions.json"
-        home = state / "home"
-        home.mkdir(parents=True, exist_ok=True)
-        git = Git(home, find_git())
+        git = Git(state / "home", find_git())
         self._archive = Archive(state / "archive", git, self._locate, self.refs)
         self._git = SmartHttp(self._http, self._archive)
 
