@@ -157,6 +157,7 @@ class HoldReason(StrEnum):
     PULL_REF_DIFFERS = "pull-ref-differs"
     REFUSED = "refused-by-server"
     UNREADABLE = "event-unreadable"
+    PAUSED = "server-paused"
 
 
 ADVISORY = frozenset({HoldReason.PULL_DATA_NOWHERE, HoldReason.PULL_REF_DIFFERS})

@@ -37,7 +37,7 @@ def signing(
     npub = desired.npub(announcement.coordinate.owner)
     if not npub or not may_sign(desired, npub) or announcement.private:
         return None
-    listed = announcement.servers()
+    listed = announcement.servers() | {s.url for s in desired.servers if s.paused(observed.at)}
     adds = tuple(u for u in places if u not in listed and observed.view(u).unknown is None)
     if not adds:
         return None
