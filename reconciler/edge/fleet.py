@@ -58,10 +58,8 @@ class Fleet:
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
         self._memory = state / "submissions.json"
         self._seen = state / "seen.json"
-        home = state / "home"
-        home.mkdir(parents=True, exist_ok=True)
         self._children = Children()
-        git = Git(home, find_git(), self._children)
+        git = Git(state / "home", find_git(), self._children)
         self.warning = known_holes(git_version(git.program))
         imports = Imports(git, self._locate, self.refs, charge=self._fetching)
         self._archive = Archive(state / "archive", git, imports)
