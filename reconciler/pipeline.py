@@ -97,9 +97,8 @@ def run(
     desired = parse(text, place=place)
     selection = select(desired, options.limit, options.shard)
     with connect(desired) as world:
-        observed = observe(
-            desired, world, watcher, selection, forks=options.forks, deep=options.deep
-        )
+        every = 1 if options.deep else desired.policies.deep if options.write else 0
+        observed = observe(desired, world, watcher, selection, forks=options.forks, every=every)
         proposed = plan(desired, observed, selection)
         findings = _guard(proposed, desired, observed, options)
         on_plan(proposed, findings)
