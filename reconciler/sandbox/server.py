@@ -47,6 +47,8 @@ _TIDY_SECONDS: Final = 1.0
 """How often purgatory is looked at when nobody asks anything."""
 _GRACE_SECONDS: Final = 1.0
 """How long a stopping server waits for requests that are under way."""
+_CRASH_SECONDS: Final = 0.05
+"""From the event that kills a server to its end: its sender still hears the OK."""
 _JOIN_SECONDS: Final = 60.0
 
 __all__ = ["RunningServer", "ServerSpec", "start"]
@@ -130,7 +132,11 @@ class RunningServer:
             self.url,
             dialect,
             self._clock,
-            Store(directory / "events.sqlite"),
+            Store(
+                directory / "events.sqlite",
+                expires=dialect.events.expires,
+                loose_tags=dialect.limits.loose_tags,
+            ),
             repos,
             ledger.purgatory,
             self.counters,
@@ -139,7 +145,14 @@ class RunningServer:
             ledger.agenda,
             Buckets(dialect.announcements.provisions, self._clock),
             metrics,
+            self._crash,
         )
+
+    def _crash(self) -> None:
+        """From any thread: end as a kill would, once the answer to the deadly event is out."""
+        self._clean = False
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
+            self._loop.call_soon_threadsafe(self._loop.call_later, _CRASH_SECONDS, self._stop.set)
 
     def _sizes(self) -> Sizes:
         held = self._service.purgatory.everything()

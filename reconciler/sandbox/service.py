@@ -59,7 +59,8 @@ class ServerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The parts of one server. `url` is canonical; `publish` tells live subscribers."""
+    """The parts of one server. `url` is canonical; `publish` tells live subscribers;
+    `crash` ends the server as if it had died."""
 
     spec: ServerSpec
     url: str
@@ -74,19 +75,21 @@ class Service:
     agenda: Agenda
     provisions: Buckets
     metrics: Metrics
+    crash: Callable[[], None]
 
     def announced(self, identifier: str) -> Announced:
         """Who announced this identifier, in the store or in purgatory."""
         parked = (e.announcement for e in self.purgatory.announcements(identifier))
         known = (*self.stored_announcements(identifier), *parked)
-        return announced(identifier, known, roles=self.dialect.states.roles)
+        rules = self.dialect.states
+        return announced(identifier, known, roles=rules.roles, all_tags=rules.all_maintainers)
 
     def stored_announcements(self, identifier: str) -> tuple[Announcement, ...]:
         """The announcements of this identifier that are served."""
         return _readable(self._addressed(kinds.ANNOUNCEMENT, identifier))
 
     def stored_states(self, identifier: str) -> tuple[State, ...]:
-        """The states of this identifier that are served, one an author; where the first one wins
+        """The states of this identifier that are served, one an author; where the last one wins
         a tie, in the order of their arrival."""
         events = self._addressed(kinds.STATE, identifier)
         return reading.states(self.dialect.states, events)
@@ -121,7 +124,7 @@ class Service:
 
     def _addressed(self, kind: int, identifier: str) -> tuple[Event, ...]:
         wanted = Filter(kinds=(kind,), tags=(("d", (identifier,)),))
-        arrival = self.dialect.states.tie is Tie.FIRST
+        arrival = self.dialect.states.tie is Tie.LAST
         events = self.store.events(wanted, now=self.clock(), by_arrival=arrival)
         return tuple(e for e in events if e.first("d") == identifier)
 

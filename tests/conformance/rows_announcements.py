@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler.nostr import kinds, nip19, urls
 from tests.sandbox.kit import NOW
 
@@ -237,7 +239,13 @@ def parked_again(stage: Stage) -> object:
 @row(
     "1.3-deleted",
     "one that its author deleted",
-    all_of((False, "blocked: this event is deleted"), ngit_relay=(True, ""), gitea=(True, "")),
+    {
+        SPEC: (False, "blocked: this event is deleted"),
+        NGIT: (True, PARKED),
+        RELAY: (True, ""),
+        KHATRU: (True, ""),
+        GITEA: (True, ""),
+    },
 )
 def deleted(stage: Stage) -> object:
     owner = stage.person()
@@ -283,7 +291,7 @@ def exception(stage: Stage) -> object:
 @row(
     "1.3-related",
     "one that is related to a stored event, and does not list the service",
-    {SPEC: False, NGIT: False, RELAY: True, KHATRU: True, GITEA: True},
+    {SPEC: False, NGIT: False, RELAY: False, KHATRU: True, GITEA: True},
 )
 def related(stage: Stage) -> object:
     owner = stage.person()
@@ -297,7 +305,7 @@ def related(stage: Stage) -> object:
     "a newer one without the service: (accepted, which is served, status)",
     {
         SPEC: (False, NOW, 200),
-        NGIT: (False, NOW, 200),
+        NGIT: (True, NOW + 9, 200),
         RELAY: (False, NOW, 200),
         KHATRU: (True, NOW + 9, 200),
         GITEA: (True, NOW + 9, 404),
@@ -323,16 +331,51 @@ def withdrawn(stage: Stage) -> object:
 
 
 @row(
-    "1.3-at-once",
-    "the repository right after the OK, and a second later",
-    all_of((200, 200), ngit_relay=(404, 200)),
+    "1.3-later",
+    "how long after the OK the repository is made; with 9 s instead: its status then, and later",
+    all_of((0.0, 200, 200), ngit_relay=(0.05, 404, 200)),
 )
-def at_once(stage: Stage) -> object:
+def later(stage: Stage) -> object:
+    rules = stage.preset.announcements
+    slow = replace(rules, creation_seconds=rules.creation_seconds and 9.0)
+    second = stage.other(dialect=replace(stage.preset, announcements=slow))
+    owner = second.person()
+    second.publish(owner.announce(second.server, stage.name))
+    first = second.status(owner)
+    second.later(10)
+    found = rules.creation_seconds, first, second.status(owner)
+    second.stop()
+    return found
+
+
+@row(
+    "1.3-head",
+    "HEAD of an empty repository: what git makes of it without being told",
+    all_of("ref: refs/heads/master", khatru="none before a push"),
+)
+def empty_head(stage: Stage) -> object:
     owner = stage.person()
-    stage.publish(owner.announce(stage.server, stage.name))
-    first = stage.status(owner)
-    stage.clock.advance(1)
-    return first, stage.status(owner)
+    stage.announce(owner)
+    assert stage.status(owner) == 200
+    file = stage.server.repo_path(owner.pubkey, stage.name) / "HEAD"
+    return file.read_text().strip() if file.exists() else "none before a push"
+
+
+@row(
+    "1.3-swallowed",
+    "announced anew, not newer than its deletion: (the OK, a push's end, what is served then)",
+    some(((True, PARKED), True, (False, False)), NGIT),
+)
+def swallowed(stage: Stage) -> object:
+    owner, two = stage.person(), stage.trunk.commits[1]
+    stage.host(owner)
+    stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 5))
+    again = owner.announce(stage.server, stage.name, at=NOW + 5, extra=(("name", "again"),))
+    state = owner.state(stage.name, {MAIN: two}, at=NOW + 6)
+    answer, _ = stage.publish(again, state)
+    pushed = stage.push(owner, {MAIN: two}).done
+    assert stage.refs(owner) == {MAIN: two}
+    return answer, pushed, (stage.serves(again), stage.serves(state))
 
 
 @row("1.3-soft", "30 minutes without data, and after a state: status", some((404, 200), SPEC, NGIT))

@@ -121,7 +121,19 @@ def no_state(stage: Stage) -> object:
     return stage.pushes(owner, {f"refs/nostr/{'12' * 32}": stage.trunk.commits[0]})
 
 
-@row("3.2-bad-name", "refs/nostr/<no event id>", all_of(False))
+@row(
+    "3.2-promotes",
+    "the push of refs/nostr alone: is the announcement that waits served, before any state?",
+    some(True, SPEC, NGIT),
+)
+def promotes(stage: Stage) -> object:
+    owner = stage.person()
+    announcement = stage.announce(owner)
+    assert stage.pushes(owner, {f"refs/nostr/{'12' * 32}": stage.trunk.commits[0]})
+    return stage.serves(announcement)
+
+
+@row("3.2-bad-name", "refs/nostr/<an event id in upper case>", all_of(False, ngit_grasp=True))
 def bad_name(stage: Stage) -> object:
     owner = stage.person()
     stage.host(owner)
@@ -167,7 +179,12 @@ def ref_twice(stage: Stage) -> object:
     wanted = frozenset({"report-status", "side-band-64k"})
     body = receive_pack.request_head((update, update), wanted)
     body += stage.trunk.pack(frozenset({two}))
-    answer = requests.post(f"{stage.url(owner)}/{RECEIVE}", data=body, timeout=5)
+    answer = requests.post(
+        f"{stage.url(owner)}/{RECEIVE}",
+        data=body,
+        headers={"Content-Type": f"application/x-{RECEIVE}-request"},
+        timeout=5,
+    )
     return stage.refs(owner) == {MAIN: two}, f"{MAIN} is named twice" in answer.text
 
 

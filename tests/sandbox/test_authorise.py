@@ -149,6 +149,6 @@ def test_newest_state() -> None:
     low, high = sorted(twins, key=lambda s: s.event.id)
     assert newest((old, high, low), Tie.LOWEST) == low
     assert newest((old, low, high), Tie.HIGHEST) == high
-    assert newest((high, low), Tie.FIRST) == high
-    assert newest((low, high), Tie.FIRST) == low
+    assert newest((high, low), Tie.LAST) == low
+    assert newest((low, high), Tie.LAST) == high
     assert newest((), Tie.LOWEST) is None

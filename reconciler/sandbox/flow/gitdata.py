@@ -30,11 +30,8 @@ def deliver(service: Service, pushed: Coordinate) -> None:
     match rules.alignment:
         case Alignment.NEVER:
             return
-        case Alignment.AUTHOR_FIRST:
-            follow(service, pushed)
-            for other in service.hosted(service.announced(pushed.identifier)):
-                if other != pushed:
-                    service.agenda.add(Task.ALIGN, other, rules.others_seconds)
+        case Alignment.DELETES:
+            prune(service, pushed)
         case Alignment.AT_ONCE if rules.release_seconds:
             for state in service.purgatory.states(pushed.identifier):
                 apply_state(service, state, serve=False)
@@ -45,9 +42,9 @@ def deliver(service: Service, pushed: Coordinate) -> None:
 
 def deliver_fetched(service: Service, coordinate: Coordinate) -> None:
     """The same for git data that this server has fetched itself. In families where nothing but a
-    push moves refs and HEAD, it counts as the push of what the newest state declares."""
+    push moves refs, it counts as the push of what the newest state declares."""
     deliver(service, coordinate)
-    if service.dialect.states.alignment is not Alignment.NEVER:
+    if service.dialect.states.alignment is Alignment.AT_ONCE:
         return
     state = governing(service, coordinate)
     if state and service.repos.exists(coordinate):
@@ -162,15 +159,16 @@ def _counts(service: Service, found: Announced, coordinate: Coordinate, state: S
     return newest((*rivals, state), service.dialect.states.tie) == state
 
 
-def align(service: Service, coordinate: Coordinate, state: State) -> None:
-    """Make heads, tags and HEAD what the state says. A ref without its object is left out."""
+def align(service: Service, coordinate: Coordinate, state: State, *, moves: bool = True) -> None:
+    """Make heads, tags and HEAD what the state says. A ref without its object is left out; without
+    `moves`, so are all that would be made or moved."""
     repos = service.repos
     declared = dict(state.refs)
     absent = repos.missing(coordinate, declared.values())
     current = {n: o for n, o in repos.refs(coordinate).items() if is_branch_or_tag(n)}
     changes: dict[str, str | None] = {name: None for name in current if name not in declared}
     for name, oid in declared.items():
-        if current.get(name) != oid and oid not in absent:
+        if moves and current.get(name) != oid and oid not in absent:
             changes[name] = oid
     repos.update(coordinate, changes)
     rule = service.dialect.states.head
@@ -180,11 +178,28 @@ def align(service: Service, coordinate: Coordinate, state: State) -> None:
         repos.set_head(coordinate, state.head)
 
 
-def follow(service: Service, coordinate: Coordinate) -> None:
-    """Bring a repository to the newest stored state, as far as its objects go."""
+def prune(service: Service, coordinate: Coordinate) -> None:
+    """Take away the refs that the newest stored state lacks, and let HEAD follow it."""
     state = governing(service, coordinate)
     if state and service.repos.exists(coordinate):
-        align(service, coordinate, state)
+        align(service, coordinate, state, moves=False)
+
+
+def take_from_others(service: Service, coordinate: Coordinate) -> None:
+    """Bring a repository to the newest stored state, with what other owners' repositories of the
+    identifier hold. Where there are none, nothing happens: ngit-relay looks for objects that it
+    has only when it has fetched from somewhere else."""
+    state = governing(service, coordinate)
+    hosted = service.hosted(service.announced(coordinate.identifier))
+    others = [other for other in hosted if other != coordinate]
+    if state is None or not others or not service.repos.exists(coordinate):
+        return
+    for other in others:
+        wanted = service.repos.missing(coordinate, {oid for _, oid in state.refs})
+        found = wanted - service.repos.missing(other, wanted)
+        if found:
+            _copy(service, other, coordinate, found)
+    align(service, coordinate, state)
 
 
 def governing(service: Service, coordinate: Coordinate) -> State | None:

@@ -46,9 +46,11 @@ def _do(service: Service, task: Task, coordinate: Coordinate) -> None:
     match task:
         case Task.CREATE:
             service.repos.ensure(coordinate)
-            gitdata.follow(service, coordinate)
+            service.agenda.add(Task.ALIGN, coordinate, service.dialect.fetches.created_seconds)
+        case Task.PRUNE:
+            gitdata.prune(service, coordinate)
         case Task.ALIGN:
-            gitdata.follow(service, coordinate)
+            gitdata.take_from_others(service, coordinate)
         case Task.RELEASE:
             gitdata.release(service, coordinate)
         case Task.CLEAN_PULLS:

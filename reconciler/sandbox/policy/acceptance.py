@@ -14,7 +14,7 @@ from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event, is_hex32
 from reconciler.nostr.nip34 import Announcement, Coordinate, parse_coordinate
 from reconciler.sandbox.events.query import expires_at
-from reconciler.sandbox.family.rules import EventRules, Family, ListingRule, Relation
+from reconciler.sandbox.family.rules import AddressRule, EventRules, Family, ListingRule, Relation
 
 _BY_ID = ("e", "E", "q")
 _BY_ADDRESS = ("a", "A", "q")
@@ -51,7 +51,7 @@ def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) 
     if is_protected(event) and not (rules.protected and author_present):
         return rules.protected or rules.words.protected_by_all
     expires = expires_at(event)
-    if expires is not None and expires <= now:
+    if rules.expires and expires is not None and expires <= now:
         return rules.words.expired
     if rules.future_seconds is not None and event.created_at > now + rules.future_seconds:
         return rules.words.future
@@ -84,7 +84,7 @@ def lists_service(dialect: Family, announcement: Announcement, server: str) -> b
 
 
 def announcement_refusal(
-    dialect: Family, announcement: Announcement, *, listed: bool, invited: bool, related: bool
+    dialect: Family, announcement: Announcement, *, listed: bool, invited: bool
 ) -> str | None:
     """Why an announcement is refused.
 
@@ -92,14 +92,12 @@ def announcement_refusal(
         listed: it lists the service, or is archived.
         invited: an announcement of this identifier is by the author or lists the author as a
             maintainer; then it need not list the service.
-        related: it is related to a stored event.
     """
     rules, words = dialect.announcements, dialect.events.words
     clones = [tag for tag in announcement.event.tags if tag and tag[0] == "clone"]
     if rules.one_clone_tag and len(clones) > 1:
         return words.clone_tags
-    excused = (rules.maintainer_exception and invited) or (rules.related_stored and related)
-    if listed or excused or rules.unlisted_stored:
+    if listed or (rules.maintainer_exception and invited) or rules.unlisted_stored:
         return None
     return words.unlisted.format(
         clone=", ".join(announcement.clone), relays=", ".join(announcement.relays)
@@ -133,7 +131,7 @@ def is_related(rules: EventRules, event: Event, facts: Facts) -> bool:
             return True
     if facts.is_named(_BY_ID, event.id):
         return True
-    address = _address_text(event)
+    address = _address_text(rules, event)
     return address is not None and facts.is_named(_BY_ADDRESS, address)
 
 
@@ -148,17 +146,21 @@ def _is_hosted(event: Event, facts: Facts, hosts: Callable[[Coordinate], bool]) 
 def _address_stored(rules: EventRules, value: str, facts: Facts) -> bool:
     kind, _, rest = value.partition(":")
     pubkey, _, d = rest.partition(":")
-    if rules.cuts_addresses:
+    if rules.addresses is AddressRule.CUT:
         d = d.partition(":")[0]
+    if rules.addresses is AddressRule.PLAIN and ":" in d:
+        return False
     if not (kind.isascii() and kind.isdigit() and len(kind) <= 5 and is_hex32(pubkey)):
         return False
     return facts.has_address(int(kind), pubkey, d)
 
 
-def _address_text(event: Event) -> str | None:
+def _address_text(rules: EventRules, event: Event) -> str | None:
     if kinds.is_addressable(event.kind):
         return f"{event.kind}:{event.pubkey}:{event.first('d') or ''}"
-    return f"{event.kind}:{event.pubkey}:" if kinds.is_replaceable(event.kind) else None
+    if kinds.is_replaceable(event.kind) and rules.replaceable_address:
+        return rules.replaceable_address.format(kind=event.kind, pubkey=event.pubkey)
+    return None
 
 
 def _both_hold(announcement: Announcement, text: str) -> bool:

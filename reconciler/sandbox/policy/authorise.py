@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag, is_ours
 from reconciler.nostr.nip34 import State
-from reconciler.sandbox.family.rules import Deletes, Family, NostrPush, PushRule, Tie
+from reconciler.sandbox.family.rules import Deletes, Family, NostrPush, PullRules, PushRule, Tie
 from reconciler.sandbox.family.words import PushWords
-from reconciler.sandbox.policy.reading import symbolic
+from reconciler.sandbox.policy.reading import odd
 
 _PR_BRANCHES = f"{HEADS}pr/"
 
@@ -26,7 +26,8 @@ class Push:
     `current`: heads and tags of the repository. `authority`: empty when the owner announced
     nothing. `waiting` and `stored`: states of the identifier in purgatory and in the store.
     `tips`: the commit that each known pull request among the pushed refs names. `pulls`: how many
-    refs/nostr refs there are. `read_only`: an archive that takes no pushes.
+    refs/nostr refs there are. `read_only`: an archive that takes no pushes. `owner` and
+    `repository` say whose is pushed to, and which.
     """
 
     updates: tuple[RefUpdate, ...]
@@ -37,6 +38,8 @@ class Push:
     tips: Mapping[str, str | None]
     pulls: int = 0
     read_only: bool = False
+    owner: str = ""
+    repository: str = ""
 
 
 def refusal(dialect: Family, push: Push) -> str | None:
@@ -46,6 +49,8 @@ def refusal(dialect: Family, push: Push) -> str | None:
     words = dialect.git.words
     if push.read_only:
         return words.read_only
+    if dialect.git.state_first and (reason := _state_refusal(words, push)):
+        return reason
     if reason := _quota_refusal(dialect, push, nostr):
         return reason
     for update in nostr:
@@ -54,7 +59,7 @@ def refusal(dialect: Family, push: Push) -> str | None:
     if not rest:
         return None
     if not push.authority:
-        return words.no_announcement
+        return words.no_announcement.format(repository=push.repository)
     if dialect.git.noop_push and all(u.old == u.new for u in rest):
         return None
     if reason := _name_refusal(dialect, rest):
@@ -64,16 +69,23 @@ def refusal(dialect: Family, push: Push) -> str | None:
     return _exact_refusal(dialect, push, rest)
 
 
+def _state_refusal(words: PushWords, push: Push) -> str | None:
+    """khatru: before it looks at any ref, and for all of them."""
+    if not any(state.event.pubkey == push.owner for state in push.stored):
+        return words.no_state.format(repository=push.repository)
+    return None if push.authority else words.no_announcement.format(repository=push.repository)
+
+
 def newest(states: tuple[State, ...], tie: Tie) -> State | None:
-    """The state that counts: newest second; among equals as the family decides. With Tie.FIRST the
+    """The state that counts: newest second; among equals as the family decides. With Tie.LAST the
     states must stand in the order of their arrival."""
 
     def rank(state: State) -> tuple[int, int]:
         number = int(state.event.id, 16)
-        equals = {Tie.LOWEST: -number, Tie.HIGHEST: number, Tie.FIRST: 0}
+        equals = {Tie.LOWEST: -number, Tie.HIGHEST: number, Tie.LAST: 0}
         return state.event.created_at, equals[tie]
 
-    return max(states, key=rank, default=None)  # the first one among equal ranks
+    return max(reversed(states), key=rank, default=None)  # the last one among equal ranks
 
 
 def _quota_refusal(dialect: Family, push: Push, nostr: tuple[RefUpdate, ...]) -> str | None:
@@ -92,25 +104,27 @@ def _quota_refusal(dialect: Family, push: Push, nostr: tuple[RefUpdate, ...]) ->
 
 
 def _nostr_refusal(dialect: Family, update: RefUpdate, push: Push) -> str | None:
-    event_id = update.name.removeprefix(NOSTR)
+    event_id = nostr_event(dialect.pulls, update.name)
     words, rule = dialect.git.words, dialect.pulls.push
-    if not is_ours(update.name):
-        return words.bad_nostr.format(name=update.name)
+    if event_id is None:
+        short = update.name.removeprefix(NOSTR)
+        return words.bad_nostr.format(name=update.name, short=short)
     if rule is NostrPush.ANYBODY:
         return None
-    if rule is NostrPush.STORED:
-        if event_id not in push.tips:
-            return words.unknown_event.format(short=event_id)
-        if not push.authority:
-            return words.no_announcement
-        if not any(s.event.pubkey in push.authority for s in push.stored):
-            return words.no_state
+    if rule is NostrPush.STORED and event_id not in push.tips:
+        return words.unknown_event.format(short=event_id)
     if event_id in push.tips and push.tips[event_id] != update.new:
         want = push.tips[event_id]
         return words.nostr_mismatch.format(
             name=update.name, short=event_id, want=want, got=update.new
         )
     return None
+
+
+def nostr_event(rules: PullRules, name: str) -> str | None:
+    """The event id in refs/nostr/<event id>; None when it is none."""
+    found = name.lower() if rules.any_case else name
+    return found.removeprefix(NOSTR) if found.startswith(NOSTR) and is_ours(found) else None
 
 
 def _name_refusal(dialect: Family, rest: tuple[RefUpdate, ...]) -> str | None:
@@ -133,7 +147,7 @@ def _per_ref_refusal(dialect: Family, push: Push, rest: tuple[RefUpdate, ...]) -
     candidates = tuple(s for s in (*push.waiting, *push.stored) if s.event.pubkey in push.authority)
     state = newest(candidates, dialect.states.tie)
     if judged and state is None:
-        return words.no_state
+        return words.no_state.format(repository=push.repository)
     declared = dict(state.refs) if state else {}
     for update in judged:
         wanted = declared.get(update.name)
@@ -142,7 +156,9 @@ def _per_ref_refusal(dialect: Family, push: Push, rest: tuple[RefUpdate, ...]) -
         if wanted != update.new:
             text = words.mismatch if wanted else words.undeclared
             short = update.name.split("/", 2)[-1]
-            return text.format(name=update.name, short=short, want=wanted, got=update.new)
+            return text.format(
+                name=update.name, short=short, want=wanted, old=update.old, got=update.new
+            )
     return None
 
 
@@ -153,15 +169,19 @@ def _exact_refusal(dialect: Family, push: Push, rest: tuple[RefUpdate, ...]) -> 
         return words.none_waits
     ours = tuple(s for s in push.waiting if s.event.pubkey in push.authority)
     if not ours:
-        return words.none_counts.format(count=len(push.waiting))
+        return words.none_counts.format(**_counted(push.waiting))
     after = _after(push.current, rest)
-    matching = tuple(s for s in ours if dict(s.refs) == after and not symbolic(s.event))
+    matching = tuple(s for s in ours if dict(s.refs) == after and not odd(s.event))
     state = newest(matching, dialect.states.tie)
     if state is None:
         best = newest(ours, dialect.states.tie)
         detail = _mismatch(words, dict(best.refs) if best else {}, after)
-        return words.none_matches.format(count=len(ours), detail=detail)
+        return words.none_matches.format(**_counted(ours), detail=detail)
     return _unannounced_branch(dialect, state, rest)
+
+
+def _counted(states: tuple[State, ...]) -> dict[str, object]:
+    return {"count": len(states), "s": "" if len(states) == 1 else "s"}
 
 
 def _unannounced_branch(dialect: Family, state: State, rest: tuple[RefUpdate, ...]) -> str | None:
