@@ -104,6 +104,7 @@ def port(stage: Stage) -> object:
         KHATRU: [(True, 200), (True, 200)],
         GITEA: [(True, 404), (True, 200)],
     },
+    read=(RELAY, KHATRU),
 )
 def upper_case(stage: Stage) -> object:
     second = stage.other(host="localhost")
@@ -258,6 +259,7 @@ def deleted(stage: Stage) -> object:
     "1.3-returns",
     "deleted by address and announced anew, with its git data: (served, refs after 31 minutes)",
     all_of((True, 1), ngit_grasp=(False, 0)),
+    read=(RELAY, KHATRU),
 )
 def returns(stage: Stage) -> object:
     owner = stage.person()
@@ -388,7 +390,7 @@ def soft(stage: Stage) -> object:
     return first, stage.status(owner)
 
 
-@row("1.3-forgotten", "a day later a state revives nothing", some(False, SPEC, NGIT))
+@row("1.3-forgotten", "a day later a state revives nothing", some(False, SPEC, NGIT), read=(NGIT,))
 def forgotten(stage: Stage) -> object:
     owner = stage.person()
     stage.announce(owner)

@@ -165,6 +165,7 @@ def nostr_mismatch(stage: Stage) -> object:
     "01-nostr-expires",
     "SHOULD delete it after 20 minutes without its event",
     {SPEC: False, NGIT: True, RELAY: True, GITEA: False},
+    read=(RELAY,),
 )
 def nostr_expires(stage: Stage) -> object:
     owner, name = stage.person(), f"refs/nostr/{'cd' * 32}"

@@ -74,7 +74,12 @@ def sub_second(stage: Stage) -> object:
     return answers
 
 
-@row("6-event-payer", "a second connection has a budget of its own", {NGIT: True, RELAY: False})
+@row(
+    "6-event-payer",
+    "a second connection has a budget of its own",
+    {NGIT: True, RELAY: False},
+    read=(RELAY,),
+)
 def event_payer(stage: Stage) -> object:
     second = stage.other()
     _burst(second.relay, second)
@@ -124,6 +129,7 @@ def sub_id(stage: Stage) -> object:
         KHATRU: (None, 101, 13),
         GITEA: (None, 101, 13),
     },
+    read=(NGIT, RELAY),
     guesses=(KHATRU, GITEA),
 )
 def connections(stage: Stage) -> object:
@@ -166,6 +172,7 @@ def _many(stage: Stage, count: int) -> Stage:
         KHATRU: (500, 500, 500),
         GITEA: (500, 500, 500),
     },
+    read=(KHATRU,),
 )
 def req(stage: Stage) -> object:
     second = _many(stage.other(), 1002)

@@ -154,6 +154,7 @@ def quota(stage: Stage) -> object:
         **some((None, [True, True, True]), SPEC, NGIT, RELAY),
         GITEA: (256, [True, True, False]),
     },
+    read=(NGIT, RELAY),
 )
 def active(stage: Stage) -> object:
     owner, pulls = stage.person(), stage.preset.pulls
@@ -188,7 +189,12 @@ def ref_twice(stage: Stage) -> object:
     return stage.refs(owner) == {MAIN: two}, f"{MAIN} is named twice" in answer.text
 
 
-@row("3.2-merged", "a merged pull request's ref after 20 minutes", all_of(True, khatru=False))
+@row(
+    "3.2-merged",
+    "a merged pull request's ref after 20 minutes",
+    all_of(True, khatru=False),
+    read=(RELAY,),
+)
 def merged(stage: Stage) -> object:
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner)
