@@ -17,7 +17,6 @@ from itertools import groupby
 from threading import Lock
 
 from reconciler.errors import ReconcileError
-from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.observed import Cause, Observed
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Verdict, Wave
@@ -26,7 +25,7 @@ from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import Failure, NotGathered, Signer, Stale, Watcher, World
+from reconciler.world import Failure, NotGathered, Pushed, Signer, Stale, Watcher, World
 
 _SUPERSEDED = ("error: unknown", "duplicate:", "replaced:")
 """Refusals that mean "already there, or something newer is" (ngit-grasp; docs/protocol.md §1.3)."""
@@ -131,6 +130,9 @@ class _Run:
             result, detail = _result_of(failure), str(failure)
         except ReconcileError as error:
             result, detail = Result.FAILED, str(error)
+        except OSError as error:
+            # a full disk, mostly: what was done already must still be told
+            result, detail = Result.FAILED, f"this machine: {error.strerror} ({error.filename})"
         self.end(action, result, detail, self.world.seconds() - start)
 
     def _may(self, action: Publish | Push) -> bool:
@@ -184,15 +186,23 @@ class _Run:
         oids = frozenset(update.new for update in push.updates if not update.deletes)
         self.world.gather(push.coordinate, oids, push.sources)
         pushed = self.world.push(push.server, push.coordinate, push.updates)
-        if again := _deletions(push.updates, pushed.refused):
-            # git deletes no branch that HEAD names, and some families move HEAD in that same push
-            pushed = self.world.push(push.server, push.coordinate, again)
+        if pushed.refused and any(update.deletes for update in push.updates):
+            # git deletes no branch that HEAD names, and some families move HEAD after a push only
+            pushed = self._in_two(push)
         if not pushed.sent:
             return Result.UNCHANGED, "the server had aligned by itself"
         if pushed.refused:
             name, why = pushed.refused[0]
             return Result.FAILED, f"{len(pushed.refused)} refs refused, {name}: {why}"
         return Result.PENDING, pushed.words
+
+    def _in_two(self, push: Push) -> Pushed:
+        """What is written first, then what is deleted. Raises Failure, Stale."""
+        writes = tuple(update for update in push.updates if not update.deletes)
+        deletes = tuple(update for update in push.updates if update.deletes)
+        # without writes it is the empty push, after which HEAD moves, too
+        pushed = self.world.push(push.server, push.coordinate, writes)
+        return pushed if pushed.refused else self.world.push(push.server, push.coordinate, deletes)
 
     def _publish(self, actions: Sequence[Publish]) -> None:
         """All events of one wave through one conversation."""
@@ -264,15 +274,6 @@ def _judge(answer: Ok) -> tuple[Result, str]:
     if answer.message.startswith(_SUPERSEDED):
         return Result.UNCHANGED, answer.message
     return Result.FAILED, answer.message
-
-
-def _deletions(
-    updates: tuple[RefUpdate, ...], refused: tuple[tuple[str, str], ...]
-) -> tuple[RefUpdate, ...]:
-    """What was refused, where that was deletions and nothing else."""
-    names = {name for name, _ in refused}
-    left = tuple(update for update in updates if update.name in names)
-    return left if all(update.deletes for update in left) else ()
 
 
 def _result_of(failure: Failure) -> Result:

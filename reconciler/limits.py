@@ -141,6 +141,11 @@ STOP_SECONDS: Final = 10.0
 SETTLE_SECONDS: Final = 5.0
 """How long read-back waits for a server that works after it answered (asynchronous alignment)."""
 
+# --- this machine -----------------------------------------------------------------------------
+FOLDER_BYTES: Final = 4 * 2**20
+"""Bytes that must be free where state and reports are written before an apply begins: a report of
+a large fleet. What is full later is reported, and stops nothing."""
+
 # --- desired state ---------------------------------------------------------------------------
 YAML_BYTES: Final = 256 * 2**10
 YAML_DEPTH: Final = 16

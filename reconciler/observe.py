@@ -81,7 +81,7 @@ def observe(
     selection: Selection,
     *,
     forks: int,
-    deep: bool = False,
+    every: int = 0,
 ) -> Observed:
     """One look at the whole fleet.
 
@@ -91,7 +91,7 @@ def observe(
         watcher: hears of progress; a stop makes everything that is left unknown.
         selection: which repositories this run is about.
         forks: servers that are asked at the same time.
-        deep: try a clone of every cell, not only of the share that is due.
+        every: a clone is tried of one in so many cells; 0: of none.
     """
     seats = [_Seat(server.url, grasp=True) for server in desired.servers]
     seats += [_Seat(url, grasp=False) for url in desired.index_relays]
@@ -102,7 +102,6 @@ def observe(
     coordinates = selection.of(desired, known)
     submitted = world.submitted()
     views = tuple(seat.view(submitted, world.skew(seat.url)) for seat in seats)
-    every = 1 if deep else desired.policies.deep
     return Observed(
         at=world.now(),
         events=tuple(sorted(union.values(), key=lambda e: e.id)),

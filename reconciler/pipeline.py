@@ -10,7 +10,7 @@ only `apply` writes to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ from reconciler.guard import contract, judge, withheld
 from reconciler.limits import SETTLE_SECONDS
 from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
-from reconciler.model.observed import Observed
+from reconciler.model.observed import Observed, Seen, Submission
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
 from reconciler.model.plan import Action, Entry, Plan
 from reconciler.nostr import urls
@@ -59,6 +59,7 @@ class Options:
 class Run:
     """How a run went. `stale` lists where a saved plan and the world disagree; nothing was written
     then. `remaining` is the plan of the world as it was left; None when nothing was applied.
+    `notes` say what this machine could not write down.
     """
 
     plan: Plan
@@ -66,6 +67,7 @@ class Run:
     stale: tuple[str, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     remaining: Plan | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run(
@@ -95,9 +97,8 @@ def run(
     desired = parse(text, place=place)
     selection = select(desired, options.limit, options.shard)
     with connect(desired) as world:
-        observed = observe(
-            desired, world, watcher, selection, forks=options.forks, deep=options.deep
-        )
+        every = 1 if options.deep else desired.policies.deep if options.write else 0
+        observed = observe(desired, world, watcher, selection, forks=options.forks, every=every)
         proposed = plan(desired, observed, selection)
         findings = _guard(proposed, desired, observed, options)
         on_plan(proposed, findings)
@@ -111,10 +112,20 @@ def run(
         remaining = _read_back(desired, selection, world, watcher, proposed, outcomes, options)
         outcomes = confirm(outcomes, proposed, remaining)
         old = [s for view in observed.views for s in view.submitted]
-        world.remember(remembered(old, proposed.actions, outcomes, now=world.now()))
+        sent = remembered(old, proposed.actions, outcomes, now=world.now())
         known = Knowledge.of(observed.events, now=observed.at)
-        world.note(seen.remembered(observed, known, selection.of(desired, known)))
-        return Run(proposed, findings, (), outcomes, remaining)
+        marks = seen.remembered(observed, known, selection.of(desired, known))
+        return Run(proposed, findings, (), outcomes, remaining, _remember(world, sent, marks))
+
+
+def _remember(world: World, sent: Sequence[Submission], marks: Sequence[Seen]) -> tuple[str, ...]:
+    """Write the memory down. Losing it costs work, never the outcome of what was done."""
+    try:
+        world.remember(sent)
+        world.note(marks)
+    except OSError as error:
+        return (f"the memory of this run could not be written: {error.strerror}",)
+    return ()
 
 
 def _mistyped(proposed: Plan) -> bool:

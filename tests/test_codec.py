@@ -226,6 +226,8 @@ TAMPERED: dict[str, Json] = {
     "a version as text": edited("version", value="1"),
     "another kind of action": edited("actions", 3, "action", value="shell"),
     "another digest": edited("digest", value="0" * 64),
+    "incomplete made complete and the other way": edited("complete", value=False),
+    "a cell that was unknown": edited("cells", 0, "verdict", value="unknown"),
     "no digest": {k: v for k, v in document().items() if k != "digest"},
     "another target": edited("actions", 3, "updates", 0, "new", value="3" * 40),
     "another precondition": edited("actions", 3, "updates", 0, "old", value="3" * 40),
@@ -283,6 +285,9 @@ SAME: dict[str, Callable[[], Plan]] = {
     "other words for people": lambda: replace(PLAN, holds=(), cells=(), servers=(), silent=("x",)),
 }
 DIFFERENT: dict[str, Callable[[], Plan]] = {
+    "a server that did not answer": lambda: replace(
+        PLAN, servers=(replace(PLAN.servers[0], unknown="timed-out"),)
+    ),
     "desired state": lambda: replace(PLAN, desired_digest="e" * 64),
     "fewer actions": lambda: replace(PLAN, actions=PLAN.actions[1:]),
     "order": lambda: replace(PLAN, actions=PLAN.actions[::-1]),

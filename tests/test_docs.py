@@ -14,6 +14,7 @@ import pytest
 from reconciler import __version__
 from reconciler.cli.main import main
 from reconciler.conformance.rows import NAMES
+from reconciler.conformance.verdict import Ended
 from reconciler.guard import GUARDS
 from reconciler.model.plan import HoldReason
 from reconciler.report.exits import Exit
@@ -138,6 +139,12 @@ def test_exit_codes_are_all_told() -> None:
     assert rows
     codes = re.findall(r"^\| ([0-9, ]+) \|", rows[1], re.MULTILINE)
     assert {int(code) for row in codes for code in row.split(",")} == set(Exit)
+
+
+def test_exit_codes_of_a_trial_are_all_told() -> None:
+    text = page("docs/conformance.md").partition("## Exit codes")[2].partition("## ")[0]
+    codes = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
+    assert codes == set(Ended) | {Exit.USAGE, Exit.INTERRUPTED}
 
 
 def test_holds_guards_faults_and_families_are_all_told() -> None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from reconciler.facts.selection import select
-from reconciler.model.desired import AcceptedHold, Desired, Npub, Policies, Rule
+from reconciler.model.desired import AcceptedHold, Desired, Npub, Pause, Policies, Rule
 from reconciler.model.observed import Observed
-from reconciler.model.plan import Entry, HoldReason, Plan, Unmatched
+from reconciler.model.plan import Entry, HoldReason, Plan, Sign, Unmatched, Verdict
 from reconciler.plan import plan
 
 from .build import ALICE, BOB, EPOCH, NOW, WIDGET, desired, observed, oid, refs, url, view
@@ -152,3 +152,47 @@ def test_repositories_of_strangers_match_nothing() -> None:
     wish = desired("alpha", rules=[Rule("*/widgit")])
     seen = observed([event], view("alpha", [event]))
     assert [slip.word for slip in planned(wish, seen).unmatched] == ["*/widgit"]
+
+
+def pausing(until: int, *names: str) -> Desired:
+    """A fleet whose `beta` is paused; alice's key is at hand."""
+    wish = desired(*names, owners=[Npub(ALICE.pubkey, "alice", signer="key")])
+    servers = (
+        replace(s, pause=Pause("moving", until)) if "beta" in s.url else s for s in wish.servers
+    )
+    return replace(wish, servers=tuple(servers))
+
+
+@pytest.mark.parametrize("until", [LATER, EPOCH + NOW])
+def test_a_paused_server_is_observed_and_not_written_to(until: int) -> None:
+    announced = ALICE.announce("widget", ["alpha", "beta"])
+    state = ALICE.state("widget", {"refs/heads/main": oid(2)}, at=10)
+    seen = observed(
+        [announced, state],
+        view("alpha", [announced, state], {WIDGET: refs({"refs/heads/main": oid(2)})}),
+        view("beta", [announced], {WIDGET: refs({})}),
+    )
+    found = planned(pausing(until, "alpha", "beta"), seen)
+    (cell,) = (cell for cell in found.cells if cell.server == url("beta"))
+    if until == LATER:
+        (hold,) = found.holds
+        assert (found.actions, cell.verdict) == ((), Verdict.HELD)
+        assert (hold.reason, hold.detail, hold.accepted) == (HoldReason.PAUSED, "moving", True)
+    else:
+        assert (bool(found.actions), cell.verdict) == (True, Verdict.DRIFTED)
+
+
+def test_no_signature_adds_a_paused_server() -> None:
+    announced = ALICE.announce("widget", ["alpha"])
+    state = ALICE.state("widget", {"refs/heads/main": oid(2)}, at=10)
+    listing = {WIDGET: refs({"refs/heads/main": oid(2)})}
+    seen = observed(
+        [announced, state],
+        view("alpha", [announced, state], listing),
+        view("beta", [], {WIDGET: refs({})}),
+        view("gamma", [], {WIDGET: refs({})}),
+    )
+    found = planned(pausing(LATER, "alpha", "beta", "gamma"), seen)
+    (sign,) = (action for action in found.actions if isinstance(action, Sign))
+    assert sign.adds == (url("gamma"),)
+    assert not any(action.server == url("beta") for action in found.actions)

@@ -279,6 +279,13 @@ def remarks(report: Json) -> list[str]:
         for server in report["servers"]
         if server["unknown"]
     ]
+    silent = {server["url"] for server in report["servers"] if server["unknown"]}
+    cells = (c for c in report["cells"] if c["verdict"] == "unknown" and c["server"] not in silent)
+    unknown = Counter((cell["server"], cell["detail"]) for cell in cells)
+    lines += [
+        f"{count} repositories on {server} could not be observed: {why}"
+        for (server, why), count in sorted(unknown.items())
+    ]
     held = Counter(hold["reason"] for hold in report["holds"] if not hold["accepted"])
     lines += [f"held back: {count} x {reason}" for reason, count in sorted(held.items())]
     lines += [f"{slip['entry']} {slip['word']} matches nothing" for slip in report["unmatched"]]

@@ -9,12 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler import __version__
+from reconciler.cli import keys
 from reconciler.cli.guarded import Caught, signals
-from reconciler.cli.session import Session
+from reconciler.cli.places import REPORTS, STATE, probe
+from reconciler.cli.session import NOWHERE, Session
 from reconciler.cli.shown import finish, show_plan
 from reconciler.desired import parse
 from reconciler.edge.files import locked, read
 from reconciler.edge.fleet import Fleet
+from reconciler.edge.stop import Stop
+from reconciler.errors import Mistake, UserFault
 from reconciler.limits import SAVED_PLAN_BYTES, YAML_BYTES
 from reconciler.model.codec import plan_from_json
 from reconciler.model.desired import Desired
@@ -23,6 +27,7 @@ from reconciler.pipeline import Options, Run, run
 from reconciler.report.build import Header, build
 from reconciler.report.exits import Exit
 from reconciler.report.progress import Bar
+from reconciler.report.safe import safe
 from reconciler.report.words import plural
 from reconciler.sign.keyfile import KeyFileSigner, read_keys
 
@@ -43,20 +48,27 @@ def reconcile(session: Session) -> tuple[int, ...]:
     if session.keys and options.write:
         signer = KeyFileSigner(read_keys(session.keys))
     started = datetime.now(UTC)
+    if session.apply:
+        _keep(session)
     lock = locked(session.state_dir) if options.write else nullcontext()
     with lock, signals() as caught, Bar(session.stderr, caught.stop) as bar:
         done = run(
             text,
             str(session.file),
             options,
-            lambda desired: _connect(session, desired),
+            lambda desired: _connect(session, desired, signer, caught.stop),
             signer,
             bar,
             lambda plan, findings: show_plan(session, plan, findings),
         )
-    report = _report(_header(session, started), done, caught)
-    finish(session, report)
-    return report.exit_codes
+    return finish(session, _report(_header(session, started), done, caught))
+
+
+def _keep(session: Session) -> None:
+    """A state folder, which an apply cannot do without."""
+    if session.state_dir == NOWHERE:
+        raise UserFault(Mistake("the state folder", "there is no home to keep it in", STATE))
+    probe(session.state_dir, "state folder", STATE, mode=0o700)
 
 
 def _options(session: Session) -> Options:
@@ -66,12 +78,18 @@ def _options(session: Session) -> Options:
     return replace(session.options, saved=plan_from_json(raw, place=str(session.saved)))
 
 
-def _connect(session: Session, desired: Desired) -> Fleet:
-    fleet = Fleet(desired, session.state_dir)
+def _connect(session: Session, desired: Desired, signer: KeyFileSigner | None, stop: Stop) -> Fleet:
+    if session.keys and signer:
+        keys.check(session.keys, signer, desired)
+    fleet = Fleet(desired, session.state_dir, stop)
     if fleet.warning:
         session.say(f"warning: {fleet.warning}")
-    if session.apply:  # the lock is held, so what lies about is a dead run's
-        fleet.repair()
+    if session.apply:
+        probe(session.report_dir, "report folder", REPORTS)
+        fleet.repair()  # the lock is held, so what lies about is a dead run's
+    elif not session.state_dir.is_dir():
+        place = safe(str(session.state_dir))
+        session.say(f"no state at {place} (--state-dir): planned without memory of earlier runs")
     return fleet
 
 
@@ -85,7 +103,8 @@ def _header(session: Session, started: datetime) -> Header:
 
 def _report(header: Header, done: Run, caught: Caught) -> Report:
     extra = [Exit.STALE_PLAN] if done.stale else []
-    notes = list(done.stale)
+    notes = [*done.stale, *done.notes]
+    extra += [Exit.FAILED] if done.notes else []
     if caught.code:
         extra.append(caught.code)
         notes.append("stopped by a signal")

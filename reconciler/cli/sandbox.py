@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -19,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reconciler.cli.arguments import PATH
+from reconciler.cli.interrupts import listen
 from reconciler.cli.session import Session
 from reconciler.errors import NetworkFault
 from reconciler.report.exits import Exit
@@ -49,7 +48,7 @@ def command() -> None:
 @click.pass_obj
 def up(session: Session, folder: Path | None) -> None:
     """Start the fleet and keep it running until Ctrl-C."""
-    stop = _until_stopped()
+    stop = listen().stop
     with _fleet(folder) as fleet:
         _legend(session.stdout, fleet)
         some = next(iter(fleet.sources))
@@ -83,7 +82,7 @@ def serve(
     DIALECT is one of spec (GRASP-01 to the letter), ngit-grasp, ngit-grasp-3, ngit-relay, khatru
     and gitea.
     """
-    stop = _until_stopped()
+    stop = listen().stop
     with tempfile.TemporaryDirectory(prefix="grasp-sandbox-") as temporary:
         where = folder.absolute() if folder else Path(temporary)
         spec = ServerSpec(
@@ -153,14 +152,6 @@ def fault(
     session.stdout.print("healthy" if clear else f"{name} is armed", markup=False)
 
 
-def _until_stopped() -> threading.Event:
-    """Set by Ctrl-C and SIGTERM."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
-
-
 @contextmanager
 def _fleet(folder: Path | None) -> Iterator[Fleet]:
     project = Path(__file__).resolve().parents[2]
@@ -189,6 +180,8 @@ def _legend(console: Console, fleet: Fleet) -> None:
 
 def _call(console: Console, question: str, args: list[object], *, hide_plan: bool = False) -> int:
     """Run the program as a person would, in a process of its own."""
+    if listen().stop.is_set():
+        sys.exit(Exit.INTERRUPTED)
     console.print(Text(f"\n── {question}   $ reconcile {args[0]}\n", style="bold cyan"))
     words = [sys.executable, "-m", "reconciler", *map(str, args)]
     if not hide_plan:

@@ -13,6 +13,9 @@ from reconciler.cli import streams
 from reconciler.pipeline import Options
 from reconciler.report.look import Look
 
+NOWHERE = Path(os.devnull)
+"""The state folder where there is none: nothing can be read or written below it."""
+
 
 def _stderr() -> Console:
     return Console(file=streams.stderr(), highlight=False)
@@ -71,6 +74,7 @@ def resolve(given: dict[str, Any]) -> Session:
         limit=tuple(given["limit"]),
         shard=given["shard"],
         forks=given["forks"],
+        deep=given["deep"],
     )
     return Session(
         file=given["file"],
@@ -92,5 +96,9 @@ def _state_dir() -> Path:
     """systemd's StateDirectory, then the XDG base directory."""
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given.split(":", maxsplit=1)[0])
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "grasp-reconciler"
+    if base := os.environ.get("XDG_STATE_HOME"):
+        return Path(base) / "grasp-reconciler"
+    try:
+        return Path.home() / ".local" / "state" / "grasp-reconciler"
+    except RuntimeError:  # a user without a home: a plan needs none
+        return NOWHERE

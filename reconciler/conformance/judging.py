@@ -35,6 +35,11 @@ class Asked:
     kept: int = 0
     _done: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def _tidying(self) -> float:
+        """Seconds for taking back what was made."""
+        return min(self.seconds, _TIDY_SECONDS)
+
     def ask(self) -> Judged:
         """Run it; never longer than its time and that for tidying."""
         if need := NEEDS.get(self.row.id):
@@ -43,7 +48,7 @@ class Asked:
             return self._judged(NOT_RUN, why=f"{self.stage.dialect} has no such behaviour")
         began = time.monotonic()
         threading.Thread(target=self._run, args=(began,), daemon=True).start()
-        self._done.wait(self.seconds + _TIDY_SECONDS)
+        self._done.wait(self.seconds + self._tidying)
         if self.found is None:
             self.trouble = True
             return self._judged(NOT_RUN, why=f"no end within {self.seconds:.0f} s")
@@ -83,7 +88,7 @@ class Asked:
         return self._judged(AGREE if agrees else DIFFER, repr(seen))
 
     def _tidy(self) -> None:
-        self.stage.end = time.monotonic() + _TIDY_SECONDS
+        self.stage.end = time.monotonic() + self._tidying
         made = sum(len(person.made) for person in self.stage.people)
         try:
             self.named, self.kept = self.stage.tidy()

@@ -250,10 +250,8 @@ class Stage:
         return self.request("GET", path, headers=headers)
 
     def post(self, path: str, **more: Any) -> Answer:
-        """A plain POST; a push says so, because some servers take no other."""
-        kind = {"Content-Type": f"application/x-{RECEIVE}-request"}
-        headers = (kind if path.endswith(f"/{RECEIVE}") else {}) | dict(more.pop("headers", {}))
-        return self.request("POST", path, headers=headers, **more)
+        """A plain POST."""
+        return self.request("POST", path, **more)
 
     def info(self, **headers: str) -> Answer:
         """The NIP-11 document."""
@@ -299,7 +297,8 @@ class Stage:
         if pack is None:
             pack = self.trunk.pack(wants) if wants else b""
         where = f"{self.url(owner, name)}/{RECEIVE}"
-        answer = self.post(where, data=body + pack, headers=dict(headers or {}))
+        kind = {"Content-Type": f"application/x-{RECEIVE}-request"}
+        answer = self.post(where, data=body + pack, headers=kind | dict(headers or {}))
         return _read(answer)
 
     def pushes(self, owner: Person, refs: Mapping[str, str], name: str = "") -> bool:

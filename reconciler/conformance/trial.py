@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -23,7 +22,6 @@ from reconciler.errors import ReconcileError
 
 _TROUBLES = 4
 """So many rows in trouble, one after another, are reason to look whether the server still hosts."""
-_BACK_SECONDS = 20.0
 _TRIAL_SECONDS = 30.0
 
 
@@ -36,6 +34,8 @@ class Terms:
     jobs: int = 8
     row_seconds: float = 150.0
     seconds: float = 900.0
+    back_seconds: float = 20.0
+    """How long a server that went away is waited for."""
     fresh_address: bool = False
 
 
@@ -66,8 +66,7 @@ class Court:
             return self._trial(software, Ended.NO_GRASP, refused)
         self._rows = sorted(rows, key=lambda row: (row.id in LAST, row.id not in FIRST))
         first = [row for row in self._rows if row.id not in LAST]
-        with ThreadPoolExecutor(self.terms.jobs) as pool:
-            list(pool.map(self._ask, first))
+        self._side_by_side(first)
         for row in self._rows[len(first) :]:
             self._ask(row)
             self._survived(row)
@@ -128,7 +127,7 @@ class Court:
 
     def _back(self) -> bool:
         """Wait until it hosts again; False when it does not come back."""
-        end = time.monotonic() + _BACK_SECONDS
+        end = time.monotonic() + self.terms.back_seconds
         while self._software() is None or self._refused():
             if time.monotonic() > end:
                 return False
@@ -136,6 +135,24 @@ class Court:
         return True
 
     # --- the rows ---
+
+    def _side_by_side(self, asked: Iterable[Row]) -> None:
+        """In daemon threads: whoever interrupts us does not wait for a row's end."""
+        waiting = iter(asked)
+
+        def work() -> None:
+            while True:
+                with self._lock:
+                    row = next(waiting, None)
+                if row is None:
+                    return
+                self._ask(row)
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(self.terms.jobs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def _ask(self, row: Row) -> None:
         asked = Asked(row, self._stage(), self.terms.row_seconds)
@@ -158,7 +175,7 @@ class Court:
 
     def _look_again(self) -> None:
         if self._software() is None and not self._back():
-            self._stopped = Ended.GONE, f"no answer for {_BACK_SECONDS:.0f} s"
+            self._stopped = Ended.GONE, f"no answer for {self.terms.back_seconds:.0f} s"
         elif why := self._refused():
             self._stopped = Ended.CHANGED, why
 

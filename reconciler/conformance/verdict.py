@@ -13,9 +13,9 @@ class Ended(IntEnum):
     AGREES = 0
     DIFFERS = 3
     DOWN = 6
-    NO_GRASP = 7
-    CHANGED = 8
-    GONE = 9
+    NO_GRASP = 10
+    CHANGED = 11
+    GONE = 12
 
 
 WORDS = {

@@ -10,6 +10,7 @@ from reconciler.model.desired import (
     AcceptedHold,
     Desired,
     Npub,
+    Pause,
     Policies,
     Rule,
     Safety,
@@ -41,7 +42,9 @@ def build(root: dict[str, Json], digest: str) -> Desired:
 def _server(item: Json, defaults: dict[str, int]) -> Server:
     given: dict[str, Json] = {"url": item} if isinstance(item, str) else item
     throttle = Throttle(**(defaults | given.get("throttle", {})))
-    return Server(urls.canonical(given["url"]), tuple(given.get("groups", ())), throttle)
+    paused = given.get("paused")
+    pause = Pause(paused["reason"], dates.end(paused["until"])) if paused else None
+    return Server(urls.canonical(given["url"]), tuple(given.get("groups", ())), throttle, pause)
 
 
 def _npub(item: dict[str, Json]) -> Npub:
@@ -88,5 +91,6 @@ def _policies(given: dict[str, Json]) -> Policies:
         discover_servers=given.get("discover_servers", "report"),
         safety=Safety(**given.get("safety", {})),
         allow_private=tuple(str(ipaddress.ip_network(word)) for word in networks),
+        deep=given.get("verify", {}).get("deep", 20),
         holds=tuple(map(_hold, given.get("holds", ()))),
     )

@@ -45,7 +45,7 @@ def check(tree: Tree, root: Json, *, refer: bool) -> Iterator[Mistake]:
     yield from owners
     yield from _event_kinds(tree, section(policies, "events"))
     yield from _networks(tree, listed(section(policies, "egress"), "allow_private"))
-    yield from _dates(tree, listed(policies, "holds"))
+    yield from _dates(tree, found)
     if refer and not wrong:
         yield from check_references(tree, found, tuple(servers))
 
@@ -227,13 +227,18 @@ def _event_kinds(tree: Tree, events: dict[str, Json]) -> Iterator[Mistake]:
         yield tree.at_value(("policies", "events", "kinds", number), message, "leave it out")
 
 
-def _dates(tree: Tree, holds: list[Json]) -> Iterator[Mistake]:
-    for number, item in enumerate(holds):
+def _dates(tree: Tree, root: Json) -> Iterator[Mistake]:
+    holds = listed(section(root, "policies"), "holds")
+    places: list[tuple[Path, Json]] = [
+        (("policies", "holds", number), item) for number, item in enumerate(holds)
+    ]
+    for number, server in enumerate(listed(root, "servers")):
+        places.append((("servers", number, "paused"), section(server, "paused")))
+    for path, item in places:
         until = item.get("until") if isinstance(item, dict) else None
         if isinstance(until, str) and not dates.is_date(until):
-            path = ("policies", "holds", number, "until")
-            remedy = "write it as YYYY-MM-DD; on the day after it the hold is asked again"
-            yield tree.at_value(path, f"{show(until)} is no date", remedy)
+            remedy = "write it as YYYY-MM-DD: the last day on which this holds (UTC)"
+            yield tree.at_value((*path, "until"), f"{show(until)} is no date", remedy)
 
 
 def _networks(tree: Tree, words: list[Json]) -> Iterator[Mistake]:

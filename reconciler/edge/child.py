@@ -69,6 +69,7 @@ class Git:
                 stopped.
         """
         settings = {**_SETTINGS, **(config or {})}
+        self.home.mkdir(parents=True, exist_ok=True)  # not before: a plan runs no git
         try:
             return self.children.run(
                 gitenv.limited([self.program, *args]),

@@ -11,8 +11,8 @@ from reconciler.limits import STOP_SECONDS
 Call = Callable[[], None]
 
 
-class Stop:
-    """Like `threading.Event`, with an end for what is under way.
+class Stop(Event):
+    """An event, with an end for what is under way.
 
         set                 nothing new begins, and whoever waits is woken
         STOP_SECONDS later  what is still under way is cut: its socket shut, its child killed
@@ -23,26 +23,18 @@ class Stop:
 
     def __init__(self, grace: float = STOP_SECONDS) -> None:
         """Args: seconds that what is under way has to end by itself."""
+        super().__init__()
         self._grace = grace
-        self._asked = Event()
         self._lock = Lock()
         self._late = False
         self._ends: dict[object, Call] = {}
         self._sleepers: list[Call] = []
 
-    def is_set(self) -> bool:
-        """Was it asked for?"""
-        return self._asked.is_set()
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait for it; was it asked for?"""
-        return self._asked.wait(seconds)
-
     def set(self) -> None:
         """Ask for it."""
         with self._lock:
-            first = not self._asked.is_set()
-            self._asked.set()
+            first = not self.is_set()
+            super().set()
             sleepers = list(self._sleepers)
         if first:
             timer = Timer(self._grace, self.cut)
@@ -53,7 +45,7 @@ class Stop:
 
     def cut(self) -> None:
         """End everything that is under way, and whatever is begun from now on."""
-        self._asked.set()
+        super().set()
         with self._lock:
             self._late = True
             ends = list(self._ends.values())

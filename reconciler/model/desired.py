@@ -23,12 +23,25 @@ class Throttle:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A server is observed and not written to, for a reason, until `until` (seconds since 1970)."""
+
+    reason: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """One GRASP server. `url` is canonical (`nostr.urls`)."""
 
     url: str
     groups: tuple[str, ...] = ()
     throttle: Throttle = Throttle()
+    pause: Pause | None = None
+
+    def paused(self, now: int) -> bool:
+        """May nothing be written to it at `now`, in seconds since 1970?"""
+        return self.pause is not None and now < self.pause.until
 
     @property
     def name(self) -> str:

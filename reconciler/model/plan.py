@@ -179,6 +179,7 @@ class HoldReason(StrEnum):
     VANISHED = "repository-vanished"
     STATE_VANISHED = "state-vanished"
     OBJECTS_GONE = "objects-gone"
+    PAUSED = "server-paused"
 
 
 ADVISORY = frozenset(

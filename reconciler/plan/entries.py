@@ -10,10 +10,23 @@ from fnmatch import fnmatchcase
 
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection
-from reconciler.model.desired import AcceptedHold, Desired
-from reconciler.model.plan import Entry, Hold, Unmatched
+from reconciler.model.desired import AcceptedHold, Desired, Server
+from reconciler.model.plan import Entry, Hold, HoldReason, Unmatched, Verdict
+from reconciler.plan.cell import CellPlan
 
 _NEAR = 3
+
+
+def paused(cell: CellPlan, server: Server, *, now: int) -> CellPlan:
+    """The cell as it may be: nothing is written to a server that the operator paused. That is a
+    decision with a date, so it is accepted as it stands."""
+    if server.pause is None or not server.paused(now) or not cell.actions:
+        return cell
+    reason, coordinate = HoldReason.PAUSED, cell.verdict.coordinate
+    release = "its day is over, or `paused` is taken out of the desired state"
+    hold = Hold(coordinate, server.url, reason, server.pause.reason, release, accepted=True)
+    verdict = replace(cell.verdict, verdict=Verdict.HELD, detail=str(reason))
+    return CellPlan(verdict, (), (*cell.holds, hold))
 
 
 def accepted(
@@ -23,7 +36,10 @@ def accepted(
     an entry whose day is over accepts nothing any more."""
     valid = [entry for entry in desired.policies.holds if now < entry.until]
     return tuple(
-        replace(hold, accepted=any(_covers(entry, hold, selection) for entry in valid))
+        replace(
+            hold,
+            accepted=hold.accepted or any(_covers(entry, hold, selection) for entry in valid),
+        )
         for hold in holds
     )
 

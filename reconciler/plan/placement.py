@@ -40,7 +40,7 @@ def signing(
     npub = desired.npub(owner)
     if not npub or not may_sign(desired, owner) or announcement.private:
         return None
-    listed = announcement.servers()
+    listed = announcement.servers() | {s.url for s in desired.servers if s.paused(observed.at)}
     views = (observed.view(url) for url in places if url not in listed)
     adds = tuple(view.url for view in views if view.unknown is None and is_grasp(view))
     if not adds:

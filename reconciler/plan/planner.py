@@ -13,7 +13,7 @@ from reconciler.facts.dialects import detect
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.seen import is_gone
 from reconciler.facts.selection import Selection
-from reconciler.model.desired import Desired
+from reconciler.model.desired import Desired, Server
 from reconciler.model.observed import Observed, ServerView
 from reconciler.model.plan import (
     Action,
@@ -39,7 +39,11 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
         Repository.of(desired, observed, known, coordinate, selection.name(coordinate))
         for coordinate in selection.of(desired, known)
     ]
-    cells = [cell for repository in repositories for cell in _cells(repository, observed, known)]
+    cells = [
+        cell
+        for repository in repositories
+        for cell in _cells(repository, observed, known, desired.servers)
+    ]
     actions = [action for cell in cells for action in cell.actions]
     for repository in repositories:
         actions += [repository.sign] if repository.sign else []
@@ -69,10 +73,14 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
     )
 
 
-def _cells(repository: Repository, observed: Observed, known: Knowledge) -> Iterable[CellPlan]:
+def _cells(
+    repository: Repository, observed: Observed, known: Knowledge, servers: Sequence[Server]
+) -> Iterable[CellPlan]:
+    by_url = {server.url: server for server in servers}
     for url in repository.places:
         view = observed.view(url)
-        yield plan_cell(repository, view, detect(view.info), known)
+        cell = plan_cell(repository, view, detect(view.info), known)
+        yield entries.paused(cell, by_url[url], now=observed.at)
 
 
 def _once(actions: Sequence[Action]) -> list[Action]:

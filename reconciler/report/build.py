@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from reconciler.limits import PEER_TEXT_CHARS
 from reconciler.model.codec import digest
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
-from reconciler.model.plan import ADVISORY, Action, Plan, ServerSummary, Verb, Verdict
+from reconciler.model.plan import ADVISORY, Action, Plan, ServerSummary, Sign, Verb, Verdict
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.exits import Exit, of_apply, of_plan, worst
 from reconciler.report.words import deed, listed
@@ -115,12 +115,15 @@ def _recap(
     names: Mapping[Coordinate, str],
 ) -> Recap:
     here = [o for o in outcomes if o.server == server.url]
+    # without its signature a repository does not come to the servers that it adds
+    hanging = [o for o in outcomes if server.url in _added(actions[o.key])]
 
-    def cells(results: Iterable[Result]) -> set[Coordinate]:
-        return {actions[o.key].coordinate for o in here if o.result in results}
+    def cells(results: Iterable[Result], ends: Sequence[Outcome] = here) -> set[Coordinate]:
+        return {actions[o.key].coordinate for o in ends if o.result in results}
 
     verdicts = {c.coordinate: c.verdict for c in plan.cells if c.server == server.url}
-    failed, kept = cells(_FAILED), cells({Result.HELD})
+    failed = cells(_FAILED, [*here, *hanging])
+    kept = cells({Result.HELD}, [*here, *hanging])
     normal = _normal(server, plan)
     # an index relay has no cells, yet a repository's events may fail there
     counts = Counter(
@@ -142,6 +145,10 @@ def _recap(
         accepted=counts["accepted"],
         detail=server.unknown or _blind(server, plan, names),
     )
+
+
+def _added(action: Action) -> tuple[str, ...]:
+    return action.adds if isinstance(action, Sign) else ()
 
 
 def _blind(server: ServerSummary, plan: Plan, names: Mapping[Coordinate, str]) -> str:

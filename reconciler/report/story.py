@@ -61,9 +61,9 @@ def story(report: Report) -> Story:
         + (f", {results[Result.PENDING]} pending" if results[Result.PENDING] else "")
         + (f", {others}" if others else ""),
         ends=tuple(f"{code} ({MEANING[Exit(code)]})" for code in report.exit_codes),
-        failed=(*_folded(report.outcomes, FAILED, "x"), *_waiting(report.outcomes)),
+        failed=_folded(report.outcomes, FAILED, "x"),
         pending=_folded(report.outcomes, (Result.PENDING,), "?"),
-        kept=_folded(report.outcomes, (Result.HELD,), "!"),
+        kept=(*_folded(report.outcomes, (Result.HELD,), "!"), *_waiting(report.outcomes)),
         changed=tuple(_changed(report.outcomes)),
         refusals=standing.refusals(report.findings, report.plan_digest),
         holds=standing.held(report.holds, names),
@@ -118,7 +118,7 @@ def _waiting(outcomes: Iterable[Outcome]) -> Iterable[Line]:
     """What was not attempted is counted only: the reason stands in another line already."""
     skipped = [outcome for outcome in outcomes if outcome.result is Result.SKIPPED]
     if skipped:
-        yield Line("x", f"{_counted(skipped)} not attempted: what they need did not happen")
+        yield Line("!", f"{_counted(skipped)} not attempted: what they need did not happen")
 
 
 def _changed(outcomes: Iterable[Outcome]) -> Iterable[Line]:

@@ -74,6 +74,11 @@ class KeyFileSigner:
     def __repr__(self) -> str:
         return f"KeyFileSigner({len(self._keys)} keys)"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the keys are called, in the order of the file."""
+        return tuple(self._keys)
+
     def public_key(self, name: str) -> str | None:
         """The hex pubkey of a named key; None when there is no such key."""
         key = self._keys.get(name)

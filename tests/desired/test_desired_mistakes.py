@@ -139,6 +139,14 @@ MEANING: dict[str, Row] = {
         'cannot be "privat"',
         '"private"?',
     ),
+    "no day of a pause": (
+        "groups: [own]",
+        "groups: [own]\n    paused: {reason: x, until: 2027-13-01}",
+        6,
+        32,
+        "is no date",
+        "YYYY-MM-DD",
+    ),
     "an owner's group": (
         "signer: alice-key",
         "servers: {block: [onw]}",

@@ -18,7 +18,7 @@ from reconciler import schemas
 from reconciler.desired import parse, shape, yamltree
 from reconciler.desired.wording import show, suggest
 from reconciler.errors import UserFault
-from reconciler.model.desired import AcceptedHold, Desired, Policies, Safety, Throttle
+from reconciler.model.desired import AcceptedHold, Desired, Pause, Policies, Safety, Throttle
 from reconciler.model.plan import HoldReason
 from reconciler.nostr import kinds
 from reconciler.nostr.nip34 import Coordinate
@@ -104,6 +104,14 @@ def test_an_owner_s_servers() -> None:
     assert read(text).npubs[0].block == ("https://a.example",)
     assert read(text).npubs[0].allow is None
     assert read(text).allowed(Coordinate(ALICE_HEX, "x")) == ()
+
+
+def test_a_paused_server() -> None:
+    pause = "{url: https://a.example, paused: {reason: moving, until: 2027-06-30}}"
+    (server,) = read(LEAST.replace("https://a.example", pause)).servers
+    assert server.pause == Pause("moving", 1_814_400_000)
+    assert server.paused(1_814_399_999)
+    assert not server.paused(1_814_400_000)
 
 
 def test_rules_by_glob() -> None:

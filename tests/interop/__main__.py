@@ -7,6 +7,7 @@ import fnmatch
 import json
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -17,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import scenarios
-from .programs import FAMILIES, TOOLS, Broken, Programs
+from .programs import FAMILIES, RUNNING, TOOLS, Broken, Programs, end
 from .scenario import Scenario
 from .world import Failed, World
 
@@ -76,12 +77,19 @@ def chosen(patterns: Iterable[str]) -> list[Scenario]:
     return [s for s in every if any(fnmatch.fnmatch(s.name, p) for p in wanted)]
 
 
+def _on_signal(number: int, _: object) -> None:
+    """Leave no server behind; the temporary folder goes with the next cleaning."""
+    for process in list(RUNNING.values()):
+        end(process)
+    os._exit(128 + number)
+
+
 def main() -> int:
     """Exit 0: all that ran works; 1: something fails; 2: there is nothing to run."""
     parser = argparse.ArgumentParser(prog="make interop", description=__doc__)
     parser.add_argument("only", nargs="*", metavar="GLOB", help="scenarios (default: all)")
     parser.add_argument("--out", type=Path, default=Path("reports/interop.json"))
-    parser.add_argument("--jobs", type=int, default=1, help="scenarios side by side")
+    parser.add_argument("--jobs", type=int, default=3, help="scenarios side by side")
     parser.add_argument("--keep", type=Path, help="keep all files in this new folder")
     given = parser.parse_args()
     programs = Programs.found(os.environ)
@@ -89,6 +97,8 @@ def main() -> int:
         names = ", ".join([*FAMILIES.values(), *TOOLS.values()])
         say(f"no real program is named; set one or more of {names} (tests/interop/README.md)")
         return _NOTHING
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _on_signal)
     with tempfile.TemporaryDirectory(prefix="interop-") as temporary:
         folder = given.keep or Path(temporary)
         versions = programs.versions(folder / "versions")

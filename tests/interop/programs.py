@@ -28,6 +28,8 @@ FAMILIES = {
 """Server families, and the variables that hold their start commands."""
 TOOLS = {"ngit": "NGIT", "grasp-audit": "GRASP_AUDIT"}
 """Other programs, and the variables that hold their paths."""
+RUNNING: dict[int, subprocess.Popen[bytes]] = {}
+"""Every server's process that was not stopped yet, by its id."""
 _READY_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 
@@ -109,9 +111,10 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        end = time.monotonic() + _READY_SECONDS
+        RUNNING[self._process.pid] = self._process
+        until = time.monotonic() + _READY_SECONDS
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > end:
+            if self._process.poll() is not None or time.monotonic() > until:
                 self.stop()
                 raise Broken(f"{self.family} did not start:\n{self.log()}")
             time.sleep(0.1)
@@ -119,14 +122,8 @@ class Server:
     def stop(self) -> None:
         """SIGTERM; what is left of its process group after a while is killed."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        if process is not None:
+            end(process)
 
     def log(self) -> str:
         """The end of what it printed."""
@@ -151,6 +148,17 @@ class Server:
         except (OSError, ValueError):
             return False
         return True
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM; its process group is killed when that does not help."""
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    RUNNING.pop(process.pid, None)
 
 
 def _free_port() -> int:

@@ -76,6 +76,19 @@ def prefixes(world: World) -> None:
     converge(world)
 
 
+@scenario("a long identifier")
+def long_name(world: World) -> None:
+    """ngit-relay and khatru index tag values of at most 100 characters, so that `#a` finds nothing
+    of a repository whose identifier has 30 or more; the events are served all the same."""
+    world.fleet()
+    alice, writer = world.person("alice"), world.person("writer", owner=False)
+    repo = world.repo(alice, "a-repository-with-quite-a-long-name")
+    issue = writer.sign(ISSUE, [repo.tagged()], at=world.now - 6000, content="x")
+    answer = writer.sign(COMMENT, [("E", issue["id"]), ("e", issue["id"])], at=world.now - 5999)
+    _put(world, world.of("ngit-grasp"), issue, answer)
+    converge(world)
+
+
 @scenario("an author deletes")
 def deletions(world: World) -> None:
     """His deletion spreads, and the deleted event comes back nowhere."""

@@ -30,7 +30,7 @@ def both_ways(world: World) -> str:
     if len(following) == len(world.servers):
         converge(world)
         return "followed everywhere"
-    converge(world, *following, codes=(0, 3))  # khatru's cell is held, and stays so
+    converge(world, *following, codes=(0, 7))  # khatru's cell is held, and stays so
     return "khatru follows the owner only, and is held"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model.codec import digest, pretty, report_to_json
 from reconciler.model.outcome import Outcome, Recap, Report, Result
-from reconciler.model.plan import Entry, Plan, Unmatched, Verdict
+from reconciler.model.plan import Entry, Plan, Sign, Unmatched, Verdict
 from reconciler.report.build import Header, build
 from reconciler.report.exits import Exit
 
@@ -170,3 +170,11 @@ def test_a_server_that_says_a_lot_does_not_make_the_report_large() -> None:
     )
     report = build(header("apply"), PLAN, (), outcomes=ends, remaining=PLAN)
     assert len(pretty(report_to_json(report))) < 50_000
+
+
+def test_a_cell_that_waits_for_a_signature_is_held() -> None:
+    (sign,) = (a for a in PLAN.actions if isinstance(a, Sign))
+    ends = (Outcome(sign.key, sign.verb, None, Result.HELD, "no key"),)
+    rows = recap(build(header("apply"), PLAN, (), outcomes=ends, remaining=PLAN))
+    assert (rows["delta"].held, rows["delta"].drifted) == (2, 0)
+    assert (rows["beta"].held, rows["beta"].drifted) == (1, 1)

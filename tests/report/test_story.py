@@ -55,8 +55,9 @@ def test_an_end_that_is_no_plain_failure_is_named(result: Result) -> None:
 
 def test_what_was_not_attempted_is_counted_only() -> None:
     found = told(Result.SKIPPED, "after: the guard keeps it back")
-    assert texts(found.failed) == [
-        "x 1 signature, 10 events, 6 pushes not attempted: what they need did not happen"
+    assert found.failed == ()
+    assert texts(found.kept) == [
+        "! 1 signature, 10 events, 6 pushes not attempted: what they need did not happen"
     ]
 
 
