@@ -15,6 +15,7 @@ NEEDS: Final[dict[str, str]] = {
     "01-purgatory-ends": CLOCK,
     "1.1-case": SECOND,
     "1.3-forgotten": CLOCK,
+    "1.3-head": FILES,
     "1.3-parked-again": CLOCK,
     "1.3-returns": CLOCK,
     "1.3-soft": CLOCK,
@@ -41,6 +42,8 @@ NEEDS: Final[dict[str, str]] = {
 """Row id to what it needs beside the wire."""
 FIRST: Final = (
     "2.1-other-owners",
+    "2.1-rewind",
+    "2.1-parts",
     "1.4-coupled",
     "2.1-stranger-moves",
     "2.2-older-other",
