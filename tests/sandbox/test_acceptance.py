@@ -53,8 +53,9 @@ def test_impossible_identifiers(server: RunningServer, identifier: str) -> None:
 
 
 def test_newer_announcement_without_the_service_withdraws_the_waiting_one(
-    server: RunningServer,
+    starter: Starter,
 ) -> None:
+    server = starter(dialect="spec")
     publish(server, ALICE.announce(server, "widget"))
     assert server.repo_path(ALICE.pubkey, "widget").exists()
     older, newer = (
@@ -68,8 +69,9 @@ def test_newer_announcement_without_the_service_withdraws_the_waiting_one(
 
 
 def test_dropping_the_service_keeps_the_old_announcement_served(
-    server: RunningServer, work: Work
+    starter: Starter, work: Work
 ) -> None:
+    server = starter(dialect="spec")
     hosted(server, work, ALICE, "widget")
     before = served(server, kinds=[kinds.ANNOUNCEMENT])
     gone = ALICE.sign(kinds.ANNOUNCEMENT, ("d", "widget"), *unlisted("clone"), at=NOW + 1)
@@ -131,8 +133,17 @@ def test_states_need_an_announcement_and_authority(server: RunningServer, work: 
 
 def test_broken_states_are_refused_whole(server: RunningServer) -> None:
     publish(server, ALICE.announce(server, "widget"))
-    state = ALICE.state("widget", {"refs/heads/main": "no object id"})
-    assert publish(server, state)[0][1].startswith("invalid: ")
+    tags = ("d", "widget"), ("refs/heads/main", "1" * 40), ("refs/heads/main", "2" * 40)
+    assert publish(server, ALICE.sign(kinds.STATE, *tags))[0][1].startswith("invalid: ")
+
+
+def test_a_state_with_a_value_that_is_no_object_id_waits_for_ever(
+    server: RunningServer, work: Work
+) -> None:
+    hosted(server, work, ALICE, "widget")
+    odd = ALICE.state("widget", {"refs/heads/main": "refs/heads/main"}, at=NOW + 1)
+    assert publish(server, odd) == [(True, PARKED)]  # git knows an object by that name
+    assert odd.id not in served(server)
 
 
 def test_other_events_must_relate_to_something_served(server: RunningServer, work: Work) -> None:
@@ -154,7 +165,8 @@ def test_other_events_must_relate_to_something_served(server: RunningServer, wor
     assert publish(server, CAROL.sign(1, ("p", ALICE.pubkey))) == [UNRELATED]
 
 
-def test_replaceable_events_named_by_stored_ones(server: RunningServer, work: Work) -> None:
+def test_replaceable_events_named_by_stored_ones(starter: Starter, work: Work) -> None:
+    server = starter(dialect="spec")
     hosted(server, work, ALICE, "widget")
     relays = BOB.sign(10_002)
     issue = ALICE.sign(
@@ -185,6 +197,6 @@ def test_deletion_purges_purgatory_and_keeps_promoted_git(
     assert server.repo_path(ALICE.pubkey, "kept").exists()
     assert served(server, kinds=[kinds.ANNOUNCEMENT]) == []
     assert publish(server, parked, state) == [
-        (False, "blocked: this event is deleted"),
+        (True, PARKED),  # ngit-grasp remembers only the deletions of what it served
         (True, "duplicate: in purgatory"),
     ]

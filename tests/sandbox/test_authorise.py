@@ -54,7 +54,7 @@ CASES = {
         replace(BASE, waiting=(state({MAIN: B, DEV: A}, by="bob"),)),
         ((MAIN, A, B),),
         "No state event from an authorized publisher found",
-        "1 state event(s) in purgatory but none from authorized publishers",
+        "1 state event in purgatory but none from authorized publishers",
     ),
     "stray ref in the way": (
         replace(BASE, waiting=(DROP_DEV,)),
@@ -120,7 +120,7 @@ CASES = {
     ),
     "no event id": (
         BASE,
-        (("refs/nostr/" + "E" * 64, ZERO, C),),
+        (("refs/nostr/" + "x" * 64, ZERO, C),),
         "does not name an event id",
         "does not name an event id",
     ),
