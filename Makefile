@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-$(shell cksum pyproject.toml | cut -d' ' -f1)
 BASE   := $(VENV)/.base-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
-.PHONY: help demo test lint format types check conformance long bench clean setup
+.PHONY: help demo test lint format types check quick conformance interop long bench clean setup
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -20,7 +20,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 COMPILE := $(BIN)/python -m compileall -q -j 0 -x '/(ansible|pip|setuptools|mypy)' $(VENV)/lib
 
 $(BASE): pyproject.toml $(VENV)/bin/pip
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[sandbox]'
 	@-$(COMPILE)
 	@touch $@
 
@@ -46,19 +46,30 @@ types: $(STAMP)  ## mypy, strict
 check: $(STAMP)  ## the tests alone
 	$(BIN)/pytest -m 'not long'
 
-conformance: $(STAMP)  ## what every server family does, row by row, checked and printed
+quick: $(STAMP)  ## those without servers; `make quick PYTHON=python3.13 VENV=.venv-3.13` for another Python
+	$(BIN)/pytest -m 'not long' $(addprefix tests/,git nostr desired sign report pacing) tests/test_*.py
+
+conformance: $(STAMP)  ## what every server family does, row by row; AGAINST=FAMILY=URL: what that server does
+ifdef AGAINST
+	$(BIN)/reconcile conformance $(wordlist 2,2,$(subst =, ,$(AGAINST))) --family $(firstword $(subst =, ,$(AGAINST)))
+else
 	$(BIN)/pytest tests/conformance --table
+endif
+
+interop: $(STAMP)  ## real servers and clients that the environment names (tests/interop/README.md)
+	$(BIN)/python -m tests.interop $(ONLY)
 
 long: $(STAMP)  ## the slower suites
 	$(BIN)/pytest -m long
 
-format: $(STAMP)  ## put the code into its form
+format: $(STAMP)  ## put the code into its form, and the map into docs/architecture.md
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m tests.architecture_map
 
 bench: $(STAMP)  ## speed and memory, as ratios against git
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/sandbox.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,5 +1,16 @@
-"""`python -m reconciler`."""
+"""`python -m reconciler`, and the installed command. Signals are heard before the program itself is
+loaded, which takes half a second: none of it is a moment in which Ctrl-C shows a trace."""
 
-from reconciler.cli import main
+from importlib import import_module
 
-main()
+from reconciler.cli.interrupts import listen
+
+
+def main() -> None:
+    """Run the command line; leaves by SystemExit."""
+    listen()
+    import_module("reconciler.cli.main").main()
+
+
+if __name__ == "__main__":
+    main()

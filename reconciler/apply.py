@@ -17,7 +17,7 @@ from itertools import groupby
 from threading import Lock
 
 from reconciler.errors import ReconcileError
-from reconciler.model.observed import FaultKind, Observed
+from reconciler.model.observed import Cause, Observed
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Verdict, Wave
 from reconciler.nostr import kinds
@@ -25,10 +25,12 @@ from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import Failure, Signer, Stale, Watcher, World
+from reconciler.world import Failure, NotGathered, Pushed, Signer, Stale, Watcher, World
 
 _SUPERSEDED = ("error: unknown", "duplicate:", "replaced:")
-"""Refusals that mean "already there, or something newer is" (protocol: NG1 §1.3)."""
+"""Refusals that mean "already there, or something newer is" (ngit-grasp; docs/protocol.md §1.3)."""
+_PASSING = frozenset({Cause.TIMEOUT, Cause.CUT, Cause.REFUSED, Cause.RESOLVE, Cause.RATE})
+"""Why objects could not be had that may be there all the same."""
 _BREAKS = frozenset({Result.FAILED, Result.UNREACHABLE, Result.STALE, Result.HELD})
 """Results after which the later waves of the same cell are not attempted."""
 
@@ -88,7 +90,7 @@ class _Run:
     def sign(self, sign: Sign, signer: Signer | None) -> tuple[Result, str]:
         """Sign, unless somebody announced anew since the plan was made (compare and swap)."""
         if signer is None or signer.public_key(sign.signer) is None:
-            return Result.FAILED, f"no key named {sign.signer!r} was given (--keys)"
+            return Result.HELD, f"no key named {sign.signer!r} was given (--keys)"
         coordinate = sign.coordinate
         newest = Filter(
             kinds=(kinds.ANNOUNCEMENT,),
@@ -96,7 +98,7 @@ class _Run:
             tags=(("d", (coordinate.identifier,)),),
         )
         before = self.events[sign.before]
-        for server in (s for s in self.plan.servers if s.fault is None):
+        for server in (s for s in self.plan.servers if s.unknown is None):
             for event in self.world.relay(server.url).query([newest]):
                 if newest_first(event) < newest_first(before):
                     raise Stale(f"a newer announcement, {event.id[:12]}, is on {server.name}")
@@ -106,13 +108,14 @@ class _Run:
 
     def end(self, action: Action, result: Result, detail: str = "", seconds: float = 0.0) -> None:
         """Write one outcome down; what fails breaks its cell for the waves that follow."""
-        server = None if isinstance(action, Sign) else action.server
         with self.lock:
-            self.outcomes[action.key] = Outcome(action.key, server, result, detail, seconds)
+            self.outcomes[action.key] = Outcome(
+                action.key, action.verb, action.server, result, detail, seconds
+            )
             if result in _BREAKS and not _is_leaf(action):
                 places = action.adds if isinstance(action, Sign) else (action.server,)
                 self.broken |= {(action.coordinate, place): detail for place in places}
-        self.watcher.step(f"{action.key.split(':', 1)[0]} {result}")
+        self.watcher.step(f"{action.verb} {result}")
 
     def attempt(self, action: Action, do: Callable[[], tuple[Result, str]]) -> None:
         """Run one action and end it, whatever happens."""
@@ -127,6 +130,9 @@ class _Run:
             result, detail = _result_of(failure), str(failure)
         except ReconcileError as error:
             result, detail = Result.FAILED, str(error)
+        except OSError as error:
+            # a full disk, mostly: what was done already must still be told
+            result, detail = Result.FAILED, f"this machine: {error.strerror} ({error.filename})"
         self.end(action, result, detail, self.world.seconds() - start)
 
     def _may(self, action: Publish | Push) -> bool:
@@ -149,23 +155,58 @@ class _Run:
             with ThreadPoolExecutor(min(8, len(pushes))) as pool:
                 list(pool.map(lambda push: self.attempt(push, partial(self._push, push)), pushes))
 
+    def _keep(self, action: Publish | Push) -> None:
+        """What a server will drop is brought into the archive first: it may stand nowhere else.
+
+        A server that cannot give it any more has nothing to lose. Raises Failure.
+        """
+        forced = {(one.server, one.old): one for one in self.plan.forced}
+        for update in action.changes:
+            if update.creates or (not update.deletes and (action.server, update.old) not in forced):
+                continue
+            try:
+                self.world.keep(action.coordinate, update.old, (action.server,))
+            except NotGathered as failure:
+                if any(bad.unknown.cause in _PASSING for bad in failure.bad):
+                    raise
+
+    def _is_kept(self, action: Publish) -> bool:
+        """May this event be sent? A state makes servers drop refs by themselves."""
+        try:
+            self._keep(action)
+        except Failure as failure:
+            self.end(action, Result.FAILED, f"what it drops could not be kept: {failure}")
+            return False
+        return True
+
     def _push(self, push: Push) -> tuple[Result, str]:
         if self.watcher.stopped():
             return Result.SKIPPED, "the run was stopped"
+        self._keep(push)
         oids = frozenset(update.new for update in push.updates if not update.deletes)
         self.world.gather(push.coordinate, oids, push.sources)
-        report = self.world.push(push.server, push.coordinate, push.updates)
-        if report.unpack == "unchanged":
+        pushed = self.world.push(push.server, push.coordinate, push.updates)
+        if pushed.refused and any(update.deletes for update in push.updates):
+            # git deletes no branch that HEAD names, and some families move HEAD after a push only
+            pushed = self._in_two(push)
+        if not pushed.sent:
             return Result.UNCHANGED, "the server had aligned by itself"
-        if report.refused:
-            name, why = report.refused[0]
-            return Result.FAILED, f"{len(report.refused)} refs refused, {name}: {why}"
-        if report.unpack not in ("ok", None):
-            return Result.FAILED, f"unpack: {report.unpack}"
-        return Result.PENDING, report.chatter
+        if pushed.refused:
+            name, why = pushed.refused[0]
+            return Result.FAILED, f"{len(pushed.refused)} refs refused, {name}: {why}"
+        return Result.PENDING, pushed.words
+
+    def _in_two(self, push: Push) -> Pushed:
+        """What is written first, then what is deleted. Raises Failure, Stale."""
+        writes = tuple(update for update in push.updates if not update.deletes)
+        deletes = tuple(update for update in push.updates if update.deletes)
+        # without writes it is the empty push, after which HEAD moves, too
+        pushed = self.world.push(push.server, push.coordinate, writes)
+        return pushed if pushed.refused else self.world.push(push.server, push.coordinate, deletes)
 
     def _publish(self, actions: Sequence[Publish]) -> None:
         """All events of one wave through one conversation."""
+        actions = [action for action in actions if self._is_kept(action)]
         if not actions:
             return
         start = self.world.seconds()
@@ -192,7 +233,7 @@ def confirm(outcomes: Sequence[Outcome], plan: Plan, remaining: Plan | None) -> 
     if remaining is None:
         return tuple(outcomes)
     left = {action.key for action in remaining.actions}
-    silent = {server.url for server in remaining.servers if server.fault}
+    silent = {server.url for server in remaining.servers if server.unknown}
     unseen = {(c.coordinate, c.server) for c in remaining.cells if c.verdict == Verdict.UNKNOWN}
     cells = {action.key: action for action in plan.actions}
     return tuple(_confirmed(outcome, cells, left, silent, unseen) for outcome in outcomes)
@@ -205,15 +246,20 @@ def _confirmed(
     silent: set[str],
     unseen: set[tuple[Coordinate, str]],
 ) -> Outcome:
-    if outcome.result is not Result.PENDING:
-        return outcome
     action = actions[outcome.key]
+    # some families carry a deletion out and refuse it then: its target is gone by that time
+    deletes = isinstance(action, Publish) and action.kind == kinds.DELETION
+    if outcome.result is Result.UNCHANGED and isinstance(action, Publish) and action.key in left:
+        said = f"the server says that it has it, and does not serve it: {outcome.detail}"
+        return replace(outcome, result=Result.FAILED, detail=said)
+    if outcome.result is not Result.PENDING and not (deletes and outcome.result is Result.FAILED):
+        return outcome
     server = outcome.server or ""
     # an event is read back from the relay alone; refs are not
     blind = isinstance(action, Push) and (action.coordinate, server) in unseen
     if _key_now(action) in left or server in silent or blind:
         return outcome
-    return Outcome(outcome.key, outcome.server, Result.DONE, "", outcome.seconds)
+    return replace(outcome, result=Result.DONE, detail="")
 
 
 def _key_now(action: Action) -> str:
@@ -231,7 +277,7 @@ def _judge(answer: Ok) -> tuple[Result, str]:
 
 
 def _result_of(failure: Failure) -> Result:
-    refused = failure.fault.kind in (FaultKind.PROTOCOL, FaultKind.HTTP, FaultKind.RATE)
+    refused = failure.unknown.cause in (Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND, Cause.RATE)
     return Result.FAILED if refused else Result.UNREACHABLE
 
 

@@ -1,5 +1,8 @@
 """Stage four: is the plan true to its contract, and safe? Pure.
 
+It borrows nothing of the planner's reasoning: what a state makes a server delete is reckoned here a
+second time, so that a deletion that the planner forgot is still seen.
+
 Two judges. `contract` checks any plan, whoever made it, against rules that hold always; a breach
 is our fault and stops the run. `judge` weighs how much the plan would destroy; what is too much is
 kept back cell by cell, so that one bad repository never stops the others, and is let through only
@@ -10,25 +13,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from statistics import median
 
-from reconciler.facts.refs import differences
+from reconciler.facts.signing import relays
+from reconciler.git.advertisement import ZERO
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import is_branch_or_tag, is_ours
-from reconciler.limits import SIGNATURES
+from reconciler.limits import CLOCK_SECONDS, SIGNATURES
 from reconciler.model.desired import Desired, Safety
 from reconciler.model.observed import Listing, Observed
 from reconciler.model.outcome import Finding
 from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave
-from reconciler.nostr import kinds
+from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Draft, Event
-from reconciler.nostr.nip34 import Coordinate, state
+from reconciler.nostr.nip34 import Coordinate, State, announcement, state
 
 MASS_DELETE = "mass-delete"
 MASS_UPDATE = "mass-update"
 DELETE_ALL = "delete-all"
 DELETE_HEAD = "delete-head"
 MASS_SIGN = "mass-sign"
-GUARDS = (MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD, MASS_SIGN)
+UNSURE = "announcement-unsure"
+CLOCK = "clock-unsure"
+GUARDS = (MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD, MASS_SIGN, UNSURE, CLOCK)
+HOLDS = frozenset({UNSURE, CLOCK})
+"""Guards that speak of the world and not of the plan: what they keep back is held, not refused."""
 
 
 def contract(plan: Plan, desired: Desired) -> tuple[str, ...]:
@@ -42,7 +51,7 @@ def contract(plan: Plan, desired: Desired) -> tuple[str, ...]:
     for action in plan.actions:
         if action.coordinate.owner not in owners:
             found.append(f"{action.key}: its owner is not in the desired state")
-        if not isinstance(action, Sign) and action.server not in servers:
+        if action.server and action.server not in servers:
             found.append(f"{action.key}: its server is not in the desired state")
         found += _breaches(action, owners)
     return tuple(found)
@@ -60,15 +69,17 @@ def judge(
         accepted: names of guards that a person lifted for this very plan.
     """
     names = {repository.coordinate: repository.name for repository in plan.repositories}
+    followed = {repository.coordinate: repository.state for repository in plan.repositories}
     events = {event.id: event for event in observed.events}
     findings: list[Finding] = []
     for (coordinate, server), actions in _by_cell(plan).items():
-        cell = observed.view(server).cell(coordinate)
+        cell = observed.view(server).refs(coordinate)
         if not isinstance(cell, Listing):
             continue
         updates = _effect(actions, cell, events)
         keys = tuple(action.key for action in actions)
-        for guard, detail in _dangers(updates, cell, desired.policies.safety):
+        head = _head(followed.get(coordinate), events)
+        for guard, detail in _dangers(updates, cell, head, desired.policies.safety):
             lifted = guard in accepted
             findings.append(Finding(guard, names[coordinate], server, detail, keys, lifted))
     signs = tuple(action.key for action in plan.actions if isinstance(action, Sign))
@@ -76,7 +87,42 @@ def judge(
         detail = f"signs {len(signs)} announcements (limit {SIGNATURES})"
         lifted = MASS_SIGN in accepted
         findings.append(Finding(MASS_SIGN, "all repositories", None, detail, signs, lifted))
-    return tuple(findings)
+    return (*findings, *_doubts(plan, observed, accepted))
+
+
+def _doubts(plan: Plan, observed: Observed, accepted: Collection[str]) -> Iterable[Finding]:
+    """Why nothing should be signed now, each doubt with the repositories that it concerns."""
+    events = {event.id: event for event in observed.events}
+    names = {repository.coordinate: repository.name for repository in plan.repositories}
+    groups: defaultdict[tuple[str, str], list[Sign]] = defaultdict(list)
+    for action in plan.actions:
+        if isinstance(action, Sign):
+            for doubt in _doubted(action, events.get(action.before), observed):
+                groups[doubt].append(action)
+    for (guard, detail), signs in groups.items():
+        first = ", ".join(names[sign.coordinate] for sign in signs[:3])
+        more = f" and {len(signs) - 3} more" if len(signs) > 3 else ""
+        keys = tuple(sign.key for sign in signs)
+        yield Finding(guard, first + more, None, detail, keys, guard in accepted, hold=True)
+
+
+def _doubted(sign: Sign, before: Event | None, observed: Observed) -> Iterable[tuple[str, str]]:
+    """The owner may have announced anew where nobody could read, and what is signed now would undo
+    it; and a date ahead of its time cannot be taken back."""
+    named = relays(announcement(before)) if before else frozenset()
+    read = {view.url for view in observed.views if view.unknown is None}
+    silent = {view.url for view in observed.views if view.unknown} | (named - read)
+    if silent:
+        places = ", ".join(sorted(map(urls.host, silent)))
+        yield UNSURE, f"a newer announcement may stand on {places}, which could not be read"
+    skews = [view.skew for view in observed.views if view.skew is not None]
+    ahead = median(skews) if skews else 0.0
+    if abs(ahead) > CLOCK_SECONDS:
+        words = "ahead of" if ahead > 0 else "behind"
+        yield CLOCK, f"our clock is {abs(ahead):.0f} s {words} the servers'"
+    if sign.draft.created_at > observed.at + CLOCK_SECONDS:
+        days = (sign.draft.created_at - observed.at) / 86_400
+        yield CLOCK, f"the announcement that stands is from the future, by {days:.1f} days"
 
 
 def withheld(findings: Iterable[Finding]) -> frozenset[str]:
@@ -90,7 +136,8 @@ def _breaches(action: Action, owners: dict[str, str | None]) -> list[str]:
         found += [f"{action.key}: {u.name!r} is outside our refs" for u in _foreign(action)]
         if action.wave == Wave.PULLS and any(not u.creates for u in action.updates):
             found.append(f"{action.key}: a pull ref would be changed or deleted")
-        if not action.updates or any(u.old == u.new for u in action.updates):
+        nothing = not action.updates and action.head is None
+        if nothing or any(u.old == u.new for u in action.updates):
             found.append(f"{action.key}: changes nothing")
     if isinstance(action, Sign):
         draft = action.draft
@@ -140,13 +187,27 @@ def _effect(
         if isinstance(action, Push):
             found = action.updates
         else:
-            found = differences(state(events[action.event_id]), cell.refs)
+            found = _following(state(events[action.event_id]), cell)
         updates |= {update.name: update for update in found}
     return tuple(updates.values())
 
 
+def _head(followed: str | None, events: Mapping[str, Event]) -> str | None:
+    """The branch that a signed state names as HEAD, among its own; it has said what goes."""
+    wanted = state(events[followed]) if followed and followed in events else None
+    return wanted.head if wanted and wanted.head in dict(wanted.refs) else None
+
+
+def _following(wanted: State, cell: Listing) -> tuple[RefUpdate, ...]:
+    """What a server goes through that makes its heads and tags equal to a state."""
+    have = {name: oid for name, oid in cell.refs if is_branch_or_tag(name)}
+    want = dict(wanted.refs)
+    pairs = [(n, have.get(n, ZERO), want.get(n, ZERO)) for n in have.keys() | want.keys()]
+    return tuple(RefUpdate(*pair) for pair in sorted(pairs) if pair[1] != pair[2])
+
+
 def _dangers(
-    updates: tuple[RefUpdate, ...], cell: Listing, safety: Safety
+    updates: tuple[RefUpdate, ...], cell: Listing, head: str | None, safety: Safety
 ) -> Iterable[tuple[str, str]]:
     existing = sum(is_branch_or_tag(name) for name, _ in cell.refs)
     gone = {u.name for u in updates if u.deletes}
@@ -154,7 +215,7 @@ def _dangers(
     made = sum(u.creates for u in updates)
     if gone and len(gone) == existing and not made:
         yield DELETE_ALL, f"deletes all {existing} refs"
-    if cell.head in gone:
+    if cell.head in gone and head in (None, cell.head):
         yield DELETE_HEAD, f"deletes {cell.head}, which HEAD names"
     if existing < safety.min_existing:
         return

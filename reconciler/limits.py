@@ -24,10 +24,15 @@ PEER_TEXT_CHARS: Final = 1024
 # --- WebSocket -------------------------------------------------------------------------------
 WS_MESSAGE_BYTES: Final = 4 * 2**20
 """Bytes of one relay message; twice the largest event that we accept."""
+WS_CONTROL_BYTES: Final = 64 * 2**10
+"""Bytes of one relay message that is neither an event nor NIP-77's; larger ones are not read."""
 WS_ANSWER_EVENTS: Final = 200_000
-"""Events that one relay may send in one run before it counts as flooding."""
+"""Messages that one relay may send in one run before it counts as flooding."""
 REQ_PAGE: Final = 500
 """Events asked for per REQ page. ngit-relay reads more than 1,000 as 250, most cap at 500."""
+REQ_CAP_LEAST: Final = 100
+"""Events of one page that no known relay cuts below (250 is the least seen): where a cap is not
+told, a shorter page without a matching event is the last one."""
 REQ_PAGES: Final = 400
 """Pages of one question: WS_ANSWER_EVENTS / REQ_PAGE."""
 REQ_TAG_VALUES: Final = 100
@@ -66,7 +71,22 @@ CHILD_CPU_SECONDS: Final = 300
 CHILD_WALL_SECONDS: Final = 900
 """Wall clock of a git child: half the 30 minutes that purgatory waits."""
 CHILD_OUTPUT_BYTES: Final = 32 * 2**20
-"""Captured bytes of a child's stdout or stderr."""
+"""Captured bytes of a child's stdout; one that prints more is ended."""
+CHILD_CHATTER_BYTES: Final = 16 * 2**20
+"""Bytes of a child's stderr, which a server can fill (side-band); one that says more is ended."""
+CHILD_CHATTER_KEPT_BYTES: Final = 64 * 2**10
+FETCH_IDLE_SECONDS: Final = 60.0
+FETCH_PROGRESS_BYTES: Final = 60_000
+"""A fetch that brings fewer pack bytes than this in FETCH_IDLE_SECONDS (1 kB/s, git's own bound on
+silence) is ended, however much the server talks besides."""
+FETCH_BYTES: Final = 256 * 2**20
+"""Disk of one fetch among several; a larger one is done again, alone, and may take PACK_BYTES."""
+FREE_BYTES: Final = 256 * 2**20
+"""What a fetch leaves free on its disk (a twentieth of a small one)."""
+QUESTION_SECONDS: Final = 60.0
+"""A question to our own archive (is it here? what would be lost?); what takes longer is unknown."""
+ANCESTRY_COMMITS: Final = 20
+"""Lost commits that are named one by one: what a person reads before saying yes."""
 
 # --- memory of submissions ---------------------------------------------------------------------
 PURGATORY_SECONDS: Final = 30 * 60
@@ -74,6 +94,8 @@ PURGATORY_SECONDS: Final = 30 * 60
 REFUSED_FIRST_SECONDS: Final = 10 * 60
 REFUSED_LAST_SECONDS: Final = 24 * 60 * 60
 """A refused event is offered again after 10 minutes, then at doubled intervals, daily at last."""
+REFUSED_PUSHES: Final = 3
+"""Refusals in a row of the same push after which its cell is held, by the same intervals."""
 MEMORY_BYTES: Final = 16 * 2**20
 """Bytes of the submissions file; a larger one counts as lost."""
 
@@ -83,35 +105,46 @@ HTTP_ERROR_BYTES: Final = 4 * 2**10
 """Bytes of an error page that are read to find the reason."""
 CONNECT_SECONDS: Final = 5.0
 """TCP and TLS set-up. A server that accepts and then hangs is caught by READ_SECONDS."""
+DOOR_SECONDS: Final = 10.0
+"""From the connection to the end of the WebSocket upgrade, TLS included."""
+DOOR_BYTES: Final = 64 * 2**10
+"""Bytes of the answer to the upgrade: 100 header lines."""
 RELAY_IDLE_SECONDS: Final = 25.0
 """A relay connection that was silent for longer is opened anew: servers drop it after 30 to 60."""
 READ_SECONDS: Final = 10.0
 """Silence within an answer to a read."""
+RETRY_AFTER_SECONDS: Final = 30.0
+"""How long a server may ask to be left alone within a run; longer means the next run."""
 PUSH_READ_SECONDS: Final = 120.0
 """Silence after a push: servers stay quiet while they unpack and align."""
 SERVER_SECONDS: Final = 20 * 60.0
-"""All work on one server in one run; what is left waits for the next run."""
+"""Fetching from one server and writing to it, in one run, our own pace included; what is left waits
+for the next run."""
+SERVER_READING_SECONDS: Final = 120.0
+"""Asking one server, in one run. All others wait for its answers, because the next questions come
+from them; a healthy one needs 20 s for 1,000 repositories."""
+SERVER_QUESTION_SECONDS: Final = 0.3
+"""What each question adds to that: a look at a repository takes 20 to 200 ms, five side by side, so
+that a large fleet is never taken for a slow server."""
+SERVER_BYTES: Final = 512 * 2**20
+"""Bytes that one server may send in one run, git's own fetches left out: three looks at 1,000
+repositories of 1,000 refs each are 200 MB."""
+SERVER_FETCHED_BYTES: Final = 8 * 2**30
+"""Bytes on our disk that git may fetch from one server in one run: four of the largest packs, or
+270 repositories of 30 MB."""
+SERVER_KEPT_BYTES: Final = 64 * 2**20
+"""Memory for the events of one relay, as texts; 100,000 events of 600 characters."""
+SERVER_RETRIES: Final = 20
+"""Attempts after a first one, of all questions to one server in one run."""
+STOP_SECONDS: Final = 10.0
+"""How long what is under way may go on after a signal, before it is cut. systemd kills after 90."""
 SETTLE_SECONDS: Final = 5.0
 """How long read-back waits for a server that works after it answered (asynchronous alignment)."""
 
-# --- pacing (GRASP-02; used by the reconciler and by the sandbox) -----------------------------
-HUNT_EXPIRY_SECONDS: Final = 1800.0
-"""How long git data is looked for after the latest event: as long as purgatory keeps it."""
-HUNTS: Final = 10_000
-"""Repositories that git data is looked for at the same time; one more pushes the oldest out."""
-
-# --- purgatory (sandbox) ----------------------------------------------------------------------
-PARKED: Final = 10_000
-"""Entries of one kind that wait for git data; one more pushes the oldest out. About four times the
-announcements that the largest known server has."""
-PARKED_ANNOUNCEMENTS: Final = 200
-"""Announcements of one author that wait: each has a bare repository on disk. A person who moves to
-a new server announces some dozens."""
-PARKED_EACH: Final = 1_000
-"""States of one author that wait, and pull requests; and commits that wait in one owner's
-repositories for their pull request."""
-PARKED_EXPIRED: Final = 10_000
-"""Ids of events that expired without git data, so that sync does not bring them in again; 1 MB."""
+# --- this machine -----------------------------------------------------------------------------
+FOLDER_BYTES: Final = 4 * 2**20
+"""Bytes that must be free where state and reports are written before an apply begins: a report of
+a large fleet. What is full later is reported, and stops nothing."""
 
 # --- desired state ---------------------------------------------------------------------------
 YAML_BYTES: Final = 256 * 2**10
@@ -122,6 +155,12 @@ KEY_FILE_BYTES: Final = 4 * 2**10
 
 SIGNATURES: Final = 50
 """Signatures of one run; more of them need a person, whatever the reason."""
+
+WITNESSES: Final = 20
+"""Relays of one run that only announcements name, and that are read before something is signed."""
+CLOCK_SECONDS: Final = 120.0
+"""How far our clock may be from the servers' before nothing is signed: a date ahead cannot be taken
+back, because nothing older counts after it."""
 
 # --- authority -------------------------------------------------------------------------------
 MAINTAINERS: Final = 100

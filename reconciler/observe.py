@@ -5,10 +5,12 @@ The questions come in rounds, because the answers to one name the subjects of th
     1  announcements of the npubs, and what servers say of themselves
     2  announcements and states of everybody whom the announcements invite
     3  events that name a repository (issues, PRs, labels, …)
-    4  events that name those events, until no new ones turn up (GRASP-02's layers)
+    4  events that name those events, until no new ones turn up (GRASP-02's layers); what others
+       serve and a server did not show, by id
     5  the refs of every cell
+    6  the objects of refs that would move, so that a forced update can be called one
 
-A server that fails any question is `fault` from then on: its silence is never read as absence.
+A server that fails any question is `unknown` from then on: its silence is never read as absence.
 """
 
 from __future__ import annotations
@@ -17,21 +19,23 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from reconciler import objects
 from reconciler.errors import PeerFault
 from reconciler.facts.authority import invited
-from reconciler.facts.knowledge import Knowledge, digest
+from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection
-from reconciler.limits import MAINTAINER_DEPTH, REQ_TAG_VALUES
+from reconciler.facts.signing import witnesses
+from reconciler.limits import MAINTAINER_DEPTH, REQ_TAG_VALUES, WITNESSES
 from reconciler.model.desired import Desired
 from reconciler.model.observed import (
     Absent,
-    Cell,
-    Fault,
-    FaultKind,
+    Cause,
     Listing,
     Observed,
+    Refs,
     ServerView,
     Submission,
+    Unknown,
 )
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
@@ -49,25 +53,36 @@ class _Seat:
 
     url: str
     grasp: bool
+    witness: bool = False
     info: RelayInfo | None = None
-    fault: Fault | None = None
+    unknown: Unknown | None = None
+    left_out: tuple[tuple[str, int], ...] = ()
     events: dict[str, Event] = field(default_factory=dict)
-    cells: dict[Coordinate, Cell] = field(default_factory=dict)
+    listings: dict[Coordinate, Refs] = field(default_factory=dict)
 
-    def view(self, submitted: Sequence[Submission]) -> ServerView:
+    def view(self, submitted: Sequence[Submission], skew: float | None) -> ServerView:
         return ServerView(
             self.url,
             self.grasp,
             self.info,
-            self.fault,
+            self.unknown,
             frozenset(self.events),
-            tuple(sorted(self.cells.items())),
+            tuple(sorted(self.listings.items())),
             tuple(s for s in submitted if s.server == self.url and s.event_id not in self.events),
+            witness=self.witness,
+            left_out=self.left_out,
+            skew=skew,
         )
 
 
 def observe(
-    desired: Desired, world: World, watcher: Watcher, selection: Selection, *, forks: int
+    desired: Desired,
+    world: World,
+    watcher: Watcher,
+    selection: Selection,
+    *,
+    forks: int,
+    every: int = 0,
 ) -> Observed:
     """One look at the whole fleet.
 
@@ -77,18 +92,24 @@ def observe(
         watcher: hears of progress; a stop makes everything that is left unknown.
         selection: which repositories this run is about.
         forks: servers that are asked at the same time.
+        every: a clone is tried of one in so many cells; 0: of none.
     """
-    seats = [_Seat(server.url, True) for server in desired.servers]
-    seats += [_Seat(url, False) for url in desired.index_relays]
+    seats = [_Seat(server.url, grasp=True) for server in desired.servers]
+    seats += [_Seat(url, grasp=False) for url in desired.index_relays]
     with ThreadPoolExecutor(forks) as pool:
         _Rounds(desired, world, watcher, selection, seats, pool).run()
     union = _union(seats)
+    known = Knowledge.of(union.values(), now=world.now())
+    coordinates = selection.of(desired, known)
     submitted = world.submitted()
+    views = tuple(seat.view(submitted, world.skew(seat.url)) for seat in seats)
     return Observed(
         at=world.now(),
         events=tuple(sorted(union.values(), key=lambda e: e.id)),
-        views=tuple(seat.view(submitted) for seat in seats),
-        archived=_archived(world, selection, digest(union.values(), now=world.now())),
+        views=tuple(objects.tried(world, watcher, view, every) for view in views),
+        archived=_archived(world, selection, known),
+        ancestry=objects.ancestry(world, watcher, views, coordinates, known),
+        seen=world.seen(),
     )
 
 
@@ -98,7 +119,7 @@ class _Rounds:
     world: World
     watcher: Watcher
     selection: Selection
-    seats: Sequence[_Seat]
+    seats: list[_Seat]
     pool: ThreadPoolExecutor
 
     def run(self) -> None:
@@ -109,18 +130,33 @@ class _Rounds:
         self._ask([Filter(kinds=(kinds.ANNOUNCEMENT, kinds.DELETION), authors=authors)])
         known = self._knowledge()
         coordinates = self.selection.of(self.desired, known)
+        self._ask_witnesses(coordinates, known)
         self._ask_authority(coordinates)
         self._ask(_tag_filters("aAq", map(str, coordinates)))
         self._ask_replies(coordinates)
+        self._ask_missing(coordinates)
         self._list_refs(coordinates)
+
+    def _ask_witnesses(self, coordinates: Sequence[Coordinate], known: Knowledge) -> None:
+        """Relays that only announcements name are read before those are signed anew: one of them
+        may hold the owner's newer version."""
+        asked = {seat.url for seat in self.seats}
+        named: dict[str, set[str]] = {}
+        for coordinate in coordinates:
+            for url in witnesses(self.desired, known.announcements[coordinate]) - asked:
+                named.setdefault(url, set()).add(coordinate.owner)
+        for url in sorted(named)[:WITNESSES]:
+            self.seats.append(seat := _Seat(url, grasp=False, witness=True))
+            wanted = (kinds.ANNOUNCEMENT, kinds.DELETION)
+            self._query(seat, [Filter(kinds=wanted, authors=tuple(sorted(named[url])))])
 
     def _greet(self, seat: _Seat) -> None:
         """NIP-11. A server without that document may still answer all other questions."""
         try:
             seat.info = self.world.info(seat.url)
         except Failure as failure:
-            if failure.fault.kind not in (FaultKind.PROTOCOL, FaultKind.HTTP):
-                seat.fault = failure.fault
+            if failure.unknown.cause not in (Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND):
+                seat.unknown = failure.unknown
         self.watcher.step(seat.url)
 
     def _ask(self, filters: Sequence[Filter]) -> None:
@@ -128,17 +164,19 @@ class _Rounds:
             self._each(lambda seat: self._query(seat, filters))
 
     def _query(self, seat: _Seat, filters: Sequence[Filter]) -> None:
-        if seat.fault:
+        if seat.unknown:
             return
         if self.watcher.stopped():
-            seat.fault = Fault(FaultKind.STOPPED, "the run was stopped")
+            seat.unknown = Unknown(Cause.STOPPED, "the run was stopped")
             return
         try:
-            found = self.world.relay(seat.url).query(filters)
+            relay = self.world.relay(seat.url)
+            found = relay.query(filters)
         except Failure as failure:
-            seat.fault = failure.fault
+            seat.unknown = failure.unknown
             return
         seat.events |= {event.id: event for event in found}
+        seat.left_out = relay.left_out()
 
     def _ask_authority(self, coordinates: Sequence[Coordinate]) -> None:
         """Invitations lead to people who invite others: until nobody new is named."""
@@ -161,22 +199,35 @@ class _Rounds:
             self._ask(_tag_filters("eEq", sorted(names)))
             asked |= names
 
+    def _ask_missing(self, coordinates: Sequence[Coordinate]) -> None:
+        """What others serve and a server did not show is asked for by id: some families index only
+        the beginning of a long tag value, and serve all the same what its questions do not find."""
+        known = self._knowledge()
+        wanted = _tree(known, coordinates)
+
+        def ask(seat: _Seat) -> None:
+            missing = () if seat.witness else sorted(wanted - seat.events.keys())
+            if missing:
+                self._query(seat, [Filter(ids=batch) for batch in _batches(missing)])
+
+        self._each(ask)
+
     def _list_refs(self, coordinates: Sequence[Coordinate]) -> None:
         """Server by server in turn, so that all of them answer side by side."""
-        seats = [seat for seat in self.seats if seat.grasp and not seat.fault]
+        seats = [seat for seat in self.seats if seat.grasp and not seat.unknown]
         cells = [(seat, coordinate) for coordinate in coordinates for seat in seats]
         self.watcher.stage("refs", len(cells))
         answers = self.pool.map(lambda pair: self._cell(pair[0].url, pair[1]), cells)
         for (seat, coordinate), cell in zip(cells, answers, strict=True):
-            seat.cells[coordinate] = cell
+            seat.listings[coordinate] = cell
 
-    def _cell(self, url: str, coordinate: Coordinate) -> Listing | Absent | Fault:
+    def _cell(self, url: str, coordinate: Coordinate) -> Listing | Absent | Unknown:
         if self.watcher.stopped():
-            return Fault(FaultKind.STOPPED, "the run was stopped")
+            return Unknown(Cause.STOPPED, "the run was stopped")
         try:
             return self.world.refs(url, coordinate)
         except Failure as failure:
-            return failure.fault
+            return failure.unknown
         finally:
             self.watcher.step(url)
 
@@ -184,7 +235,7 @@ class _Rounds:
         list(self.pool.map(do, self.seats))
 
     def _knowledge(self) -> Knowledge:
-        return digest(_union(self.seats).values(), now=self.world.now())
+        return Knowledge.of(_union(self.seats).values(), now=self.world.now())
 
 
 def _union(seats: Iterable[_Seat]) -> dict[str, Event]:
@@ -197,7 +248,7 @@ def _tree(known: Knowledge, coordinates: Sequence[Coordinate]) -> set[str]:
     for coordinate in coordinates:
         names |= {event.id for event in known.related(coordinate)}
         names |= {
-            i for i in known.children.get(str(coordinate), ()) if known.known[i].kind > 30_000
+            i for i in known.children.get(str(coordinate), ()) if known.events[i].kind > 30_000
         }
     return names
 
@@ -212,11 +263,12 @@ def _people(coordinates: Sequence[Coordinate], known: Knowledge) -> set[str]:
 
 
 def _authority_filters(coordinates: Sequence[Coordinate], people: set[str]) -> list[Filter]:
-    """States and announcements of these people."""
+    """States and announcements of these people, in questions of a size that relays accept."""
     wanted = (kinds.ANNOUNCEMENT, kinds.STATE)
     return [
-        Filter(kinds=wanted, authors=tuple(sorted(people)), tags=(("d", batch),))
+        Filter(kinds=wanted, authors=authors, tags=(("d", batch),))
         for batch in _batches(sorted({c.identifier for c in coordinates}))
+        for authors in _batches(sorted(people))
     ]
 
 

@@ -10,24 +10,29 @@ only `apply` writes to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from reconciler.apply import apply, confirm
 from reconciler.desired import parse
 from reconciler.errors import OurFault
+from reconciler.facts import seen
+from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection, select
 from reconciler.guard import contract, judge, withheld
 from reconciler.limits import SETTLE_SECONDS
 from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
-from reconciler.model.observed import Observed
+from reconciler.model.observed import Observed, Seen, Submission
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Action, Entry, HoldReason, Plan
+from reconciler.nostr import urls
+from reconciler.nostr.nip34 import Coordinate
 from reconciler.observe import observe
 from reconciler.plan import plan
 from reconciler.plan.submissions import remembered
+from reconciler.report.words import deed
 from reconciler.world import Signer, Watcher, World
 
 Connect = Callable[[Desired], AbstractContextManager[World]]
@@ -47,12 +52,14 @@ class Options:
     limit: tuple[str, ...] = ()
     shard: tuple[int, int] = (1, 1)
     forks: int = 16
+    deep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """How a run went. `stale` lists where a saved plan and the world disagree; nothing was written
     then. `remaining` is the plan of the world as it was left; None when nothing was applied.
+    `notes` say what this machine could not write down.
     """
 
     plan: Plan
@@ -60,6 +67,7 @@ class Run:
     stale: tuple[str, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     remaining: Plan | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run(
@@ -89,12 +97,13 @@ def run(
     desired = parse(text, place=place)
     selection = select(desired, options.limit, options.shard)
     with connect(desired) as world:
-        observed = observe(desired, world, watcher, selection, forks=options.forks)
+        every = 1 if options.deep else desired.policies.deep if options.write else 0
+        observed = observe(desired, world, watcher, selection, forks=options.forks, every=every)
         proposed = plan(desired, observed, selection)
         findings = _guard(proposed, desired, observed, options)
         on_plan(proposed, findings)
         stale = _differences(options.saved, proposed) if options.saved else ()
-        if not options.write or stale or watcher.stopped():
+        if not options.write or stale or watcher.stopped() or _mistyped(proposed):
             return Run(proposed, findings, stale)
         kept = withheld(findings)
         outcomes = apply(
@@ -103,8 +112,25 @@ def run(
         remaining = _read_back(desired, selection, world, watcher, proposed, outcomes, options)
         outcomes = confirm(outcomes, proposed, remaining)
         old = [s for view in observed.views for s in view.submitted]
-        world.remember(remembered(old, proposed.actions, outcomes, now=world.now()))
-        return Run(proposed, findings, (), outcomes, remaining)
+        sent = remembered(old, proposed.actions, outcomes, now=world.now())
+        known = Knowledge.of(observed.events, now=observed.at)
+        marks = seen.remembered(observed, known, selection.of(desired, known))
+        return Run(proposed, findings, (), outcomes, remaining, _remember(world, sent, marks))
+
+
+def _remember(world: World, sent: Sequence[Submission], marks: Sequence[Seen]) -> tuple[str, ...]:
+    """Write the memory down. Losing it costs work, never the outcome of what was done."""
+    try:
+        world.remember(sent)
+        world.note(marks)
+    except OSError as error:
+        return (f"the memory of this run could not be written: {error.strerror}",)
+    return ()
+
+
+def _mistyped(proposed: Plan) -> bool:
+    """Does a `--limit` match nothing, although everybody answered? Then nothing is written."""
+    return proposed.complete and any(slip.entry is Entry.LIMIT for slip in proposed.unmatched)
 
 
 def _guard(
@@ -122,12 +148,19 @@ def _differences(saved: Plan, fresh: Plan) -> tuple[str, ...]:
     found = []
     if saved.desired_digest != fresh.desired_digest:
         found.append("the desired state was changed after the plan was made")
-    old = {action.key: contract_of(action) for action in saved.actions}
-    new = {action.key: contract_of(action) for action in fresh.actions}
-    found += [f"no longer needed or possible: {key}" for key in old.keys() - new.keys()]
-    found += [f"new: {key}" for key in new.keys() - old.keys()]
-    found += [f"changed: {key}" for key in old.keys() & new.keys() if old[key] != new[key]]
+    old = {action.key: action for action in saved.actions}
+    new = {action.key: action for action in fresh.actions}
+    names = {r.coordinate: r.name for plan in (saved, fresh) for r in plan.repositories}
+    found += [f"no longer needed or possible: {_said(old[k], names)}" for k in old.keys() - new]
+    found += [f"new: {_said(new[k], names)}" for k in new.keys() - old]
+    both = (k for k in old.keys() & new if contract_of(old[k]) != contract_of(new[k]))
+    found += [f"changed: {_said(new[key], names)}" for key in both]
     return tuple(sorted(found))
+
+
+def _said(action: Action, names: dict[Coordinate, str]) -> str:
+    where = f" on {urls.host(action.server)}" if action.server else ""
+    return f"{names.get(action.coordinate, action.coordinate.identifier)}: {deed(action)}{where}"
 
 
 def _read_back(
@@ -149,7 +182,9 @@ def _read_back(
         observed = observe(desired, world, watcher, selection, forks=options.forks)
         remaining = plan(desired, observed, selection)
         left = confirm(outcomes, applied, remaining)
-        if not any(outcome.result is Result.PENDING for outcome in left) or watcher.stopped():
+        settling = any(outcome.result is Result.PENDING for outcome in left)
+        fetching = any(hold.reason is HoldReason.SERVER_MUST_FETCH for hold in remaining.holds)
+        if not (settling or fetching) or watcher.stopped():
             break
         world.settle(SETTLE_SECONDS / 2)
     return remaining

@@ -6,11 +6,12 @@ Every method either answers completely or raises `Failure`; there is no partial 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from reconciler.errors import NetworkFault
-from reconciler.git.receive_pack import RefUpdate, Report
-from reconciler.model.observed import Absent, Fault, Listing, Submission
+from reconciler.errors import ReconcileError
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Seen, Submission, Unknown
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
@@ -18,22 +19,67 @@ from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
 
 
-class Failure(NetworkFault):
-    """Something could not be learnt or done; `fault` says what kind of failure it was."""
+class Failure(ReconcileError):
+    """Something could not be learnt or done; `unknown` says what kind of failure it was."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(str(fault))
-        self.fault = fault
+    def __init__(self, unknown: Unknown) -> None:
+        super().__init__(str(unknown))
+        self.unknown = unknown
+
+
+@dataclass(frozen=True, slots=True)
+class BadSource:
+    """A server from which objects should have come; `unknown` says why they did not."""
+
+    server: str
+    unknown: Unknown
+
+    def __str__(self) -> str:
+        return f"{self.server}: {self.unknown}"
+
+
+class NotGathered(Failure):
+    """Objects could not be had. `bad` are the sources that failed, in the order of asking; the
+    others do not offer them."""
+
+    def __init__(self, missing: int, bad: tuple[BadSource, ...]) -> None:
+        reason = "; ".join(map(str, bad)) or "no server offers it"
+        detail = f"{missing} objects could not be fetched ({reason})"
+        super().__init__(Unknown(Cause.INCOMPLETE, detail))
+        self.bad = bad
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push came to, as the server says it or shows it.
+
+    `sent` False: the refs were so already. `refused` pairs ref names with the server's reasons;
+    `words` are what it said besides.
+    """
+
+    sent: bool
+    refused: tuple[tuple[str, str], ...] = ()
+    words: str = ""
 
 
 class Relay(Protocol):
     """One open conversation with a relay; safe to share between threads."""
 
     def query(self, filters: Sequence[Filter]) -> tuple[Event, ...]:
-        """All events that match any filter, verified, paged until exhausted. Raises Failure."""
+        """All events that match any filter, verified, paged until exhausted. Raises Failure.
+
+        The failure is `Cause.INCOMPLETE` where the relay may hold more than it showed.
+        """
 
     def publish(self, events: Sequence[Event]) -> tuple[Ok, ...]:
         """Send events in order; one OK each, in the same order. Raises Failure."""
+
+    def left_out(self) -> tuple[tuple[str, int], ...]:
+        """What the relay sent in this run and nobody used: reasons, each with how often, sorted.
+
+        An event that does not verify, or that was not asked for, is left out and costs the answer
+        nothing else: whoever can write to a relay can put one there.
+        """
 
 
 class World(Protocol):
@@ -44,6 +90,10 @@ class World(Protocol):
 
     def seconds(self) -> float:
         """A clock for durations, in seconds; never goes back."""
+
+    def skew(self, server: str) -> float | None:
+        """Seconds that our clock is ahead of a server's, as its answers of this run tell it; None
+        where none told. Good to two seconds, and no server is obliged to be right."""
 
     def info(self, server: str) -> RelayInfo:
         """The NIP-11 document. Raises Failure."""
@@ -59,14 +109,35 @@ class World(Protocol):
 
     def gather(
         self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
-    ) -> None:
-        """Bring objects, with all that they need, into the archive. Raises Failure."""
+    ) -> tuple[BadSource, ...]:
+        """Bring objects, with all that they need, into the archive; the sources that failed.
 
-    def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Report:
+        Raises:
+            NotGathered: some object could not be had.
+            Failure: this machine is at fault.
+        """
+
+    def keep(self, coordinate: Coordinate, oid: str, sources: tuple[str, ...]) -> None:
+        """Bring one object into the archive and hold it there for good. Raises Failure."""
+
+    def ancestry(
+        self, coordinate: Coordinate, pairs: tuple[tuple[str, str], ...]
+    ) -> tuple[Ancestry, ...]:
+        """Of each (old, new) in turn, what the archive knows; changes nothing, raises nothing."""
+
+    def try_clone(self, server: str, coordinate: Coordinate, oids: frozenset[str]) -> None:
+        """Fetch these objects from one server as a clone would, and throw them away.
+
+        Raises:
+            Failure: a clone fails, or it could not be tried (`Cause.SKIPPED`, time, or size).
+        """
+
+    def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One push, conditional on every `old`; objects come from the archive.
 
-        Updates that the server already shows are left out; when none remains nothing is sent and
-        the report's `unpack` is "unchanged".
+        Without any update it is the empty push, which makes some servers move HEAD.
+
+        Updates that the server already shows are left out; when none remains nothing is sent.
 
         Raises:
             Failure: it could not be sent, or was refused as a whole.
@@ -79,11 +150,17 @@ class World(Protocol):
     def remember(self, submissions: Sequence[Submission]) -> None:
         """Replace that memory."""
 
+    def seen(self) -> tuple[Seen, ...]:
+        """What earlier runs saw of each repository (local memory)."""
+
+    def note(self, marks: Sequence[Seen]) -> None:
+        """Replace that memory."""
+
     def settle(self, seconds: float) -> None:
         """Wait for servers that work after they have answered."""
 
 
-class Stale(NetworkFault):
+class Stale(ReconcileError):
     """A write's precondition no longer holds; nothing was written."""
 
 

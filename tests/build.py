@@ -12,7 +12,7 @@ from functools import cached_property
 
 from reconciler.facts.selection import select
 from reconciler.model.desired import Desired, Npub, Policies, Rule, Server
-from reconciler.model.observed import Cell, Fault, FaultKind, Listing, Observed, ServerView
+from reconciler.model.observed import Cause, Listing, Observed, Refs, ServerView, Unknown
 from reconciler.model.plan import Plan
 from reconciler.nostr import bip340, kinds, nip34, urls
 from reconciler.nostr.event import Draft, Event, Tag, seal
@@ -101,16 +101,17 @@ def parsed(event: Event) -> nip34.Announcement:
 def view(  # one keyword a fact
     server: str,
     served: Iterable[Event] = (),
-    cells: Mapping[Coordinate, Cell] | None = None,
+    cells: Mapping[Coordinate, Refs] | None = None,
     *,
     software: str = "",
     grasp: bool = True,
     down: bool = False,
 ) -> ServerView:
-    fault = Fault(FaultKind.REFUSED, "") if down else None
-    info = None if down else RelayInfo(software=software, version="1")
+    unknown = Unknown(Cause.REFUSED, "") if down else None
+    grasps = ("GRASP-01",) if grasp else ()
+    info = None if down else RelayInfo(software=software, version="1", grasps=grasps)
     ids = frozenset(event.id for event in served)
-    return ServerView(url(server), grasp, info, fault, ids, tuple(sorted((cells or {}).items())))
+    return ServerView(url(server), grasp, info, unknown, ids, tuple(sorted((cells or {}).items())))
 
 
 def refs(names: Mapping[str, str], head: str | None = None) -> Listing:

@@ -20,26 +20,30 @@ PACKAGE = "reconciler"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "limits"),
-    ("git", "nostr", "schemas", "pacing"),
+    ("git", "nostr", "schemas", "pacing", "plumbing"),
     ("model",),
     ("facts", "world", "desired"),
+    ("objects",),
     ("observe", "plan", "guard", "apply"),
     ("pipeline", "report"),
-    ("edge", "sign", "sandbox"),
+    ("edge", "sign", "sandbox", "conformance"),
     ("cli",),
     ("__main__",),
 )
 """Rooms from the ground up; a room may import its own floor and those below it, never above."""
 
 SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("clock", "metrics", "family", "faults"),
-    ("events", "waiting", "repos"),
+    ("clock", "limits"),
+    ("metrics", "family"),
+    ("events", "waiting", "repos", "held"),
     ("policy",),
     ("service",),
     ("flow",),
     ("runtime",),
     ("hunt",),
     ("sync", "wire"),
+    ("faults", "faulty"),
+    ("assembly",),
     ("server",),
     ("demo",),
 )
@@ -52,31 +56,35 @@ ONLY: Mapping[str, frozenset[str]] = {
     "facts": frozenset({"errors", "git", "limits", "model", "nostr"}),
     "plan": frozenset({"facts", "git", "limits", "model", "nostr", "pacing"}),
     "guard": frozenset({"facts", "git", "limits", "model", "nostr"}),
-    "observe": frozenset({"errors", "facts", "limits", "model", "nostr", "world"}),
-    "apply": frozenset({"errors", "limits", "model", "nostr", "world"}),
-    "report": frozenset({"git", "model", "nostr"}),
+    "objects": frozenset({"facts", "git", "model", "nostr", "world"}),
+    "observe": frozenset({"errors", "facts", "objects", "limits", "model", "nostr", "world"}),
+    "apply": frozenset({"errors", "git", "limits", "model", "nostr", "world"}),
+    "report": frozenset({"git", "limits", "model", "nostr"}),
     "pacing": frozenset({"errors", "limits"}),
-    "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "world"}),
+    "plumbing": frozenset({"errors", "limits"}),
+    "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "plumbing", "world"}),
     "sign": frozenset({"errors", "limits", "nostr"}),
-    "sandbox": frozenset({"errors", "limits", "nostr", "git", "pacing"}),
+    "sandbox": frozenset({"errors", "limits", "nostr", "git", "pacing", "plumbing"}),
+    "conformance": frozenset({"errors", "git", "nostr", "report"}),
 }
 """Rooms whose imports from the house are listed one by one; `reconciler` itself is open to all."""
 
-ONLY_CLI_WIRES = frozenset({"edge", "sign", "sandbox", "cli"})
+ONLY_CLI_WIRES = frozenset({"edge", "sign", "sandbox", "conformance", "cli"})
 STAGES = frozenset({"observe", "plan", "guard", "apply"})
 
 _NAMES = """
 aiohttp asyncio concurrent ctypes datetime fcntl http io multiprocessing os pathlib
-prometheus_client pygit2 random requests secrets select shutil signal socket sqlite3 ssl
+prometheus_client random requests secrets select shutil signal socket sqlite3 ssl
 subprocess sys tempfile tenacity threading time urllib3 uuid websocket
 """
 WORLDLY = frozenset(_NAMES.split())
 """Clock, chance, files, threads, processes and the network."""
-OUTER = frozenset({"edge", "sandbox", "cli", "sign"})
+OUTER = frozenset({"edge", "sandbox", "conformance", "cli", "sign", "plumbing"})
 """Rooms that may touch the world."""
 ALLOWED: Mapping[str, frozenset[str]] = {
     "observe": frozenset({"concurrent"}),  # one worker pool: questions side by side
     "apply": frozenset({"concurrent", "threading"}),  # the pool, and the lock on its tables
+    "report.terminal": frozenset({"io"}),  # text in memory
     "report.progress": frozenset({"threading"}),  # the event by which signals ask to stop
 }
 """The exceptions, module by module."""
@@ -189,7 +197,7 @@ def unlisted(tree: Tree) -> list[str]:
 
 
 def wired_elsewhere(tree: Tree) -> list[str]:
-    """Edge, sign and sandbox are imported by themselves and by cli alone."""
+    """Edge, sign, sandbox and conformance are imported by themselves and by cli alone."""
     found = []
     for i in tree.imports:
         target = room(ours(i.target) or "")
@@ -347,6 +355,10 @@ BAD: dict[str, tuple[object, dict[str, str]]] = {
     "a policy opens a wire": (
         upward_in_the_sandbox,
         {"sandbox.policy.x": "from reconciler.sandbox.wire import relay"},
+    ),
+    "a healthy wire knows of faults": (
+        upward_in_the_sandbox,
+        {"sandbox.wire.x": "from reconciler.sandbox.faults import Faults"},
     ),
     "a sandbox room that nobody knows": (upward_in_the_sandbox, {"sandbox.attic.x": ""}),
     "the root imports a room": (unlisted, {"git": "from reconciler.model.plan import Plan"}),

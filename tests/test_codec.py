@@ -29,6 +29,7 @@ from reconciler.model.codec import (
 from reconciler.model.plan import (
     Action,
     CellVerdict,
+    Entry,
     Hold,
     HoldReason,
     Plan,
@@ -37,6 +38,7 @@ from reconciler.model.plan import (
     RepositorySummary,
     ServerSummary,
     Sign,
+    Unmatched,
     Verdict,
     Wave,
     Why,
@@ -75,7 +77,7 @@ PUBLISHES = st.builds(
     URLS,
     HEX,
     st.integers(0, 65535),
-    st.integers(1, 7),
+    st.sampled_from([wave for wave in Wave if wave is not Wave.SIGN]),
     st.sampled_from(Why),
     st.none() | HEX,
     st.booleans(),
@@ -87,7 +89,7 @@ PUSHES = st.builds(
     URLS,
     st.lists(UPDATES, min_size=1, max_size=2).map(tuple),
     st.lists(URLS, max_size=2).map(tuple),
-    st.sampled_from([int(Wave.PUSH), int(Wave.PULLS)]),
+    st.sampled_from([Wave.PUSH, Wave.PULLS]),
     st.sampled_from(Why),
 )
 SUMMARIES = st.builds(
@@ -101,7 +103,16 @@ SUMMARIES = st.builds(
     st.integers(0, 9),
 )
 SERVERS = st.builds(ServerSummary, URLS, TEXT, st.booleans(), TEXT, TEXT, st.none() | TEXT)
-HOLDS = st.builds(Hold, COORDINATES, st.none() | URLS, st.sampled_from(HoldReason), TEXT, TEXT)
+HOLDS = st.builds(
+    Hold,
+    COORDINATES,
+    st.none() | URLS,
+    st.sampled_from(HoldReason),
+    TEXT,
+    TEXT,
+    st.booleans(),
+)
+UNMATCHED = st.builds(Unmatched, st.sampled_from(Entry), TEXT, TUPLES)
 CELLS = st.builds(CellVerdict, COORDINATES, URLS, st.sampled_from(Verdict), TEXT, st.integers(0, 9))
 
 
@@ -120,6 +131,7 @@ PLANS = st.builds(
     several(CELLS),
     several(URLS),
     several(TEXT),
+    several(UNMATCHED),
 )
 
 
@@ -214,6 +226,8 @@ TAMPERED: dict[str, Json] = {
     "a version as text": edited("version", value="1"),
     "another kind of action": edited("actions", 3, "action", value="shell"),
     "another digest": edited("digest", value="0" * 64),
+    "incomplete made complete and the other way": edited("complete", value=False),
+    "a cell that was unknown": edited("cells", 0, "verdict", value="unknown"),
     "no digest": {k: v for k, v in document().items() if k != "digest"},
     "another target": edited("actions", 3, "updates", 0, "new", value="3" * 40),
     "another precondition": edited("actions", 3, "updates", 0, "old", value="3" * 40),
@@ -271,6 +285,9 @@ SAME: dict[str, Callable[[], Plan]] = {
     "other words for people": lambda: replace(PLAN, holds=(), cells=(), servers=(), silent=("x",)),
 }
 DIFFERENT: dict[str, Callable[[], Plan]] = {
+    "a server that did not answer": lambda: replace(
+        PLAN, servers=(replace(PLAN.servers[0], unknown="timed-out"),)
+    ),
     "desired state": lambda: replace(PLAN, desired_digest="e" * 64),
     "fewer actions": lambda: replace(PLAN, actions=PLAN.actions[1:]),
     "order": lambda: replace(PLAN, actions=PLAN.actions[::-1]),
@@ -295,7 +312,7 @@ DIFFERENT: dict[str, Callable[[], Plan]] = {
                     "server": "",
                     "event_id": "f" * 64,
                     "kind": 1,
-                    "wave": 1,
+                    "wave": Wave.ANNOUNCE,
                     "why": Why.STATE_MISSING,
                     "before": None,
                     "aligns": (),
@@ -307,7 +324,7 @@ DIFFERENT: dict[str, Callable[[], Plan]] = {
                     "coordinate": OTHER,
                     "server": "",
                     "updates": (),
-                    "wave": 5,
+                    "wave": Wave.ROOTS,
                     "why": Why.PULL_REF_MISSING,
                 },
             ),
@@ -333,7 +350,7 @@ def test_the_digest_is_pinned() -> None:
     assert digest(replace(PLAN, actions=(PUSH,))) == PINNED
 
 
-PINNED = "b752b451c605ce1a302f2f7ea4376a356b29d4aa32f11f7ffa093405e88679fa"
+PINNED = "78f7e9f86fba20b01a69333f4e3b7c7cae6a53e035eec3b5c24a3737da446b64"
 
 
 def test_a_contract_is_json_and_leaves_the_action_alone() -> None:

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
+from reconciler import __version__
 from reconciler.cli.main import main
+from reconciler.conformance.rows import NAMES
+from reconciler.conformance.verdict import Ended
 from reconciler.guard import GUARDS
 from reconciler.model.plan import HoldReason
 from reconciler.report.exits import Exit
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
+from tests.architecture_map import PAGE as MAP
+from tests.architecture_map import redrawn
+from tests.protocol import SCENARIOS, SECTIONS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("playbooks/*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+ANCHOR = re.compile(r"\]\((?!https?:)([^)#]*)#([^)]+)\)")
+SOURCES = [p for folder in ("reconciler", "tests", "bench") for p in ROOT.glob(f"{folder}/**/*.py")]
+SECTION = re.compile(r"§ ?(\d+(?:\.\d+)*)")
 CODE = re.compile(r"```[a-z]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 
 
@@ -45,6 +55,52 @@ def calls(text: str) -> Iterator[list[str]]:
 def test_links_lead_somewhere(path: Path) -> None:
     targets = LINK.findall(path.read_text("utf-8"))
     assert [t for t in targets if not (path.parent / t).exists()] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_anchors_are_headings(path: Path) -> None:
+    for target, anchor in ANCHOR.findall(path.read_text("utf-8")):
+        where = path.parent / target if target else path
+        assert anchor in anchors(where.read_text("utf-8")), f"{target}#{anchor}"
+
+
+def anchors(text: str) -> set[str]:
+    """What git hosts make of headings: lower case, spaces as dashes, other signs left out."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_sections_that_are_cited_exist() -> None:
+    """`§4.1`, in code and documents, means docs/protocol.md."""
+    cited = {(n, p.name) for p in [*SOURCES, *PAGES] for n in SECTION.findall(p.read_text("utf-8"))}
+    assert len(cited) > 20
+    assert [(number, name) for number, name in cited if number not in SECTIONS] == []
+
+
+def test_every_row_of_the_protocol_begins_with_its_section() -> None:
+    begun = {name.partition("-")[0] for name in NAMES}
+    assert begun <= SECTIONS | {"01"}  # 01: GRASP-01 itself
+
+
+def test_scenarios_are_numbered_without_a_gap() -> None:
+    assert set(range(1, len(SCENARIOS) + 1)) == SCENARIOS
+
+
+def test_the_map_is_drawn_from_the_tables() -> None:
+    """`make format` draws it anew."""
+    text = MAP.read_text("utf-8")
+    assert text == redrawn(text)
+
+
+def test_decisions_have_status_and_date_and_stand_in_the_index() -> None:
+    index = page("docs/decisions/README.md")
+    for path in ROOT.glob("docs/decisions/0*.md"):
+        head = re.match(
+            r"# (\d{4}) (.+)\n\nStatus: (.+)\nSince: (\d{4}-\d\d-\d\d)\n", path.read_text("utf-8")
+        )
+        assert head, path.name
+        number, title, status, since = head.groups()
+        assert f"| [{number}]({path.name}) | {title} | {status} | {since} |" in index
 
 
 def test_every_option_in_a_call_exists() -> None:
@@ -74,7 +130,8 @@ def _options(command: click.Command) -> Iterator[str]:
 def test_every_make_target_exists_and_is_told() -> None:
     targets = set(re.findall(r"^([a-z]+):.*##", page("Makefile"), re.MULTILINE))
     told = {word for p in PAGES for word in re.findall(r"`?make ([a-z]+)`?", p.read_text("utf-8"))}
-    assert {"demo", "test", "check", "long", "format", "bench", "conformance"} <= told & targets
+    wanted = {"demo", "test", "check", "quick", "long", "format", "bench", "conformance"}
+    assert wanted <= told & targets
 
 
 def test_exit_codes_are_all_told() -> None:
@@ -84,9 +141,24 @@ def test_exit_codes_are_all_told() -> None:
     assert {int(code) for row in codes for code in row.split(",")} == set(Exit)
 
 
+def test_exit_codes_of_a_trial_are_all_told() -> None:
+    text = page("docs/conformance.md").partition("## Exit codes")[2].partition("## ")[0]
+    codes = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
+    assert codes == set(Ended) | {Exit.USAGE, Exit.INTERRUPTED}
+
+
 def test_holds_guards_faults_and_families_are_all_told() -> None:
     operators, sandbox = page("docs/operators.md"), page("docs/sandbox.md")
     assert {reason for reason in HoldReason if f"| `{reason}` |" not in operators} == set()
     assert {guard for guard in GUARDS if f"`{guard}`" not in operators} == set()
     assert {name for name in FAULTS if f"`{name}`" not in sandbox} == set()
     assert {name for name in PRESETS if f"| `{name}` |" not in sandbox} == set()
+
+
+def test_the_version_is_written_once() -> None:
+    """pyproject, `--version`, reports and the user agent all read it there."""
+    assert tomllib.loads(page("pyproject.toml"))["project"]["dynamic"] == ["version"]
+    files = [ROOT / "pyproject.toml", *ROOT.glob("reconciler/**/*.py")]
+    told = re.compile(rf"[\"'/]{re.escape(__version__)}")
+    found = [path for path in files if told.search(path.read_text("utf-8"))]
+    assert found == [ROOT / "reconciler/__init__.py"]

@@ -10,21 +10,24 @@ import pytest
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.guard import (
+    CLOCK,
     DELETE_ALL,
     DELETE_HEAD,
     GUARDS,
+    HOLDS,
     MASS_DELETE,
     MASS_SIGN,
     MASS_UPDATE,
+    UNSURE,
     contract,
     judge,
     withheld,
 )
 from reconciler.limits import SIGNATURES
 from reconciler.model.desired import Desired, Npub, Policies, Safety
-from reconciler.model.observed import Absent, Cell, Observed
+from reconciler.model.observed import Absent, Observed, Refs, ServerView
 from reconciler.model.outcome import Finding
-from reconciler.model.plan import Action, Plan, Push, Sign, Wave, Why
+from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave, Why
 from reconciler.nostr.event import Event
 
 from .build import (
@@ -51,9 +54,11 @@ def heads(count: int, number: int = 1) -> dict[str, str]:
     return {f"refs/heads/b{i:02}": oid(number) for i in range(count)}
 
 
-def world(goal: dict[str, str], have: Cell, software: str = "nak") -> Observed:
+def world(
+    goal: dict[str, str], have: Refs, software: str = "nak", head: str = "refs/heads/main"
+) -> Observed:
     """Alpha is as it should be, beta has something else and does not serve the state yet."""
-    state = ALICE.state("widget", goal, at=10)
+    state = ALICE.state("widget", goal, head=head, at=10)
     data = refs({**goal, "refs/heads/spare": oid(1)})
     alpha = view("alpha", [ANN, state], {WIDGET: data}, software="ngit-grasp")
     beta = view("beta", [ANN], {WIDGET: have}, software=software)
@@ -190,7 +195,8 @@ def test_other_cells_go_on() -> None:
 
 
 def test_the_guards_are_named() -> None:
-    assert set(GUARDS) == {MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD, MASS_SIGN}
+    numbers = {MASS_DELETE, MASS_UPDATE, DELETE_ALL, DELETE_HEAD, MASS_SIGN}
+    assert set(GUARDS) == numbers | HOLDS
 
 
 def signing(count: int) -> tuple[Plan, Observed]:
@@ -309,3 +315,60 @@ def test_index_relays_are_servers_of_the_desired_state() -> None:
     action = replace(PUSH, server=url("index"))
     assert contract(replace(PLAN, actions=(action,)), wish) == ()
     assert PUSH.why is Why.REFS_DIFFER
+
+
+def test_a_renamed_default_branch_needs_nobody() -> None:
+    """The state names another HEAD, which exists: it has said what goes."""
+    have = refs(heads(3), head="refs/heads/b02")
+    assert names(world(heads(2), have, head="refs/heads/b01")) == []
+    assert names(world(heads(2), have, head="refs/heads/b02")) == [DELETE_HEAD]
+    assert names(world(heads(2), have, head="refs/heads/nowhere")) == [DELETE_HEAD]
+
+
+def test_a_deletion_that_the_planner_forgot_is_still_seen() -> None:
+    seen = world(heads(6), refs(heads(10)))
+    plan = planned(WISH, seen)
+    blind = [replace(a, aligns=()) for a in plan.actions if isinstance(a, Publish)]
+    found = judge(replace(plan, actions=tuple(blind)), WISH, seen)
+    assert [f.guard for f in found] == [MASS_DELETE]
+
+
+# --- may anything be signed now? -----------------------------------------------------------------
+
+
+def joining(
+    *others: ServerView, relays: tuple[str, ...] = (), skew: float | None = None, at: int = 0
+) -> list[Finding]:
+    """Alice's announcement lists alpha (and these relays); beta joins. Others answered so."""
+    extra = [("relays", *(f"wss://{relay}.example" for relay in relays))] if relays else []
+    ann = ALICE.announce("widget", ["alpha"], extra=extra, at=at)
+    wish = desired("alpha", "beta", owners=[Npub(ALICE.pubkey, "alice", signer="key")])
+    alpha = view("alpha", [ann], {WIDGET: refs({})})
+    seen = observed([ann], replace(alpha, skew=skew), view("beta"), *others)
+    plan = planned(wish, seen)
+    assert [a.adds for a in plan.actions if isinstance(a, Sign)] == [(url("beta"),)]
+    found = list(judge(plan, wish, seen))
+    assert all(f.hold and f.keys == (f"sign:{WIDGET}",) for f in found)
+    assert judge(plan, wish, seen, HOLDS) == tuple(replace(f, accepted=True) for f in found)
+    return found
+
+
+def test_a_signature_waits_for_every_place_that_may_hold_a_newer_announcement() -> None:
+    assert joining() == []
+    (silent,) = joining(view("gamma", grasp=False, down=True))
+    assert (silent.guard, silent.repository) == (UNSURE, "alice/widget")
+    assert "gamma.example" in silent.detail
+    (unread,) = joining(relays=("zeta",))
+    assert (unread.guard, "zeta.example" in unread.detail) == (UNSURE, True)
+    read = replace(view("zeta", grasp=False), witness=True)
+    assert joining(read, relays=("zeta",)) == []
+
+
+def test_nothing_is_signed_with_a_clock_that_the_servers_contradict() -> None:
+    assert joining(skew=100.0) == []
+    assert [f.guard for f in joining(skew=3600.0)] == [CLOCK]
+    assert [f.guard for f in joining(skew=-3600.0)] == [CLOCK]
+
+
+def test_an_announcement_from_the_future_is_not_signed_over() -> None:
+    assert [f.guard for f in joining(at=10 * 86_400)] == [CLOCK]

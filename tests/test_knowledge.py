@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from itertools import permutations
 
 import pytest
 
-from reconciler.facts.knowledge import Knowledge, address_of, digest, without_deleted
+from reconciler.facts.knowledge import Knowledge, is_void, without_deleted
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, Tag
 
@@ -19,7 +20,7 @@ STATE_ADDRESS = f"30618:{ALICE.pubkey}:widget"
 
 
 def known(*events: Event, now: int = 1000) -> Knowledge:
-    return digest(events, now=EPOCH + now)
+    return Knowledge.of(events, now=EPOCH + now)
 
 
 def live(*events: Event) -> set[str]:
@@ -72,10 +73,11 @@ def test_every_target_of_one_deletion_dies() -> None:
     assert without_deleted([ISSUE, other, deletion]) == [deletion]
 
 
-def test_addresses() -> None:
-    assert address_of(ANN) == str(WIDGET)
-    assert address_of(STATE) == STATE_ADDRESS
-    assert address_of(ISSUE) == ISSUE.id
+def test_a_list_of_servers_dies_by_its_address_which_ends_with_a_colon() -> None:
+    """NIP-01: replaceable events have addresses, too, with nothing for `d`."""
+    listed = ALICE.sign(kinds.GRASP_LIST, ("g", "wss://alpha.example"))
+    deletion = delete(("a", f"{kinds.GRASP_LIST}:{ALICE.pubkey}:"))
+    assert live(listed, deletion) == {deletion.id}
 
 
 # --- expiry and protection ---------------------------------------------------------------------
@@ -109,7 +111,7 @@ def test_expiry(value: str, stands: bool) -> None:
 def test_protected_events_are_known_and_not_sent() -> None:
     event = BOB.sign(kinds.ISSUE, ("a", str(WIDGET)), ("-",))
     found = known(ANN, event)
-    assert event.id in found.known
+    assert event.id in found.events
     assert event.id not in found.live
     assert found.related(WIDGET) == ()
 
@@ -203,3 +205,27 @@ def test_a_thousand_levels_are_no_problem() -> None:
     for number in range(1100):
         chain.append(BOB.sign(kinds.COMMENT, ("e", chain[-1].id), at=1200 - number))
     assert related(*chain) == chain
+
+
+def test_a_deletion_of_what_others_wrote_is_void() -> None:
+    issue = ALICE.sign(kinds.ISSUE, ("a", str(WIDGET)))
+    known = {issue.id: issue}
+    foreign = MALLORY.sign(kinds.DELETION, ("e", issue.id), ("a", str(WIDGET)))
+    assert is_void(foreign, known)
+    assert not is_void(ALICE.sign(kinds.DELETION, ("e", issue.id)), known)
+    assert not is_void(MALLORY.sign(kinds.DELETION, ("e", "f" * 64)), known)  # perhaps its own
+    assert not is_void(ALICE.sign(kinds.DELETION, ("a", str(WIDGET))), known)
+
+
+@pytest.mark.long
+def test_a_flood_of_events_costs_linear_time() -> None:
+    """Eight times as many events cost about eight times as much, and not sixty-four."""
+    flood = [MALLORY.sign(kinds.ISSUE, ("a", str(WIDGET)), at=n) for n in range(16_000)]
+
+    def cost(count: int) -> float:
+        knowledge = known(*flood[:count])
+        start = time.process_time()
+        knowledge.related(WIDGET)
+        return time.process_time() - start
+
+    assert min(cost(16_000) for _ in range(3)) < 24 * min(cost(2_000) for _ in range(3))

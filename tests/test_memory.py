@@ -10,7 +10,7 @@ from reconciler.git.advertisement import ZERO
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.observed import ServerView, Submission
 from reconciler.model.outcome import Outcome, Result
-from reconciler.model.plan import HoldReason, Publish, Push, Wave, Why
+from reconciler.model.plan import HoldReason, Publish, Push, Verb, Wave, Why
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plan.submissions import again_at, recall, remembered
 
@@ -65,7 +65,7 @@ class TestRecall:
 
 class TestRemembered:
     def after(self, result: Result, detail: str, *old: Submission) -> tuple[Submission, ...]:
-        outcome = Outcome(REPLY.key, SERVER, result, detail)
+        outcome = Outcome(REPLY.key, Verb.PUBLISH, SERVER, result, detail)
         return remembered(old, (REPLY,), (outcome,), now=NOW)
 
     def test_what_is_accepted_but_unseen_is_kept(self) -> None:

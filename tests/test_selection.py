@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.facts.knowledge import digest
+from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import ranked, select
 from reconciler.model.desired import Desired, Npub
 from reconciler.nostr.nip34 import Coordinate
@@ -17,7 +17,7 @@ from .build import ALICE, BOB, MALLORY, desired
 
 NAMES = [f"{word}-{number}" for number in range(10) for word in ("lib", "app", "tool")]
 EVENTS = [person.announce(name) for person in (ALICE, BOB) for name in NAMES]
-KNOWN = digest([*EVENTS, MALLORY.announce("lib-0")], now=2_000_000_000)
+KNOWN = Knowledge.of([*EVENTS, MALLORY.announce("lib-0")], now=2_000_000_000)
 OWNERS = (Npub(ALICE.pubkey, "alice"), Npub(BOB.pubkey, "bob"))
 ALL = {Coordinate(event.pubkey, name) for event, name in zip(EVENTS, NAMES * 2, strict=True)}
 

@@ -60,13 +60,14 @@ options:
     elements: str
   fail_on:
     description:
-      - Which ends of a run fail the task. C(guard) is a plan that destroys too much, C(partial)
-        something that failed or is held back, C(unknown) a server that could not be observed.
+      - Which ends of a run fail the task. C(guard) is a plan that destroys too much, C(failed)
+        something that failed or did not converge, C(unknown) a server that could not be observed,
+        C(held) what waits for a person and is not accepted by C(policies.holds).
       - Everything else but success (a mistake in the desired state, a lock, a bug) fails always.
     type: list
     elements: str
-    choices: [guard, partial, unknown]
-    default: [guard]
+    choices: [failed, guard, held, unknown]
+    default: [guard, failed]
 attributes:
   check_mode:
     support: full
@@ -89,7 +90,7 @@ EXAMPLES = r"""
     desired_state: desired-state.yaml
     keys: /etc/reconcile/keys
     limit: ["alice/*"]
-    fail_on: [guard, partial, unknown]
+    fail_on: [guard, failed, unknown]
 """
 
 RETURN = r"""
@@ -119,7 +120,7 @@ counts:
   sample: {planned: 3, signatures: 1, events_sent: 2, pushes_sent: 0, holds: 0, unreachable: 0}
 """
 
-_CODES = {"partial": 3, "guard": 4, "unknown": 6}
+_CODES = {"failed": 3, "guard": 4, "unknown": 6, "held": 7}
 _JUDGED = frozenset({0, 2, *_CODES.values()})
 """Exit codes after which there is a report, and `fail_on` decides; any other one is a failure."""
 _REPORTS_TO_SEARCH = 50
@@ -142,7 +143,7 @@ def main() -> None:
                 "type": "list",
                 "elements": "str",
                 "choices": sorted(_CODES),
-                "default": ["guard"],
+                "default": ["guard", "failed"],
             },
         },
         supports_check_mode=True,
@@ -266,7 +267,7 @@ def counts(report: Json) -> dict[str, Json]:
     return {
         **{name: report[name] for name in names},
         "holds": len(report["holds"]),
-        "unreachable": sum(server["fault"] is not None for server in report["servers"]),
+        "unreachable": sum(server["unknown"] is not None for server in report["servers"]),
         "cells": dict(Counter(cell["verdict"] for cell in report["cells"])),
     }
 
@@ -274,12 +275,20 @@ def counts(report: Json) -> dict[str, Json]:
 def remarks(report: Json) -> list[str]:
     """What a person should hear although the task goes on."""
     lines = [
-        f"{server['name']} could not be observed: {server['fault']}"
+        f"{server['name']} could not be observed: {server['unknown']}"
         for server in report["servers"]
-        if server["fault"]
+        if server["unknown"]
     ]
-    held = Counter(hold["reason"] for hold in report["holds"])
+    silent = {server["url"] for server in report["servers"] if server["unknown"]}
+    cells = (c for c in report["cells"] if c["verdict"] == "unknown" and c["server"] not in silent)
+    unknown = Counter((cell["server"], cell["detail"]) for cell in cells)
+    lines += [
+        f"{count} repositories on {server} could not be observed: {why}"
+        for (server, why), count in sorted(unknown.items())
+    ]
+    held = Counter(hold["reason"] for hold in report["holds"] if not hold["accepted"])
     lines += [f"held back: {count} x {reason}" for reason, count in sorted(held.items())]
+    lines += [f"{slip['entry']} {slip['word']} matches nothing" for slip in report["unmatched"]]
     ends = Counter(o["result"] for o in report["outcomes"])
     bad = ("failed", "stale", "unreachable", "not-attempted")
     lines += [f"actions that ended as {word}: {ends[word]}" for word in bad if ends[word]]

@@ -15,8 +15,12 @@ from reconciler.report.exits import Exit
 SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RECONCILE"}
 PATH = click.Path(path_type=Path)
 
-_ELSEWHERE = {"sandbox": "reconciler.cli.sandbox"}
-"""Commands that are loaded when they are called: a plan needs no web server in memory."""
+_ELSEWHERE = {
+    "conformance": "reconciler.cli.conformance",
+    "sandbox": "reconciler.cli.sandbox",
+}
+"""Commands that are loaded when they are called: a plan needs no web server in memory. One whose
+libraries are not there needs the extra of its name."""
 
 
 class Group(click.Group):
@@ -41,8 +45,29 @@ class Group(click.Group):
         """Load what is elsewhere."""
         if cmd_name not in _ELSEWHERE:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = importlib.import_module(_ELSEWHERE[cmd_name]).command
+        try:
+            command: click.Command = importlib.import_module(_ELSEWHERE[cmd_name]).command
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").startswith("reconciler"):
+                raise
+            return _not_installed(cmd_name)
         return command
+
+
+def _not_installed(extra: str) -> click.Command:
+    """Stands for a command whose libraries are not there, whatever words follow it."""
+
+    @click.command(extra, add_help_option=False, context_settings={"ignore_unknown_options": True})
+    @click.argument("words", nargs=-1, type=click.UNPROCESSED)
+    def tell(words: tuple[str, ...]) -> None:
+        """Not installed here; call it to see what is missing."""
+        del words
+        raise click.ClickException(
+            f"{extra} needs an extra: pip install 'grasp-reconciler[{extra}]', "
+            f"or '.[{extra}]' in a checkout"
+        )
+
+    return tell
 
 
 class Shard(click.ParamType[tuple[int, int]]):
@@ -99,7 +124,7 @@ class Codes(click.ParamType[tuple[int, ...]]):
         """Text to codes."""
         if isinstance(value, tuple):
             return value
-        allowed = {Exit.PARTIAL, Exit.GUARD, Exit.STALE_PLAN, Exit.UNKNOWN, Exit.BUSY}
+        allowed = {Exit.FAILED, Exit.GUARD, Exit.STALE_PLAN, Exit.UNKNOWN, Exit.HELD, Exit.BUSY}
         words = str(value).split(",")
         if not all(word.isdecimal() and int(word) in allowed for word in words):
             self.fail(f"only {', '.join(str(int(c)) for c in sorted(allowed))} can be", param, ctx)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from threading import Event
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
+from reconciler.cli.interrupts import listen
 from reconciler.cli.session import Session
 from reconciler.edge.files import Busy
 from reconciler.errors import ReconcileError, UserFault
@@ -17,8 +14,8 @@ from reconciler.report.exits import Exit
 from reconciler.report.safe import safe
 
 
-def guarded(session: Session, do: Callable[[], int]) -> int:
-    """Run something; its exit code, whatever happens."""
+def guarded(session: Session, do: Callable[[], Sequence[int]]) -> Sequence[int]:
+    """Run something; its exit codes, worst first, whatever happens."""
     try:
         return do()
     except UserFault as fault:
@@ -26,55 +23,39 @@ def guarded(session: Session, do: Callable[[], int]) -> int:
             place, _, _ = str(mistake).partition("\n")
             session.say(safe(place, 600))
             session.say(f"    remedy: {safe(mistake.remedy, 600)}")
-        return fault.exit_code
+        return (fault.exit_code,)
     except Busy as busy:
         session.say(f"reconcile: {safe(str(busy), 600)}")
-        return Exit.BUSY
+        return (Exit.BUSY,)
     except ReconcileError as error:
         session.say(f"reconcile: {safe(str(error), 600)}")
-        return Exit.OUR_FAULT
+        return (Exit.OUR_FAULT,)
     except OSError as error:
-        return _system(session, error)
-    except KeyboardInterrupt:
-        session.say("stopped at once; the next run needs no manual step")
-        return Exit.INTERRUPTED
+        return (_system(session, error),)
     except Exception:
         # a bug must leave with 1 and its trace, never with 0; one safe line at a time
         for line in traceback.format_exc().splitlines():
             session.say(safe(line, 300))
-        return Exit.OUR_FAULT
+        return (Exit.OUR_FAULT,)
 
 
-@dataclass
 class Caught:
     """Which signal came; `stop` is set from then on."""
 
-    stop: Event = field(default_factory=Event)
-    code: Exit | None = None
+    def __init__(self) -> None:
+        self._heard = listen()
+        self.stop = self._heard.stop
 
-
-_STOPPING = b"stopping: what is under way ends first; once more ends at once\n"
+    @property
+    def code(self) -> Exit | None:
+        """The exit code of the first signal."""
+        return Exit(128 + self._heard.number) if self._heard.number else None
 
 
 @contextmanager
 def signals() -> Iterator[Caught]:
-    """The first signal stops new work and lets the report be written; the second ends at once."""
-    caught = Caught()
-
-    def hear(number: int, _: object) -> None:
-        if caught.stop.is_set():
-            raise KeyboardInterrupt
-        caught.code = Exit.TERMINATED if number == signal.SIGTERM else Exit.INTERRUPTED
-        caught.stop.set()
-        with suppress(OSError):
-            os.write(2, _STOPPING)  # not by the console, whose lock this very thread may hold
-
-    old = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
+    """What was heard since the process began, and is from now on (`cli.interrupts`)."""
+    yield Caught()
 
 
 def _system(session: Session, error: OSError) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from contextlib import nullcontext
 from dataclasses import replace
@@ -10,59 +9,66 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler import __version__
+from reconciler.cli import keys
 from reconciler.cli.guarded import Caught, signals
-from reconciler.cli.session import Session
+from reconciler.cli.places import REPORTS, STATE, probe
+from reconciler.cli.session import NOWHERE, Session
+from reconciler.cli.shown import finish, show_plan
 from reconciler.desired import parse
-from reconciler.edge.files import locked, read, write
+from reconciler.edge.files import locked, read
 from reconciler.edge.fleet import Fleet
+from reconciler.edge.stop import Stop
+from reconciler.errors import Mistake, UserFault
 from reconciler.limits import SAVED_PLAN_BYTES, YAML_BYTES
-from reconciler.model.codec import digest, plan_from_json, plan_to_json, pretty, report_to_json
+from reconciler.model.codec import plan_from_json
 from reconciler.model.desired import Desired
-from reconciler.model.outcome import Finding, Report
-from reconciler.model.plan import Plan
+from reconciler.model.outcome import Report
 from reconciler.pipeline import Options, Run, run
-from reconciler.report import markdown, terminal
 from reconciler.report.build import Header, build
 from reconciler.report.exits import Exit
 from reconciler.report.progress import Bar
 from reconciler.report.safe import safe
-from reconciler.report.view import view
 from reconciler.report.words import plural
 from reconciler.sign.keyfile import KeyFileSigner, read_keys
 
 
-def check(session: Session, file: Path) -> int:
+def check(session: Session, file: Path) -> tuple[int, ...]:
     """`reconcile validate`."""
     found = parse(read(file, limit=YAML_BYTES, what="desired state"), place=str(file))
     counts = f"{plural(len(found.servers), 'server')}, {plural(len(found.npubs), 'npub')}"
     session.stdout.print(f"{file}: valid ({counts})", markup=False, soft_wrap=True)
-    return Exit.DONE
+    return (Exit.DONE,)
 
 
-def reconcile(session: Session) -> int:
-    """`reconcile --plan` and `--apply`; the worst exit code that holds."""
+def reconcile(session: Session) -> tuple[int, ...]:
+    """`reconcile --plan` and `--apply`; the exit codes that hold, worst first."""
     text = read(session.file, limit=YAML_BYTES, what="desired state")
     options = _options(session)
     signer = None
     if session.keys and options.write:
         signer = KeyFileSigner(read_keys(session.keys))
     started = datetime.now(UTC)
+    if session.apply:
+        _keep(session)
     lock = locked(session.state_dir) if options.write else nullcontext()
     with lock, signals() as caught, Bar(session.stderr, caught.stop) as bar:
         done = run(
             text,
             str(session.file),
             options,
-            lambda desired: _connect(session, desired),
+            lambda desired: _connect(session, desired, signer, caught.stop),
             signer,
             bar,
-            lambda plan, findings: _show_plan(session, plan, findings),
+            lambda plan, findings: show_plan(session, plan, findings),
         )
-    if options.limit and not done.plan.repositories:
-        session.say("note: --limit matches no repository that was found")
-    report = _report(_header(session, started), done, caught)
-    _finish(session, done, report)
-    return report.exit_code
+    return finish(session, _report(_header(session, started), done, caught))
+
+
+def _keep(session: Session) -> None:
+    """A state folder, which an apply cannot do without."""
+    if session.state_dir == NOWHERE:
+        raise UserFault(Mistake("the state folder", "there is no home to keep it in", STATE))
+    probe(session.state_dir, "state folder", STATE, mode=0o700)
 
 
 def _options(session: Session) -> Options:
@@ -72,10 +78,18 @@ def _options(session: Session) -> Options:
     return replace(session.options, saved=plan_from_json(raw, place=str(session.saved)))
 
 
-def _connect(session: Session, desired: Desired) -> Fleet:
-    fleet = Fleet(desired, session.state_dir)
-    if session.apply:  # the lock is held, so what lies about is a dead run's
-        fleet.repair()
+def _connect(session: Session, desired: Desired, signer: KeyFileSigner | None, stop: Stop) -> Fleet:
+    if session.keys and signer:
+        keys.check(session.keys, signer, desired)
+    fleet = Fleet(desired, session.state_dir, stop)
+    if fleet.warning:
+        session.say(f"warning: {fleet.warning}")
+    if session.apply:
+        probe(session.report_dir, "report folder", REPORTS)
+        fleet.repair()  # the lock is held, so what lies about is a dead run's
+    elif not session.state_dir.is_dir():
+        place = safe(str(session.state_dir))
+        session.say(f"no state at {place} (--state-dir): planned without memory of earlier runs")
     return fleet
 
 
@@ -89,7 +103,8 @@ def _header(session: Session, started: datetime) -> Header:
 
 def _report(header: Header, done: Run, caught: Caught) -> Report:
     extra = [Exit.STALE_PLAN] if done.stale else []
-    notes = list(done.stale)
+    notes = [*done.stale, *done.notes]
+    extra += [Exit.FAILED] if done.notes else []
     if caught.code:
         extra.append(caught.code)
         notes.append("stopped by a signal")
@@ -102,37 +117,3 @@ def _report(header: Header, done: Run, caught: Caught) -> Report:
         extra=extra,
         notes=tuple(notes),
     )
-
-
-def _show_plan(session: Session, plan: Plan, findings: tuple[Finding, ...]) -> None:
-    """Save and show the plan before anything is written."""
-    if session.out:
-        write(session.out, pretty(plan_to_json(plan)))
-    shown = view(plan, digest(plan))
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown.render(shown, findings))
-    if session.format == "markdown":
-        session.stdout.out(markdown.render(shown, findings, verbose=session.verbose))
-    elif session.format == "text":
-        terminal.show_plan(session.stdout, shown, findings, verbose=session.verbose)
-    elif not session.apply:
-        session.stdout.out(pretty(plan_to_json(plan)), end="")
-
-
-def _finish(session: Session, done: Run, report: Report) -> None:
-    """Write the report, then show what became of the plan."""
-    document = pretty(report_to_json(report))
-    write(session.report_dir / f"{report.run_id}.json", document)
-    write(session.report_dir / "latest.json", document)
-    if session.format == "json" and session.apply:
-        session.stdout.out(document, end="")
-    if done.stale:
-        session.say("the saved plan no longer matches the world; nothing was written:")
-        for line in done.stale[:20]:
-            session.say(f"  {safe(line)}")
-    if session.format == "text":
-        terminal.show_outcomes(session.stdout, report.outcomes, verbose=session.verbose)
-        if session.apply:
-            terminal.show_recap(session.stdout, report)
-    session.say(f"report: {session.report_dir / 'latest.json'}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,8 @@ from reconciler.cli.arguments import PATH, SETTINGS, Accept, Codes, Group, Saved
 from reconciler.cli.guarded import guarded
 from reconciler.cli.job import check, reconcile
 from reconciler.cli.session import Session, resolve
-from reconciler.report.exits import Exit
-
-_FORMATS = click.Choice(["text", "json", "markdown"])
+from reconciler.report.exits import leaving
+from reconciler.report.formats import FORMATS
 
 
 @click.group(cls=Group, invoke_without_command=True, context_settings=SETTINGS)
@@ -51,11 +51,12 @@ _FORMATS = click.Choice(["text", "json", "markdown"])
     show_default=True,
     help="Servers that are worked on at the same time.",
 )
+@click.option("--deep", is_flag=True, help="Try a clone of every repository on every server.")
 @click.option(
     "--format",
     "format_",
     envvar="RECONCILE_FORMAT",
-    type=_FORMATS,
+    type=click.Choice(list(FORMATS)),
     default="text",
     show_default=True,
     help="What stdout gets.",
@@ -63,7 +64,12 @@ _FORMATS = click.Choice(["text", "json", "markdown"])
 @click.option("--report-dir", type=PATH, default="reports", show_default=True)
 @click.option("--state-dir", type=PATH, help="Archive and lock.")
 @click.option("--detailed-exitcode", is_flag=True, help="Leave with 2 when changes are pending.")
-@click.option("--exit-zero-on", type=Codes(), default=(), help="Leave with 0 instead of these.")
+@click.option(
+    "--exit-zero-on",
+    type=Codes(),
+    default=(),
+    help="Count these as success; what holds besides them still decides.",
+)
 @click.option("-v", "--verbose", "--diff", "verbose", is_flag=True, help="Every ref and event.")
 @click.version_option(__version__, prog_name="reconcile")
 @click.pass_context
@@ -86,10 +92,8 @@ def main(context: click.Context, /, **given: Any) -> None:
 @click.pass_obj
 def validate(session: Session, file: Path | None) -> None:
     """Read the desired state and report every mistake in it."""
-    sys.exit(guarded(session, lambda: check(session, file or session.file)))
+    sys.exit(_leave(session, guarded(session, lambda: check(session, file or session.file))))
 
 
-def _leave(session: Session, code: int) -> int:
-    if code == Exit.CHANGES and not session.detailed_exitcode:
-        return Exit.DONE
-    return Exit.DONE if code in session.exit_zero_on else code
+def _leave(session: Session, codes: Sequence[int]) -> int:
+    return leaving(codes, without=session.exit_zero_on, detailed=session.detailed_exitcode)

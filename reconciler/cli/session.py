@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from reconciler.cli import streams
 from reconciler.pipeline import Options
+from reconciler.report.look import Look
+
+NOWHERE = Path(os.devnull)
+"""The state folder where there is none: nothing can be read or written below it."""
 
 
-class Out(Console):
-    """stdout. A reader who leaves early (`| head`) changes nothing about the run."""
+def _stderr() -> Console:
+    return Console(file=streams.stderr(), highlight=False)
 
-    def on_broken_pipe(self) -> None:
-        """Whatever comes now goes nowhere, Python's own last flush too."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+def _stdout() -> Console:
+    def say(text: str) -> None:
+        _stderr().print(text, markup=False, soft_wrap=True)
+
+    return Console(file=streams.stdout(say), highlight=False)
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,20 @@ class Session:
     exit_zero_on: tuple[int, ...]
     verbose: bool
     options: Options
-    stdout: Console = field(default_factory=lambda: Out(highlight=False))
-    stderr: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    stdout: Console = field(default_factory=_stdout)
+    stderr: Console = field(default_factory=_stderr)
+
+    def show(self, text: str) -> None:
+        """What was asked for, on stdout, as a renderer made it."""
+        self.stdout.file.write(text)
+        self.stdout.file.flush()
+
+    @property
+    def look(self) -> Look:
+        """How wide and colourful stdout may be."""
+        return Look(
+            self.stdout.width, self.stdout.is_terminal and not self.stdout.no_color, self.verbose
+        )
 
     def say(self, text: str) -> None:
         """One message for people, on stderr; `text` is safe already."""
@@ -56,6 +74,7 @@ def resolve(given: dict[str, Any]) -> Session:
         limit=tuple(given["limit"]),
         shard=given["shard"],
         forks=given["forks"],
+        deep=given["deep"],
     )
     return Session(
         file=given["file"],
@@ -77,5 +96,9 @@ def _state_dir() -> Path:
     """systemd's StateDirectory, then the XDG base directory."""
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given.split(":", maxsplit=1)[0])
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "grasp-reconciler"
+    if base := os.environ.get("XDG_STATE_HOME"):
+        return Path(base) / "grasp-reconciler"
+    try:
+        return Path.home() / ".local" / "state" / "grasp-reconciler"
+    except RuntimeError:  # a user without a home: a plan needs none
+        return NOWHERE

@@ -5,10 +5,20 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
-from reconciler.desired.references import split_key
-from reconciler.model.desired import Desired, Npub, Policies, Rule, Safety, Server, Throttle
+from reconciler.desired import dates
+from reconciler.model.desired import (
+    AcceptedHold,
+    Desired,
+    Npub,
+    Pause,
+    Policies,
+    Rule,
+    Safety,
+    Server,
+    Throttle,
+)
+from reconciler.model.plan import HoldReason
 from reconciler.nostr import kinds, nip19, urls
-from reconciler.nostr.nip34 import Coordinate
 from reconciler.nostr.strictjson import Json
 
 _ALL: Final = "all"
@@ -19,13 +29,12 @@ def build(root: dict[str, Json], digest: str) -> Desired:
     policies = root.get("policies", {})
     throttle = policies.get("throttle", {})
     npubs = tuple(map(_npub, root["npubs"]))
-    pubkeys = {npub.name: npub.pubkey for npub in npubs}
     return Desired(
         digest,
         tuple(_server(item, throttle) for item in root["servers"]),
         npubs,
         tuple(map(urls.canonical, root.get("index_relays", ()))),
-        tuple(_rule(key, rule, pubkeys) for key, rule in root.get("repositories", {}).items()),
+        tuple(_rule(key, rule) for key, rule in root.get("repositories", {}).items()),
         _policies(policies),
     )
 
@@ -33,7 +42,9 @@ def build(root: dict[str, Json], digest: str) -> Desired:
 def _server(item: Json, defaults: dict[str, int]) -> Server:
     given: dict[str, Json] = {"url": item} if isinstance(item, str) else item
     throttle = Throttle(**(defaults | given.get("throttle", {})))
-    return Server(urls.canonical(given["url"]), tuple(given.get("groups", ())), throttle)
+    paused = given.get("paused")
+    pause = Pause(paused["reason"], dates.end(paused["until"])) if paused else None
+    return Server(urls.canonical(given["url"]), tuple(given.get("groups", ())), throttle, pause)
 
 
 def _npub(item: dict[str, Json]) -> Npub:
@@ -45,15 +56,22 @@ def _npub(item: dict[str, Json]) -> Npub:
         item.get("signer"),
         tuple(globs.get("include", ("*",))),
         tuple(globs.get("exclude", ())),
+        *_places(item.get("servers", {})),
     )
 
 
-def _rule(key: str, rule: dict[str, Json], pubkeys: dict[str, str]) -> Rule:
-    owner, identifier = split_key(key)
-    servers = rule["servers"]
+def _rule(key: str, rule: dict[str, Json]) -> Rule:
+    return Rule(key, *_places(rule["servers"]))
+
+
+def _places(servers: dict[str, Json]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """What is allowed (None: everything) and what is blocked."""
     allow = tuple(map(_pick, servers["allow"])) if "allow" in servers else None
-    block = tuple(map(_pick, servers.get("block", ())))
-    return Rule(Coordinate(pubkeys[owner], identifier), allow, block)
+    return allow, tuple(map(_pick, servers.get("block", ())))
+
+
+def _hold(item: dict[str, Json]) -> AcceptedHold:
+    return AcceptedHold(HoldReason(item["reason"]), item["where"], dates.end(item["until"]))
 
 
 def _pick(word: str) -> str:
@@ -73,4 +91,6 @@ def _policies(given: dict[str, Json]) -> Policies:
         discover_servers=given.get("discover_servers", "report"),
         safety=Safety(**given.get("safety", {})),
         allow_private=tuple(str(ipaddress.ip_network(word)) for word in networks),
+        deep=given.get("verify", {}).get("deep", 20),
+        holds=tuple(map(_hold, given.get("holds", ()))),
     )

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
+from reconciler.desired import dates
 from reconciler.desired.places import Path, Tree
 from reconciler.desired.references import check_references
 from reconciler.desired.wording import LEAK_REMEDY, SECRET, show
@@ -43,6 +45,7 @@ def check(tree: Tree, root: Json, *, refer: bool) -> Iterator[Mistake]:
     yield from owners
     yield from _event_kinds(tree, section(policies, "events"))
     yield from _networks(tree, listed(section(policies, "egress"), "allow_private"))
+    yield from _dates(tree, found)
     if refer and not wrong:
         yield from check_references(tree, found, tuple(servers))
 
@@ -109,7 +112,8 @@ def _address(
     elif scheme == "wss" and text.lower().startswith("http"):
         yield tree.at_value(path, f"{show(text)} is not a relay URL", f"write {urls.relay(url)}")
     elif url.startswith("http:") and not _is_private(url, private):
-        remedy = f"write {scheme}://…, or list its address in policies.egress.allow_private"
+        network = "127.0.0.0/8" if _loopback(url) else "the network of its address"
+        remedy = f"write {scheme}://…, or list {network} in policies.egress.allow_private"
         yield tree.at_value(path, f"{show(text)} is not encrypted", remedy)
     if url in seen:
         message = f"{show(text)} stands here twice (first in line {tree.line(seen[url])})"
@@ -132,15 +136,23 @@ def _canonical(text: str) -> str | None:
 
 
 def _is_private(url: str, private: Networks) -> bool:
-    """Loopback, or a literal address in an allowed network. Other names would need the DNS."""
-    host = urls.host(url).partition("/")[0].partition(":")[0]
-    if host == "localhost":
-        return True
+    """A literal address in an allowed network, as the run will demand of what it connects to. Names
+    but `localhost` would need the DNS."""
+    address = _literal(url)
+    return address is not None and any(address in network for network in private)
+
+
+def _loopback(url: str) -> bool:
+    address = _literal(url)
+    return address is not None and address.is_loopback
+
+
+def _literal(url: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    host = urlsplit(url).hostname or ""
     try:
-        address = ipaddress.ip_address(host)
+        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
-        return False
-    return address.is_loopback or any(address in network for network in private)
+        return None
 
 
 def _npubs(tree: Tree, root: Json) -> Iterator[Mistake]:
@@ -213,6 +225,20 @@ def _event_kinds(tree: Tree, events: dict[str, Json]) -> Iterator[Mistake]:
         else:
             continue
         yield tree.at_value(("policies", "events", "kinds", number), message, "leave it out")
+
+
+def _dates(tree: Tree, root: Json) -> Iterator[Mistake]:
+    holds = listed(section(root, "policies"), "holds")
+    places: list[tuple[Path, Json]] = [
+        (("policies", "holds", number), item) for number, item in enumerate(holds)
+    ]
+    for number, server in enumerate(listed(root, "servers")):
+        places.append((("servers", number, "paused"), section(server, "paused")))
+    for path, item in places:
+        until = item.get("until") if isinstance(item, dict) else None
+        if isinstance(until, str) and not dates.is_date(until):
+            remedy = "write it as YYYY-MM-DD: the last day on which this holds (UTC)"
+            yield tree.at_value((*path, "until"), f"{show(until)} is no date", remedy)
 
 
 def _networks(tree: Tree, words: list[Json]) -> Iterator[Mistake]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from reconciler.desired.places import Path, Tree
 from reconciler.desired.wording import one_of, show
@@ -21,6 +22,10 @@ def check_references(
     """
     owners = [npub["name"] for npub in root.get("npubs") or [] if npub and "name" in npub]
     groups = _groups(root)
+    for number, npub in enumerate(root.get("npubs") or []):
+        for word in ("allow", "block"):
+            chosen = ((npub or {}).get("servers") or {}).get(word) or []
+            yield from _picks(tree, ("npubs", number, "servers", word), chosen, groups, servers)
     for key, rule in (root.get("repositories") or {}).items():
         yield from _owner(tree, key, owners)
         for word in ("allow", "block"):
@@ -51,7 +56,7 @@ def _owner(tree: Tree, key: str, owners: list[str]) -> Iterator[Mistake]:
         message = f"{show(key)} is not <npub name>/<identifier>"
         yield tree.at_key(path, message, f"write it like {(owners or ['alice'])[0]}/widget")
         return
-    if owner not in owners:
+    if not any(fnmatchcase(known, owner) for known in owners):
         remedy = one_of(owner, owners, "names under npubs")
         yield tree.at_key(path, f"{show(owner)} is no name of an npub", remedy)
     if identifier in (".", "..") or any(c in identifier for c in "/\\\0"):

@@ -19,6 +19,8 @@ LEAK_REMEDY = (
 
 # a long hex number may be a secret key, too
 _HIDDEN = re.compile(r"((?:nsec|ncryptsec)1)\w*|[0-9a-f]{32,}", re.IGNORECASE)
+_USER = re.compile(r"(?:(://)|^[^/@]*:).*@", re.DOTALL)
+"""What stands before the `@` of a URL: perhaps a password or a token."""
 _QUOTED_CHARS = 80
 _SUGGEST_FROM = 200  # difflib is slow, and nobody picks from a longer list
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -30,8 +32,8 @@ def hide(text: str) -> str:
 
 
 def show(text: str) -> str:
-    """The text in quotes, for a message."""
-    hidden = hide(text)
+    """The text in quotes, for a message; of a URL, without user and password."""
+    hidden = hide(_USER.sub(lambda found: (found[1] or "") + "…@", text))
     short = hidden if len(hidden) <= _QUOTED_CHARS else hidden[:_QUOTED_CHARS] + "…"
     return json.dumps(short, ensure_ascii=not short.isprintable())
 

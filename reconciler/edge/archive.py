@@ -1,105 +1,130 @@
 """Our own copy of everything that an authorised state or pull request names: one bare repository a
 coordinate, objects kept alive by refs/archive/<object id>.
 
-Import is two steps (git: transfer.fsckObjects): untrusted objects are fetched and checked in a
-staging repository that is thrown away, then pushed into the archive, whose receive-pack checks them
-again in quarantine and demands that nothing is missing. pygit2 opens only what passed that. The
-archive is a cache: delete it, and the next run is only slower.
+The archive is a cache: delete it, and the next run is only slower. So a damaged repository is put
+aside, and what a run needs of it is fetched again in that run. One is put aside, for a person who
+looks for commits that no server has any more; the next one takes its place.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shlex
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
-import pygit2
-
-from reconciler.edge.child import Done, Git
+from reconciler.edge.child import Git
+from reconciler.edge.imports import Imports
+from reconciler.edge.store import Store
 from reconciler.limits import PACK_BYTES
-from reconciler.model.observed import Absent, Fault, FaultKind, Listing
+from reconciler.model.observed import Ancestry, Cause, Unknown
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.pacing.hunt import Hunt
-from reconciler.world import Failure
-
-_RECEIVE = (
-    f"-c receive.fsckObjects=true -c receive.autogc=false -c core.hooksPath={os.devnull} "
-    "receive-pack"
-)
-"""git hands no settings of its environment on to the other side of a push, so these are named."""
-Locate = Callable[[str, Coordinate], tuple[str, dict[str, str], str]]
-"""Server and coordinate to: clone URL, git settings that pin its address, allowed protocols."""
-ListRefs = Callable[[str, Coordinate], Listing | Absent]
+from reconciler.world import BadSource, Failure, NotGathered
 
 
 class Archive:
-    """The archive under one folder; safe to share between threads, one process at a time."""
+    """The archive under one folder; safe to share between threads.
 
-    def __init__(self, root: Path, git: Git, locate: Locate, list_refs: ListRefs) -> None:
+    Questions change nothing, so a run that only plans may ask them beside one that applies. All
+    else wants the run lock, and first a `repair`.
+    """
+
+    def __init__(self, root: Path, git: Git, imports: Imports) -> None:
+        """Args: its folder, git, and how it comes by objects."""
         self._root = root
         self._git = git
-        self._locate = locate
-        self._list_refs = list_refs
-        self._locks: defaultdict[Coordinate, Lock] = defaultdict(Lock)
+        self._imports = imports
+        self._is_ours = False
         self._guard = Lock()
+        self._locks: defaultdict[Coordinate, Lock] = defaultdict(Lock)
+        self._examined: set[Coordinate] = set()
+        self._whole: set[Coordinate] = set()
+        self._sources: dict[Coordinate, tuple[str, ...]] = {}
         self._packs: dict[tuple[Coordinate, frozenset[str], frozenset[str]], Path] = {}
         self._work: Path | None = None
 
+    # --- questions ---
+
     def holds(self, coordinate: Coordinate, oids: frozenset[str]) -> frozenset[str]:
-        """Those of the objects that are here, with everything that they need."""
-        repository = _opened(self._path(coordinate)) if oids else None
-        if repository is None:
-            return frozenset()
-        return frozenset(oid for oid in oids if oid in repository)
+        """Those of the objects that are here. What they need should be here too: it was when they
+        came, and `pack` brings it in again when it is not."""
+        return self._store(coordinate).holds(oids)
+
+    def ancestry(
+        self, coordinate: Coordinate, pairs: tuple[tuple[str, str], ...]
+    ) -> tuple[Ancestry, ...]:
+        """Of each (old, new) in turn, what the archive knows; raises nothing."""
+        store = self._store(coordinate)
+        found = store.ancestry(pairs)
+        unsure = [frozenset((a.old, a.new)) for a in found if a.forward is None]
+        if unsure and self._is_ours:
+            held = store.holds(frozenset().union(*unsure))
+            if any(pair <= held for pair in unsure):
+                with self._lock(coordinate), suppress(Failure, OSError):
+                    self._put_aside_if_damaged(coordinate)
+        return found
+
+    # --- changes ---
 
     def gather(
         self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
-    ) -> None:
-        """Bring objects here, from as many sources as it takes.
+    ) -> tuple[BadSource, ...]:
+        """Bring objects here, from as many sources as it takes; the sources that failed.
 
         Raises:
-            Failure: some object could not be had; the last source's reason is the detail.
+            NotGathered: some object could not be had.
+            Failure: it is this machine's fault (LOCAL).
         """
-        with self._lock(coordinate):
-            hunt = Hunt(oids - self.holds(coordinate, oids), sources)
-            reason = "no server offers it"
-            while ask := hunt.next():
-                try:
-                    self._import(coordinate, ask.oids, ask.source)
-                except Failure as failure:
-                    reason = str(failure)
-                arrived = self.holds(coordinate, hunt.missing)
-                hunt = hunt.begun(ask.source).found(arrived)
-            if not hunt.is_complete:
-                detail = f"{len(hunt.missing)} objects could not be fetched ({reason})"
-                raise Failure(Fault(FaultKind.INCOMPLETE, detail))
+        with self._lock(coordinate), _ours(self._root):
+            known = self._sources.get(coordinate, ())
+            self._sources[coordinate] = tuple(dict.fromkeys((*sources, *known)))
+            return self._gather(coordinate, oids, sources)
+
+    def keep(self, coordinate: Coordinate, oid: str, sources: tuple[str, ...]) -> None:
+        """Bring one object here, and let it stay whatever becomes of those that need it.
+
+        Raises:
+            Failure: it could not be had.
+        """
+        self.gather(coordinate, frozenset({oid}), sources)
+        with self._lock(coordinate), _ours(self._root):
+            self._store(coordinate).keep(oid)
+
+    def try_clone(self, coordinate: Coordinate, oids: frozenset[str], source: str) -> None:
+        """What a clone of these objects from one server comes to. Raises Failure."""
+        with _ours(self._root):
+            self._imports.try_clone(coordinate, oids, source, self._root / "staging")
 
     def pack(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
         """A pack of what `wants` need beyond `haves`; built once a run for equal questions.
 
+        What is damaged or not here any more is fetched again from the sources of `gather`.
+
         Raises:
             Failure: git could not build it.
         """
-        haves = self.holds(coordinate, haves)
-        key = (coordinate, wants, haves)
-        with self._lock(coordinate):
-            if key not in self._packs:
-                self._packs[key] = self._build(coordinate, wants, haves)
-            return self._packs[key]
+        with self._lock(coordinate), _ours(self._root):
+            try:
+                return self._packed(coordinate, wants, haves)
+            except Failure:
+                if not self._put_aside_if_damaged(coordinate):
+                    raise
+            self._gather(coordinate, wants, self._sources.get(coordinate, ()))
+            return self._packed(coordinate, wants, haves)
 
     def repair(self) -> None:
         """Remove what a killed run left behind. The caller holds the run lock."""
+        self._is_ours = True
         for leftover in (self._root / "staging").glob("*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        for pattern in ("repositories/*/*.lock", "repositories/*/refs/archive/*.lock"):
-            for lock in self._root.glob(pattern):
-                lock.unlink(missing_ok=True)
+        for pattern in ("*.lock", "refs/archive/*.lock", "objects/pack/*tmp*"):
+            for file in self._root.glob(f"repositories/*/{pattern}"):
+                file.unlink(missing_ok=True)
         for quarantine in self._root.glob("repositories/*/objects/tmp_objdir-*"):
             shutil.rmtree(quarantine, ignore_errors=True)
 
@@ -108,96 +133,98 @@ class Archive:
         if self._work:
             shutil.rmtree(self._work, ignore_errors=True)
 
+    # --- places ---
+
     def _lock(self, coordinate: Coordinate) -> Lock:
         with self._guard:
             return self._locks[coordinate]
 
-    def _path(self, coordinate: Coordinate) -> Path:
+    def _store(self, coordinate: Coordinate) -> Store:
         """By hash: an identifier is anybody's text and never becomes a path."""
         name = hashlib.sha256(str(coordinate).encode()).hexdigest()
-        return self._root / "repositories" / name
+        return Store(self._root / "repositories" / name, self._git)
 
-    def _staging(self) -> Path:
-        folder = self._root / "staging"
-        folder.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=folder))
+    # --- under the lock of the coordinate ---
 
-    def _import(self, coordinate: Coordinate, missing: frozenset[str], source: str) -> None:
-        listing = self._list_refs(source, coordinate)
-        refs = listing.refs if isinstance(listing, Listing) else ()
-        offered = sorted({oid for _, oid in refs} & missing)
-        if not offered:
-            return
-        archive = self._path(coordinate)
-        if _opened(archive) is None:
-            shutil.rmtree(archive, ignore_errors=True)  # damaged: fetched anew
-            _check(self._git.run("init", "--bare", "--quiet", "--template=", str(archive)))
-        staging = self._staging()
-        try:
-            self._fetch(coordinate, staging, offered, source)
-            specs = "refs/stage/*:refs/archive/*"
-            receive = f"--receive-pack={shlex.quote(self._git.program)} {_RECEIVE}"
-            push = ("push", "--quiet", "--no-verify", receive, str(archive), specs)
-            _check(self._git.run(f"--git-dir={staging}", *push, protocols="file"))
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+    def _gather(
+        self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
+    ) -> tuple[BadSource, ...]:
+        missing, bad = self._hunt(coordinate, oids, sources)
+        if missing and bad and self._put_aside_if_damaged(coordinate):
+            missing, bad = self._hunt(coordinate, oids, sources)
+        if missing:
+            raise NotGathered(len(missing), bad)
+        return bad
 
-    def _fetch(
-        self, coordinate: Coordinate, staging: Path, offered: list[str], source: str
-    ) -> None:
-        """Fetch by object id, borrowing the archive's objects so that only new ones travel."""
-        _check(self._git.run("init", "--bare", "--quiet", "--template=", str(staging)))
-        alternates = staging / "objects" / "info" / "alternates"
-        alternates.parent.mkdir(exist_ok=True)
-        alternates.write_text(f"{self._path(coordinate) / 'objects'}\n")
-        url, pinned, protocols = self._locate(source, coordinate)
-        flags = ("--quiet", "--no-tags", "--no-write-fetch-head", "--stdin")
-        done = self._git.run(
-            f"--git-dir={staging}",
-            "fetch",
-            *flags,
-            "--",
-            url,
-            stdin="".join(f"{oid}:refs/stage/{oid}\n" for oid in offered).encode(),
-            config=pinned,
-            protocols=protocols,
-        )
-        _check(done)
+    def _hunt(
+        self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
+    ) -> tuple[frozenset[str], tuple[BadSource, ...]]:
+        """What is missing in the end, and which sources failed. Raises Failure: this machine."""
+        store = self._store(coordinate)
+        hunt = Hunt(oids - store.holds(oids), sources)
+        bad: list[BadSource] = []
+        while ask := hunt.next():
+            try:
+                staged = self._root / "staging"
+                sent = self._imports.take(store, coordinate, ask, staged)
+                if sent - store.holds(sent):
+                    # git keeps a file that has the name of the new one, and if it is damaged
+                    raise Failure(Unknown(Cause.INCOMPLETE, "what it sent did not stay"))
+            except Failure as failure:
+                if failure.unknown.cause in (Cause.LOCAL, Cause.STOPPED):
+                    raise
+                bad.append(BadSource(ask.source, failure.unknown))
+            hunt = hunt.begun(ask.source).found(store.holds(hunt.missing))
+        return hunt.missing, tuple(bad)
 
-    def _build(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
+    def _packed(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
+        store = self._store(coordinate)
+        if coordinate not in self._whole:
+            if store.is_torn():
+                raise Failure(Unknown(Cause.LOCAL, "a pack of the archive is damaged"))
+            self._whole.add(coordinate)
+        held = store.holds(wants | haves)
+        if not wants <= held:
+            raise Failure(Unknown(Cause.INCOMPLETE, "the archive lacks what is to be sent"))
+        key = (coordinate, wants, haves & held)
+        if key not in self._packs:
+            self._packs[key] = self._build(store, *key[1:])
+        return self._packs[key]
+
+    def _build(self, store: Store, wants: frozenset[str], haves: frozenset[str]) -> Path:
         with self._guard:
-            self._work = self._work or self._staging()
-        lines = [*sorted(wants), *(f"^{oid}" for oid in sorted(haves))]
-        path = self._work / f"{len(self._packs)}-{abs(hash((coordinate, wants, haves)))}.pack"
-        with path.open("wb") as out:
-            done = self._git.run(
-                f"--git-dir={self._path(coordinate)}",
-                "pack-objects",
-                "--revs",
-                "--stdout",
-                "--thin",
-                "--delta-base-offset",
-                "--quiet",
-                stdin="".join(f"{line}\n" for line in lines).encode(),
-                out=out,
-            )
-        _check(done)
+            if self._work is None:
+                folder = self._root / "staging"
+                folder.mkdir(parents=True, exist_ok=True)
+                self._work = Path(tempfile.mkdtemp(dir=folder))
+        with tempfile.NamedTemporaryFile(dir=self._work, suffix=".pack", delete=False) as out:
+            store.pack(wants, haves, out)
+        path = Path(out.name)
         if path.stat().st_size > PACK_BYTES:
-            raise Failure(Fault(FaultKind.PROTOCOL, "the pack is larger than the limit"))
+            raise Failure(Unknown(Cause.PROTOCOL, "the pack is larger than the limit"))
         return path
 
+    def _put_aside_if_damaged(self, coordinate: Coordinate) -> bool:
+        """Something failed: was it our own repository? Raises Failure."""
+        store = self._store(coordinate)
+        if not store.is_torn():
+            if coordinate in self._examined:  # git reads everything: once a run is enough
+                return False
+            self._examined.add(coordinate)
+            if not store.is_damaged():
+                return False
+        aside = self._root / "damaged" / store.path.name
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.parent.mkdir(exist_ok=True)
+        store.path.rename(aside)
+        return True
 
-def _opened(path: Path) -> pygit2.Repository | None:
-    """The repository; None where there is none, or a damaged one."""
+
+@contextmanager
+def _ours(place: Path) -> Iterator[None]:
+    """What the system refuses us here is this machine's fault. Raises Failure."""
     try:
-        # git refuses a HEAD that a power cut left empty; libgit2 does not
-        if not (path / "HEAD").read_bytes().startswith(b"ref: "):
-            return None
-        return pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.BARE)
-    except (pygit2.GitError, OSError):
-        return None
-
-
-def _check(done: Done) -> None:
-    if done.code:
-        raise Failure(Fault(FaultKind.PROTOCOL, f"git: {done.text()}"))
+        yield
+    except OSError as error:
+        detail = f"{error.filename or place}: {error.strerror}"
+        raise Failure(Unknown(Cause.LOCAL, detail)) from None

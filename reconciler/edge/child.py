@@ -1,73 +1,38 @@
-"""The `git` program as a child: fixed arguments, scrubbed environment, limits, own session.
-
-git parses untrusted packs here and not in our process, because a 232-byte pack can ask for 4 GB.
-Nothing of ours is inherited: no HOME, no configuration, no credentials, no descriptors.
-"""
+"""The `git` program as our child: fixed arguments, scrubbed environment, limits (`plumbing`)."""
 
 from __future__ import annotations
 
-import os
+import re
 import shutil
-import signal
-import subprocess
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
-from reconciler.limits import (
-    CHILD_CPU_SECONDS,
-    CHILD_MEMORY_BYTES,
-    CHILD_OUTPUT_BYTES,
-    CHILD_WALL_SECONDS,
-    PACK_BYTES,
-)
-from reconciler.model.observed import Fault, FaultKind
+from reconciler.errors import Mistake, UserFault
+from reconciler.limits import CHILD_WALL_SECONDS
+from reconciler.model.observed import Cause, Unknown
+from reconciler.plumbing import gitenv
+from reconciler.plumbing.child import Children, Done, Ended, Killed, Overdue, Watch
 from reconciler.world import Failure
 
-# ulimit in the child's own shell: resource limits set in Python between fork and exec are not safe
-# in a program with threads. Units: KiB, seconds, 512-byte blocks.
-_LIMITED = (
-    f"ulimit -v {CHILD_MEMORY_BYTES // 1024}; ulimit -t {CHILD_CPU_SECONDS}; "
-    f'ulimit -f {PACK_BYTES // 512}; ulimit -c 0; exec "$@"'
+_SETTINGS: Final = {**gitenv.QUIET, **gitenv.STRANGERS, **gitenv.CHECKED}
+_HERE: Final = re.compile(
+    r"no space left|quota exceeded|permission denied|read-only file system|too many open files",
+    re.IGNORECASE,
 )
-
-_CONFIG = {
-    "http.followRedirects": "false",
-    "http.lowSpeedLimit": "1000",
-    "http.lowSpeedTime": "30",
-    "http.proxy": "",
-    "http.cookieFile": "",
-    "credential.helper": "",
-    "transfer.credentialsInUrl": "die",
-    "transfer.bundleURI": "false",
-    "transfer.fsckObjects": "true",
-    "fetch.fsckObjects": "true",
-    "receive.fsckObjects": "true",
-    "fetch.recurseSubmodules": "false",
-    "submodule.recurse": "false",
-    "core.hooksPath": os.devnull,
-    "core.bigFileThreshold": "64m",
-    "safe.bareRepository": "explicit",
-    "gc.auto": "0",
-    "maintenance.auto": "false",
-    "pack.threads": "1",
+"""git's words for trouble of this machine, which says nothing about a server or a repository."""
+_PEERS: Final = ("remote: ", "fatal: remote error: ")
+"""How git marks what a server said: its disk may be full, too."""
+_LEAST: Final = (2, 37)
+_INSTALL: Final = "install git 2.45.1 or newer (2.37 at least), and see that it comes first in PATH"
+_FIXED_SINCE: Final = (2, 45, 1)
+_FIXED: Final[dict[tuple[int, ...], tuple[int, ...]]] = {
+    (2, minor): (2, minor, patch)
+    for minor, patch in ((39, 4), (40, 2), (41, 1), (42, 2), (43, 4), (44, 1))
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How a child ended. `out` and `err` are cut at CHILD_OUTPUT_BYTES."""
-
-    code: int
-    out: bytes
-    err: bytes
-
-    def text(self) -> str:
-        """The last line of stderr, for people."""
-        lines = self.err.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:500] if lines else f"git ended with {self.code}"
+"""Releases of May 2024, track by track."""
+_VERSION_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +41,7 @@ class Git:
 
     home: Path
     program: str
+    children: Children = field(default_factory=Children, compare=False)
 
     def run(
         self,
@@ -85,6 +51,7 @@ class Git:
         config: Mapping[str, str] | None = None,
         protocols: str = "https",
         seconds: float = CHILD_WALL_SECONDS,
+        watch: Watch | None = None,
     ) -> Done:
         """Run git to its end.
 
@@ -95,85 +62,93 @@ class Git:
             config: settings on top of the fixed ones.
             protocols: what GIT_ALLOW_PROTOCOL permits, colon-separated.
             seconds: wall clock; the whole process group is killed after it.
+            watch: looks at it now and then; what it raises ends git.
 
         Raises:
-            Failure: it did not end in time.
+            Failure: it did not end in time, said too much, could not be started, or the run was
+                stopped.
         """
-        with tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as given:
-            given.write(stdin)
-            given.seek(0)
-            with tempfile.TemporaryFile() as captured:
-                code = self._wait(
-                    [self.program, *args],
-                    self._environment(config or {}, protocols),
-                    (given, out or captured, err),
-                    seconds,
-                )
-                captured.seek(0)
-                err.seek(0)
-                return Done(code, captured.read(CHILD_OUTPUT_BYTES), err.read(CHILD_OUTPUT_BYTES))
-
-    def _wait(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        streams: tuple[IO[bytes], IO[bytes], IO[bytes]],
-        seconds: float,
-    ) -> int:
-        stdin, stdout, stderr = streams
-        child = subprocess.Popen(
-            ["/bin/sh", "-c", _LIMITED, "sh", *command],
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            env=dict(environment),
-            cwd=self.home,
-            start_new_session=True,
-        )
+        settings = {**_SETTINGS, **(config or {})}
+        self.home.mkdir(parents=True, exist_ok=True)  # not before: a plan runs no git
         try:
-            return child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            detail = f"git did not end within {seconds:.0f} s"
-            raise Failure(Fault(FaultKind.TIMEOUT, detail)) from None
-        finally:
-            if child.returncode is None:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
+            return self.children.run(
+                gitenv.limited([self.program, *args]),
+                env=gitenv.environment(self.home, settings, protocols=protocols),
+                cwd=self.home,
+                seconds=seconds,
+                stdin=stdin,
+                out=out,
+                watch=watch,
+            )
+        except Ended:
+            raise Failure(Unknown(Cause.STOPPED, "the run was stopped")) from None
+        except Overdue as killed:
+            raise Failure(Unknown(Cause.TIMEOUT, str(killed))) from None
+        except Killed as killed:
+            raise Failure(Unknown(Cause.PROTOCOL, str(killed))) from None
+        except OSError as error:
+            detail = f"git cannot be started: {error.strerror}"
+            raise Failure(Unknown(Cause.LOCAL, detail)) from None
 
-    def _environment(self, config: Mapping[str, str], protocols: str) -> dict[str, str]:
-        settings = {**_CONFIG, **config}
-        numbered = {}
-        for number, (key, value) in enumerate(settings.items()):
-            numbered[f"GIT_CONFIG_KEY_{number}"] = key
-            numbered[f"GIT_CONFIG_VALUE_{number}"] = value
-        return {
-            "PATH": os.defpath,
-            "HOME": str(self.home),
-            "LC_ALL": "C",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_ATTR_NOSYSTEM": "1",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "/bin/false",
-            "SSH_ASKPASS": "/bin/false",
-            "GIT_SSH_COMMAND": "/bin/false",
-            "GIT_ALLOW_PROTOCOL": protocols,
-            "GIT_PROTOCOL_FROM_USER": "0",
-            "GIT_NO_REPLACE_OBJECTS": "1",
-            "GIT_NO_LAZY_FETCH": "1",
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_CONFIG_COUNT": str(len(settings)),
-            **numbered,
-        }
+
+def check(done: Done, place: Path, *, alone: bool = False) -> None:
+    """Did git end well, in a repository at `place`? `alone`: whoever is remote is our own git, too.
+
+    Raises:
+        Failure: it did not; LOCAL with the place where this machine is at fault.
+    """
+    if not done.code:
+        return
+    if is_local(done, alone=alone):
+        raise Failure(Unknown(Cause.LOCAL, f"{place}: git: {done.text()}"))
+    raise Failure(Unknown(Cause.PROTOCOL, f"git: {done.text()}"))
+
+
+def is_local(done: Done, *, alone: bool = False) -> bool:
+    """Does git name trouble of this machine?"""
+    ours = (line for line in done.faults if alone or not line.startswith(_PEERS))
+    return any(_HERE.search(line) for line in ours)
 
 
 def find_git() -> str:
-    """The absolute path of the git program.
+    """The absolute path of a git program that can do what we need.
 
     Raises:
-        Failure: there is none.
+        UserFault: there is none, or it is too old.
     """
     found = shutil.which("git")
     if found is None:
-        raise Failure(Fault(FaultKind.RESOLVE, "the git program is not installed"))
+        raise UserFault(Mistake("git", "is not installed", _INSTALL))
+    version = git_version(found)
+    if version < _LEAST:
+        # an older one ignores http.curloptResolve: it would look the name up again, by itself, and
+        # could be led to an address that the egress policy refuses
+        shown = ".".join(map(str, version)) if version else "of an unknown version"
+        raise UserFault(Mistake(found, f"is {shown}: too old, or not git", _INSTALL))
     return found
+
+
+def git_version(program: str) -> tuple[int, ...]:
+    """What `git version` says; () when it says nothing of the kind."""
+    try:
+        done = Children().run(
+            gitenv.limited([program, "version"]),
+            env=gitenv.environment(Path("/")),
+            cwd=Path("/"),
+            seconds=_VERSION_SECONDS,
+        )
+    except (Killed, OSError):
+        return ()
+    found = re.match(rb"git version (\d+)\.(\d+)(?:\.(\d+))?", done.out)
+    return tuple(int(part or 0) for part in found.groups()) if found else ()
+
+
+def known_holes(version: tuple[int, ...]) -> str | None:
+    """A warning for people when this git lacks the security fixes of May 2024 (CVE-2024-32002 and
+    others); None when it has them. Distributions mend older numbers, too: it is no more than that.
+    """
+    fixed = _FIXED.get(version[:2], _FIXED_SINCE)
+    if version >= fixed:
+        return None
+    shown, wanted = (".".join(map(str, numbers)) for numbers in (version, fixed))
+    return f"git {shown} may lack security fixes; {wanted} or newer has them"

@@ -13,15 +13,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from reconciler.limits import CONNECT_SECONDS
-from reconciler.model.observed import Fault, FaultKind
+from reconciler.model.observed import Cause, Unknown
+from reconciler.nostr import networks
 from reconciler.world import Failure
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_TUNNELS = tuple(ipaddress.ip_network(n) for n in ("2002::/16", "2001::/32", "192.88.99.0/24"))
-"""6to4 and Teredo carry any IPv4 address inside, and Python calls them global."""
-_UNICAST = ipaddress.ip_network("2000::/3")
-"""All global unicast of IPv6. Python calls NAT64, `::127.0.0.1` and site-local addresses global,
-which are outside."""
 
 
 @dataclass(frozen=True)
@@ -40,23 +34,18 @@ class Egress:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or "no such name"
-            raise Failure(Fault(FaultKind.RESOLVE, f"{host}: {reason.lower()}")) from None
+            raise Failure(Unknown(Cause.RESOLVE, f"{host}: {reason.lower()}")) from None
         addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
             if not self.permits(address):
                 detail = f"{host} is {address}, which is not public (policies.egress.allow_private)"
-                raise Failure(Fault(FaultKind.EGRESS, detail))
+                raise Failure(Unknown(Cause.EGRESS, detail))
         return addresses
 
     def permits(self, address: str) -> bool:
         """May this address be dialled?"""
-        if "%" in address:  # a zone id chooses an interface, which no policy names
-            return False
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return _is_public(parsed) or self._is_listed(parsed)
+        parsed = networks.parse(address)
+        return parsed is not None and (networks.is_public(parsed) or self._is_listed(parsed))
 
     def connect(self, host: str, port: int) -> socket.socket:
         """A TCP connection to a checked address.
@@ -84,24 +73,16 @@ class Egress:
         except (Failure, ValueError):
             return False
 
-    def _is_listed(self, address: _Address) -> bool:
+    def _is_listed(self, address: networks.Address) -> bool:
         return any(
             address in network for network in self.allow if network.version == address.version
         )
 
 
-def fault_of(error: OSError) -> Fault:
+def fault_of(error: OSError) -> Unknown:
     """The fault that an operating-system error stands for."""
     if isinstance(error, TimeoutError):
-        return Fault(FaultKind.TIMEOUT, "no connection in time")
+        return Unknown(Cause.TIMEOUT, "no connection in time")
     if isinstance(error, ConnectionRefusedError):
-        return Fault(FaultKind.REFUSED, "nothing listens there")
-    return Fault(FaultKind.CUT, error.strerror or str(error))
-
-
-def _is_public(address: _Address) -> bool:
-    if any(address in net for net in _TUNNELS if net.version == address.version):
-        return False
-    if address.version == 6 and address not in _UNICAST:
-        return False
-    return address.is_global and not address.is_multicast
+        return Unknown(Cause.REFUSED, "nothing listens there")
+    return Unknown(Cause.CUT, error.strerror or str(error))

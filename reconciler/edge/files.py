@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from reconciler.errors import Mistake, ReconcileError, UserFault
 
@@ -55,22 +58,48 @@ def write(path: Path, text: str) -> None:
         raise
 
 
+def own(path: Path, limit: int) -> bytes:
+    """The first `limit` bytes of a file of ours.
+
+    Raises:
+        OSError: it is missing, unreadable, a link, or no plain file; no pipe is waited for.
+    """
+    with _plain(path, os.O_RDONLY) as file:
+        return file.read(limit)
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the run lock of a state folder. The kernel lets go of it when the process ends.
 
     Raises:
         Busy: another process holds it; the message says which.
+        UserFault: the lock is a link, or no plain file.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / "lock").open("a+") as file:
+    path = folder / "lock"
+    try:
+        file = _plain(path, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        why = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        message = f"the lock cannot be opened: {why}"
+        raise UserFault(Mistake(str(path), message, "remove it, if no run is under way")) from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            file.seek(0)
-            holder = file.read(100).strip() or "unknown"
-            raise Busy(f"another run (process {holder}) holds {folder / 'lock'}") from None
+            holder = file.read(100).decode("ascii", "replace").strip() or "unknown"
+            raise Busy(f"another run (process {holder}) holds {path}") from None
         file.truncate(0)
-        file.write(f"{os.getpid()}\n")
+        file.write(f"{os.getpid()}\n".encode())
         file.flush()
         yield
+
+
+def _plain(path: Path, flags: int) -> IO[bytes]:
+    """Open a file of ours, following no link and waiting for no pipe. Raises OSError."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "r+b" if flags & os.O_RDWR else "rb")
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is not a plain file", str(path))

@@ -4,61 +4,76 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
 
-from reconciler.edge import submissions
+from reconciler.edge import seen, submissions
+from reconciler.edge.allowance import Allowances
 from reconciler.edge.archive import Archive
-from reconciler.edge.child import Git, find_git
+from reconciler.edge.child import Git, find_git, git_version, known_holes
+from reconciler.edge.clock import Clock
 from reconciler.edge.egress import Egress
+from reconciler.edge.fetch import Source
+from reconciler.edge.files import Busy, locked
 from reconciler.edge.http import Http
+from reconciler.edge.imports import Imports
+from reconciler.edge.line import Line
 from reconciler.edge.relay import RelayClient
 from reconciler.edge.smart import SmartHttp
+from reconciler.edge.stop import Stop
 from reconciler.edge.throttle import Gate
-from reconciler.errors import PeerFault
-from reconciler.git.receive_pack import RefUpdate, Report
-from reconciler.limits import (
-    NIP11_BYTES,
-    READ_SECONDS,
-    RELAY_IDLE_SECONDS,
-)
+from reconciler.errors import PeerFault, UserFault
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.limits import NIP11_BYTES, READ_SECONDS
 from reconciler.model.desired import Desired, Throttle
-from reconciler.model.observed import Absent, Fault, FaultKind, Listing, Submission
+from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Seen, Submission, Unknown
 from reconciler.nostr import nip11, urls
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import Failure, Relay
+from reconciler.plumbing.child import Children
+from reconciler.world import BadSource, Failure, Pushed, Relay
 
 
 class Fleet:
     """The outside of one run. Use as a context manager; it closes what it opened."""
 
-    def __init__(self, desired: Desired, state: Path) -> None:
-        """Args: the desired state, and the folder that holds the archive."""
+    def __init__(self, desired: Desired, state: Path, stop: Stop | None = None) -> None:
+        """Args: the desired state, the folder that holds the archive, and what ends the run."""
         networks = tuple(ipaddress.ip_network(n) for n in desired.policies.allow_private)
+        self._clock = Clock(stop)
         self._egress = Egress(networks)
-        self._http = Http(self._egress)
+        self._allowances = Allowances(self._clock)
+        self._http = Http(self._egress, self._clock, self._allowances)
         throttles = {server.url: server.throttle for server in desired.servers}
         throttles |= {url: Throttle() for url in desired.index_relays}
-        self._gates = {url: Gate(throttle) for url, throttle in throttles.items()}
+        gates = {url: Gate(throttle, self._clock) for url, throttle in throttles.items()}
+        # a relay that only an announcement names is asked by the default manners
+        self._gates = defaultdict(lambda: Gate(Throttle(), self._clock), gates)
+        self._held = ExitStack()
         self._relays: dict[str, RelayClient | Failure] = {}
         self._caps: dict[str, int | None] = {}
-        self._locks = {url: Lock() for url in throttles}
+        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
+        self._state = state
+        self._holds_lock = False
         self._memory = state / "submissions.json"
-        home = state / "home"
-        home.mkdir(parents=True, exist_ok=True)
-        git = Git(home, find_git())
-        self._archive = Archive(state / "archive", git, self._locate, self.refs)
-        self._git = SmartHttp(self._http, self._archive)
+        self._seen = state / "seen.json"
+        self._children = Children()
+        git = Git(state / "home", find_git(), self._children)
+        self.warning = known_holes(git_version(git.program))
+        imports = Imports(git, self._locate, self.refs, charge=self._fetching)
+        self._archive = Archive(state / "archive", git, imports)
+        self._git = SmartHttp(self._http, self._archive, self._clock)
 
     def __enter__(self) -> Fleet:
+        self._held.enter_context(self._clock.stop.under_way(self._children.kill))
         return self
 
     def __exit__(self, *_: object) -> None:
-        with ExitStack() as stack:
+        with self._held as stack:
             for relay in self._relays.values():
                 if isinstance(relay, RelayClient):
                     stack.callback(relay.close)
@@ -71,27 +86,40 @@ class Fleet:
 
     def seconds(self) -> float:
         """A clock for durations."""
-        return time.monotonic()
+        return self._clock.now()
+
+    def skew(self, server: str) -> float | None:
+        """Seconds that our clock is ahead of a server's, by its `Date` headers; None: not told."""
+        return self._http.skew(server)
 
     def settle(self, seconds: float) -> None:
-        """Sleep."""
-        time.sleep(seconds)
+        """Sleep; a stop ends it."""
+        self._clock.stop.wait(seconds)
 
     def submitted(self) -> tuple[Submission, ...]:
         """The memory of earlier runs; empty when it is lost or damaged."""
-        return submissions.load(self._memory)
+        return submissions.load(self._memory, self.now())
 
     def remember(self, sent: Sequence[Submission]) -> None:
         """Write the memory down."""
         submissions.save(self._memory, sent)
 
+    def seen(self) -> tuple[Seen, ...]:
+        """What earlier runs saw; empty when it is lost or damaged."""
+        return seen.load(self._seen)
+
+    def note(self, marks: Sequence[Seen]) -> None:
+        """Write down what this run saw."""
+        seen.save(self._seen, marks)
+
     def repair(self) -> None:
         """Clear what a killed run left in the archive; the caller holds the run lock."""
+        self._holds_lock = True
         self._archive.repair()
 
     def info(self, server: str) -> RelayInfo:
         """NIP-11: GET the relay's URL with its own Accept header. Raises Failure."""
-        with self._gates[server].request():
+        with self._allowances.of(server).reading(), self._gates[server].request():
             _, body = self._http.get(
                 f"{server}/",
                 accept="application/nostr+json",
@@ -101,23 +129,16 @@ class Fleet:
         try:
             info = nip11.parse(body)
         except PeerFault as error:
-            raise Failure(Fault(FaultKind.PROTOCOL, str(error))) from None
+            raise Failure(Unknown(Cause.PROTOCOL, str(error))) from None
         self._caps[server] = info.max_limit
         return info
 
     def relay(self, server: str) -> Relay:
         """The one conversation with a server's relay in this run. Raises Failure."""
         with self._locks[server]:
-            old = self._relays.get(server)
-            if isinstance(old, RelayClient) and old.idle() > RELAY_IDLE_SECONDS:
-                # a long push wave: the relay's pings went unanswered, so start afresh
-                old.close()
-                del self._relays[server]
             if server not in self._relays:
                 try:
-                    gate = self._gates[server]
-                    cap = self._caps.get(server)
-                    self._relays[server] = RelayClient(server, self._egress, gate.pace, cap=cap)
+                    self._relays[server] = self._dial(server)
                 except Failure as failure:
                     self._relays[server] = failure
             found = self._relays[server]
@@ -127,7 +148,7 @@ class Fleet:
 
     def refs(self, server: str, coordinate: Coordinate) -> Listing | Absent:
         """One GET of info/refs, protocol v0 (GRASP-01, gitprotocol-http). Raises Failure."""
-        with self._gates[server].request():
+        with self._allowances.of(server).reading(), self._gates[server].request():
             return self._git.refs(server, coordinate)
 
     def archived(self, coordinate: Coordinate, oids: frozenset[str]) -> frozenset[str]:
@@ -136,22 +157,67 @@ class Fleet:
 
     def gather(
         self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
-    ) -> None:
+    ) -> tuple[BadSource, ...]:
         """Fetch objects into the archive. Raises Failure."""
-        self._archive.gather(coordinate, oids, sources)
+        with self._writing():
+            return self._archive.gather(coordinate, oids, sources)
 
-    def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Report:
+    def keep(self, coordinate: Coordinate, oid: str, sources: tuple[str, ...]) -> None:
+        """Fetch an object into the archive, for good. Raises Failure."""
+        with self._writing():
+            self._archive.keep(coordinate, oid, sources)
+
+    def ancestry(
+        self, coordinate: Coordinate, pairs: tuple[tuple[str, str], ...]
+    ) -> tuple[Ancestry, ...]:
+        """What the archive knows of these moves."""
+        return self._archive.ancestry(coordinate, pairs)
+
+    def try_clone(self, server: str, coordinate: Coordinate, oids: frozenset[str]) -> None:
+        """What a clone of these objects from this server comes to. Raises Failure."""
+        with self._writing():
+            self._archive.try_clone(coordinate, oids, server)
+
+    def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
-        with self._gates[server].transfer():
+        with self._allowances.of(server).working(), self._gates[server].transfer():
             return self._git.push(server, coordinate, updates)
 
-    def _locate(self, server: str, coordinate: Coordinate) -> tuple[str, dict[str, str], str]:
+    def _dial(self, server: str) -> RelayClient:
+        allowance = self._allowances.of(server)
+        line = Line(urls.relay(server), self._egress, self._clock, allowance)
+        pace = self._gates[server].pace
+        return RelayClient(line, allowance, pace, cap=self._caps.get(server))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The run lock, for as long as something is brought into the archive: a run that only plans
+        does not hold it, and takes it where nobody else does. Raises Failure."""
+        if self._holds_lock:
+            yield
+            return
+        if not self._state.is_dir():
+            raise Failure(Unknown(Cause.SKIPPED, "there is no state folder to fetch into"))
+        try:
+            with locked(self._state):
+                yield
+        except (Busy, UserFault, OSError) as error:
+            raise Failure(Unknown(Cause.SKIPPED, f"the archive is not ours now: {error}")) from None
+
+    @contextmanager
+    def _fetching(self, server: str) -> Iterator[Callable[[int], None]]:
+        allowance = self._allowances.of(server)
+        with allowance.working():
+            allowance.left()
+            yield allowance.spend_disk
+
+    def _locate(self, server: str, coordinate: Coordinate) -> Source:
         """For git's own fetches: the address that the egress policy checked, and nothing else."""
         parts = urlsplit(server)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         address = self._egress.addresses(parts.hostname or "", port)[0]
         if parts.scheme == "http" and not self._egress.allows_plain(server):
-            raise Failure(Fault(FaultKind.EGRESS, "http:// is spoken to listed networks only"))
+            raise Failure(Unknown(Cause.EGRESS, "http:// is spoken to listed networks only"))
         pinned = {"http.curloptResolve": f"{parts.hostname}:{port}:{address}"}
         url = urls.clone(server, coordinate.owner, coordinate.identifier)
-        return url, pinned, parts.scheme
+        return Source(url, pinned, parts.scheme)

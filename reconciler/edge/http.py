@@ -1,18 +1,22 @@
-"""HTTP by `requests`: no redirects, no proxies or netrc from the environment, bounded bodies.
+"""HTTP by `requests`: no redirects, no cookies, nothing from the environment, bounded bodies.
 
 Connections are kept alive per host and are made by the egress policy, so that the address which was
-checked is the one that is dialled. A host that has fallen silent once, or failed otherwise twice in
-a row, is not asked again in this run: a hanging server costs one time-out, not one a repository.
+checked is the one that is dialled. A question that met a bad moment is asked twice more. A host
+that has fallen silent once, or failed otherwise twice in a row, is not asked again in this run: a
+hanging server costs one time-out, not one a repository.
 """
 
 from __future__ import annotations
 
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from http.client import IncompleteRead
+from http.cookiejar import DefaultCookiePolicy
 from threading import Lock, local
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -22,16 +26,20 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from reconciler import __version__
+from reconciler.edge.again import LATER, Passing, again, seconds_of
+from reconciler.edge.allowance import Allowance, Allowances
+from reconciler.edge.clock import Clock
 from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress
 from reconciler.limits import CONNECT_SECONDS, HTTP_ERROR_BYTES, PEER_TEXT_CHARS, SERVER_SECONDS
-from reconciler.model.observed import Fault, FaultKind
+from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
 _STRIKES = 2
 _WHOLE = 6
 """A whole answer may take so many times the silence that is allowed within it."""
-_AGENT = "grasp-reconciler/0.1"
+_AGENT = f"grasp-reconciler/{__version__}"
 
 
 class Body(Protocol):
@@ -44,16 +52,21 @@ class Body(Protocol):
 class Http:
     """One client for a run; safe to share between threads."""
 
-    def __init__(self, egress: Egress) -> None:
+    def __init__(self, egress: Egress, clock: Clock, allowances: Allowances) -> None:
         self._egress = egress
+        self._clock = clock
+        self._allowances = allowances
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": _AGENT})
+        # no cookies: what one server sets would reach another one of its domain, or of its host
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = _Adapter(egress)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._strikes: Counter[str] = Counter()
-        self._last: dict[str, Fault] = {}
+        self._last: dict[str, Unknown] = {}
+        self._skews: dict[str, float] = {}
         self._lock = Lock()
 
     def get(self, url: str, *, accept: str, limit: int, seconds: float) -> tuple[str, bytes]:
@@ -66,21 +79,40 @@ class Http:
             seconds: silence that is allowed; the whole answer may take six times as long.
 
         Raises:
-            Failure: no answer, a status other than 200, or a larger body. Status 404 has the
-                detail "404", which callers may read as "no such thing".
+            Failure: no answer, a status other than 200, or a larger body. Status 404 is
+                `Cause.NOT_FOUND`.
         """
-        headers = {"Accept": accept}
-        deadline = Deadline(_WHOLE * seconds)
-        return self._exchange("GET", url, headers, None, deadline, limit=limit, seconds=seconds)
+        host = urlsplit(url).netloc
+        allowance = self._allowances.of(url)
+        request = requests.Request("GET", url, {"Accept": accept})
+        whole = _WHOLE * seconds
+
+        def attempt() -> tuple[str, bytes]:
+            with self._counting(host):
+                return self._exchange(request, allowance, whole, limit=limit, seconds=seconds)
+
+        self._ask(host)
+        return again(attempt, self._clock, allowance)
 
     def post(self, url: str, body: Body, *, kind: str, limit: int, seconds: float) -> bytes:
-        """POST a git request (`kind` is the service); the answer's body. Raises Failure."""
+        """POST a git request (`kind` is the service), once; the answer's body. Raises Failure."""
+        host = urlsplit(url).netloc
         headers = {
             "Content-Type": f"application/x-{kind}-request",
             "Accept": f"application/x-{kind}-result",
         }
-        deadline = Deadline(SERVER_SECONDS)
-        return self._exchange("POST", url, headers, body, deadline, limit=limit, seconds=seconds)[1]
+        request = requests.Request("POST", url, headers, data=body)
+        allowance = self._allowances.of(url)
+        self._ask(host)
+        with self._counting(host):
+            whole = SERVER_SECONDS
+            return self._exchange(request, allowance, whole, limit=limit, seconds=seconds)[1]
+
+    def skew(self, url: str) -> float | None:
+        """Seconds that our clock is ahead of this server's, by the `Date` (RFC 9110, section 6.6.1)
+        in the answer in which they differ least; None when it has told no time. Whole seconds, and
+        the time that an answer travels, are not told apart from it."""
+        return self._skews.get(urlsplit(url).netloc)
 
     def close(self) -> None:
         """End all connections."""
@@ -88,76 +120,97 @@ class Http:
 
     def _exchange(
         self,
-        method: str,
-        url: str,
-        headers: dict[str, str],
-        body: Any,
-        deadline: Deadline,
+        request: requests.Request,
+        allowance: Allowance,
+        whole: float,
         *,
         limit: int,
         seconds: float,
     ) -> tuple[str, bytes]:
-        if url.startswith("http://") and not self._egress.allows_plain(url):
-            raise Failure(Fault(FaultKind.EGRESS, "http:// is spoken to listed networks only"))
-        with self._counting(urlsplit(url).netloc), _kept(deadline), _translated():
-            answer = self._session.request(
-                method,
-                url,
-                headers=headers,
-                data=body,
+        self._clock.begin()
+        if request.url.startswith("http://") and not self._egress.allows_plain(request.url):
+            raise Failure(Unknown(Cause.EGRESS, "http:// is spoken to listed networks only"))
+        deadline = Deadline(min(whole, allowance.left()), self._clock.stop)
+        with _kept(deadline, allowance, self._clock), _translated():
+            answer = self._session.send(
+                self._session.prepare_request(request),
                 timeout=(CONNECT_SECONDS, seconds),
                 allow_redirects=False,
                 stream=True,
             )
             with answer:
+                self._compare(answer)
                 if answer.status_code != 200:
-                    raise Failure(_refusal(answer))
-                return answer.headers.get("Content-Type", ""), _read(answer, limit)
+                    raise _refusal(answer)
+                kind = answer.headers.get("Content-Type", "")
+                return kind, _read(answer, limit, allowance)
 
-    @contextmanager
-    def _counting(self, host: str) -> Iterator[None]:
-        """Count network failures of a host in a row, and refuse to go on after too many."""
+    def _compare(self, answer: requests.Response) -> None:
+        """Note how far the server's clock is from ours."""
+        if "Age" in answer.headers:  # out of a cache, dated by another moment
+            return
+        try:
+            theirs = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        except (KeyError, ValueError, OverflowError):
+            return
+        host = urlsplit(answer.url).netloc
+        with self._lock:
+            found = [time.time() - theirs, *filter(None, [self._skews.get(host)])]
+            self._skews[host] = min(found, key=abs)
+
+    def _ask(self, host: str) -> None:
+        """May the host be asked once more? Raises Failure."""
         with self._lock:
             if self._strikes[host] >= _STRIKES:
                 raise Failure(self._last[host])
+
+    @contextmanager
+    def _counting(self, host: str) -> Iterator[None]:
+        """Count network failures of a host in a row."""
         try:
             yield
         except Failure as failure:
             with self._lock:
-                self._strikes[host] = _strikes(failure.fault, self._strikes[host])
+                self._strikes[host] = _strikes(failure.unknown, self._strikes[host])
                 self._last[host] = replace(
-                    failure.fault, detail=f"{failure.fault.detail} (earlier)"
+                    failure.unknown, detail=f"{failure.unknown.detail} (earlier)"
                 )
             raise
         with self._lock:
             self._strikes[host] = 0
 
 
-def _strikes(fault: Fault, before: int) -> int:
-    if fault.kind is FaultKind.TIMEOUT:
+def _strikes(unknown: Unknown, before: int) -> int:
+    if unknown.cause is Cause.TIMEOUT:
         return _STRIKES
-    return 0 if fault.kind in (FaultKind.HTTP, FaultKind.RATE) else before + 1
+    if unknown.cause in (Cause.BUDGET, Cause.STOPPED):  # ours, not the host's
+        return before
+    return 0 if unknown.cause in (Cause.HTTP, Cause.NOT_FOUND, Cause.RATE) else before + 1
 
 
-def _read(answer: requests.Response, limit: int) -> bytes:
+def _read(answer: requests.Response, limit: int, allowance: Allowance) -> bytes:
     body = bytearray()
     for chunk in answer.iter_content(64 * 1024):
+        allowance.spend_bytes(len(chunk))
         body += chunk
         if len(body) > limit:
-            raise Failure(Fault(FaultKind.PROTOCOL, f"the answer is larger than {limit} bytes"))
+            raise Failure(Unknown(Cause.PROTOCOL, f"the answer is larger than {limit} bytes"))
     return bytes(body)
 
 
-def _refusal(answer: requests.Response) -> Fault:
+def _refusal(answer: requests.Response) -> Failure:
     code = answer.status_code
     if code in (301, 302, 303, 307, 308):
-        return Fault(FaultKind.PROTOCOL, f"{code}: redirects are not followed")
+        return Failure(Unknown(Cause.PROTOCOL, f"{code}: redirects are not followed"))
     if code == 404:
-        return Fault(FaultKind.HTTP, "404")
+        return Failure(Unknown(Cause.NOT_FOUND, "404"))
     text = next(answer.iter_content(HTTP_ERROR_BYTES), b"").decode("utf-8", "replace")
     said = " ".join(text.split())[:PEER_TEXT_CHARS] if "<" not in text else ""
-    kind = FaultKind.RATE if code == 429 else FaultKind.HTTP
-    return Fault(kind, f"{code} {answer.reason or ''} {said}".strip())
+    kind = Cause.RATE if code == 429 else Cause.HTTP
+    unknown = Unknown(kind, f"{code} {answer.reason or ''} {said}".strip())
+    if code in LATER:
+        return Passing(unknown, seconds_of(answer.headers.get("Retry-After")))
+    return Failure(unknown)
 
 
 @contextmanager
@@ -166,13 +219,13 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except requests.exceptions.SSLError as error:
-        raise Failure(Fault(FaultKind.TLS, str(error)[:PEER_TEXT_CHARS])) from None
+        raise Failure(Unknown(Cause.TLS, str(error)[:PEER_TEXT_CHARS])) from None
     except requests.exceptions.Timeout:
-        raise Failure(Fault(FaultKind.TIMEOUT, "no answer in time")) from None
+        raise Failure(Unknown(Cause.TIMEOUT, "no answer in time")) from None
     except requests.exceptions.RequestException as error:
         if "Read timed out" in str(error):
-            raise Failure(Fault(FaultKind.TIMEOUT, "silence in the middle")) from None
-        raise Failure(Fault(FaultKind.CUT, _short(error))) from None
+            raise Failure(Unknown(Cause.TIMEOUT, "silence in the middle")) from None
+        raise Passing(Unknown(Cause.CUT, _short(error))) from None
 
 
 def _short(error: Exception) -> str:
@@ -193,7 +246,7 @@ _under_way = local()
 
 
 @contextmanager
-def _kept(deadline: Deadline) -> Iterator[None]:
+def _kept(deadline: Deadline, allowance: Allowance, clock: Clock) -> Iterator[None]:
     """Run one exchange under a deadline, whatever form its end takes inside the libraries."""
     _under_way.deadline = deadline
     try:
@@ -203,7 +256,9 @@ def _kept(deadline: Deadline) -> Iterator[None]:
         if not deadline.passed:
             raise
     if deadline.passed:
-        raise Failure(Fault(FaultKind.TIMEOUT, f"no whole answer within {deadline.seconds:.0f} s"))
+        clock.begin()
+        allowance.left()
+        raise Failure(Unknown(Cause.TIMEOUT, f"no whole answer within {deadline.seconds:.0f} s"))
 
 
 class _Adapter(HTTPAdapter):

@@ -11,28 +11,31 @@ from pathlib import Path
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from reconciler.edge.archive import Archive
+from reconciler.edge.clock import Clock
 from reconciler.edge.http import Http
 from reconciler.errors import PeerFault
 from reconciler.git import advertisement, receive_pack
 from reconciler.git.advertisement import RECEIVE, UPLOAD, Advertisement
-from reconciler.git.receive_pack import RefUpdate, Report
+from reconciler.git.receive_pack import RefUpdate
 from reconciler.limits import (
     ADVERT_BYTES,
+    PEER_TEXT_CHARS,
     PUSH_READ_SECONDS,
     READ_SECONDS,
     REPORT_BYTES,
     SETTLE_SECONDS,
 )
-from reconciler.model.observed import Absent, Fault, FaultKind, Listing
+from reconciler.model.observed import Absent, Cause, Listing, Unknown
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import Failure, Stale
+from reconciler.world import Failure, Pushed, Stale
 
 
 class SmartHttp:
     """The git side of every server; packs come from the archive."""
 
-    def __init__(self, http: Http, archive: Archive) -> None:
+    def __init__(self, http: Http, archive: Archive, clock: Clock) -> None:
+        self._clock = clock
         self._http = http
         self._archive = archive
 
@@ -41,17 +44,17 @@ class SmartHttp:
         found = self._advertised(server, coordinate, UPLOAD)
         return Listing(found.refs, found.head) if found else Absent()
 
-    def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Report:
+    def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
         advert = self._wait_for_repository(server, coordinate)
         left = _still_needed(updates, dict(advert.refs))
-        if not left:
-            return Report("unchanged", frozenset(), ())
+        if updates and not left:
+            return Pushed(sent=False)
         return self._send(server, coordinate, left, self._request(coordinate, left, advert))
 
     def _send(
         self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...], body: _Body
-    ) -> Report:
+    ) -> Pushed:
         """One receive-pack request. A bad answer proves as little as a good one: a proxy's 504, a
         lost race for a lock and khatru's text behind the report may all come after the work is
         done, so the server is listed again before the push counts as failed. Raises Failure.
@@ -64,15 +67,21 @@ class SmartHttp:
             report = receive_pack.parse_report(answer)
         except Failure:
             if self._arrived(server, coordinate, updates):
-                return Report("ok", frozenset(), (), "done, although the answer was a failure")
+                return Pushed(sent=True, words="done, although the answer was a failure")
             raise
         except PeerFault as error:
             if self._arrived(server, coordinate, updates):
-                return Report("ok", frozenset(), (), str(error))
-            raise Failure(Fault(FaultKind.PROTOCOL, str(error))) from None
-        if report.refused and self._arrived(server, coordinate, updates):
-            return Report("ok", frozenset(), (), report.refused[0][1])
-        return report
+                return Pushed(sent=True, words=str(error))
+            raise Failure(Unknown(Cause.PROTOCOL, str(error))) from None
+        unpacked = report.unpack in ("ok", None)
+        if unpacked and not report.refused:
+            return Pushed(sent=True, words=report.chatter[:PEER_TEXT_CHARS])
+        if self._arrived(server, coordinate, updates):
+            words = report.refused[0][1] if report.refused else report.unpack or ""
+            return Pushed(sent=True, words=words)
+        if not unpacked:
+            raise Failure(Unknown(Cause.PROTOCOL, f"unpack: {report.unpack}"))
+        return Pushed(sent=True, refused=report.refused)
 
     def _arrived(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> bool:
         """Does the server show every update?"""
@@ -95,23 +104,25 @@ class SmartHttp:
                 seconds=READ_SECONDS,
             )
         except Failure as failure:
-            if failure.fault == Fault(FaultKind.HTTP, "404"):
+            if failure.unknown.cause is Cause.NOT_FOUND:
                 return None
             raise
         if kind.partition(";")[0].strip() != f"application/x-{service}-advertisement":
             detail = "info/refs is no smart-HTTP advertisement"
-            raise Failure(Fault(FaultKind.PROTOCOL, detail))
+            raise Failure(Unknown(Cause.PROTOCOL, detail))
         try:
             return advertisement.parse(body, service)
         except PeerFault as error:
-            raise Failure(Fault(FaultKind.PROTOCOL, str(error))) from None
+            raise Failure(Unknown(Cause.PROTOCOL, str(error))) from None
 
     def _wait_for_repository(self, server: str, coordinate: Coordinate) -> Advertisement:
-        """Some servers make the repository a moment after they accept its announcement (NR)."""
+        """ngit-relay makes the repository a moment after it accepts the announcement
+        (docs/protocol.md §1.3)."""
         retrying = Retrying(
             retry=retry_if_exception(_is_absent),
             stop=stop_after_delay(SETTLE_SECONDS),
             wait=wait_exponential_jitter(multiplier=0.1, max=1, jitter=0.1),
+            sleep=lambda seconds: self._clock.until(self._clock.now() + seconds),
             reraise=True,
         )
         return retrying(self._receiving, server, coordinate)
@@ -119,7 +130,7 @@ class SmartHttp:
     def _receiving(self, server: str, coordinate: Coordinate) -> Advertisement:
         advert = self._advertised(server, coordinate, RECEIVE)
         if advert is None:
-            raise Failure(Fault(FaultKind.HTTP, "404"))
+            raise Failure(Unknown(Cause.NOT_FOUND, "no such repository"))
         return advert
 
     def _request(
@@ -169,4 +180,4 @@ def _still_needed(updates: tuple[RefUpdate, ...], refs: dict[str, str]) -> tuple
 
 
 def _is_absent(error: BaseException) -> bool:
-    return isinstance(error, Failure) and error.fault == Fault(FaultKind.HTTP, "404")
+    return isinstance(error, Failure) and error.unknown.cause is Cause.NOT_FOUND

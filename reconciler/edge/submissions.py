@@ -1,4 +1,9 @@
-"""The memory of submissions as a file. Losing it costs a few events sent twice: damage is loss."""
+"""The memory of submissions as a file.
+
+Losing it costs a few events sent twice, so damage of any kind is loss, and so is what cannot be
+true: a submission of tomorrow (the clock was wrong then, or is now) would hold its event back
+until then.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,13 @@ from reconciler.limits import MEMORY_BYTES
 from reconciler.model.observed import Submission
 
 
-def load(path: Path) -> tuple[Submission, ...]:
-    """What was saved; empty when there is no file, or none that can be read."""
+def load(path: Path, now: int) -> tuple[Submission, ...]:
+    """What was saved up to `now` (seconds since 1970); empty when there is no file, or none that
+    can be read."""
     try:
-        with path.open("rb") as file:
-            rows = json.loads(file.read(MEMORY_BYTES))
-        return tuple(_row(row) for row in rows)
-    except (OSError, ValueError, TypeError, KeyError):
+        rows = json.loads(files.own(path, MEMORY_BYTES))
+        return tuple(row for row in map(_row, rows) if row.at <= now)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return ()
 
 

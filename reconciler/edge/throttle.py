@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition
 
+from reconciler.edge.clock import Clock
 from reconciler.model.desired import Throttle
 from reconciler.pacing.throttle import Lane, Limits, Window
 
 _MINUTE = 60.0
-_LOOK_SECONDS = 0.05
-"""How often a waiting thread looks at the clock, which a test may have moved."""
 
 
 class Gate:
-    """The throttle of one server; safe to share between threads."""
+    """The throttle of one server; safe to share between threads. Waiting ends with a stop: then
+    everything here raises Failure."""
 
-    def __init__(self, throttle: Throttle, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, throttle: Throttle, clock: Clock) -> None:
         self._clock = clock
         self._lane: Lane[object] = Lane(Limits(throttle.concurrency, throttle.per_minute, _MINUTE))
         self._events = Window(throttle.events_per_minute, _MINUTE)
@@ -29,9 +28,9 @@ class Gate:
     def request(self) -> Iterator[None]:
         """Hold one of the server's request slots."""
         with self._changed:
-            while not self._lane.decide(self._clock(), metered=False).go:
-                self._changed.wait(_LOOK_SECONDS)
-            self._lane.begin(self._clock(), metered=False)
+            while not (found := self._lane.decide(self._clock.now(), metered=False)).go:
+                self._clock.wait(self._changed, found.at)
+            self._lane.begin(self._clock.now(), metered=False)
         yield from self._held()
 
     @contextmanager
@@ -43,19 +42,23 @@ class Gate:
             self._lane.queue(repository, ticket)
             try:
                 while not self._is_turn(ticket):
-                    self._changed.wait(_LOOK_SECONDS)
+                    if not (found := self._lane.decide(self._clock.now())).go:
+                        self._clock.wait(self._changed, found.at)
             except BaseException:
                 self._lane.withdraw(repository, ticket)
                 raise
         yield from self._held()
 
-    def pace(self, events: int) -> None:
-        """Wait until this many events may be sent."""
+    def pace(self, events: int) -> int:
+        """Wait until some of so many events may be sent; how many, and they count as sent."""
         with self._changed:
-            for _ in range(events):
-                while not self._events.decide(self._clock()).go:
-                    self._changed.wait(_LOOK_SECONDS)
-                self._events.count(self._clock())
+            while not (found := self._events.decide(self._clock.now())).go:
+                self._clock.wait(self._changed, found.at)
+            for sent in range(events):
+                if not self._events.decide(self._clock.now()).go:
+                    return sent
+                self._events.count(self._clock.now())
+        return events
 
     def _held(self) -> Iterator[None]:
         try:
@@ -67,7 +70,7 @@ class Gate:
 
     def _is_turn(self, ticket: object) -> bool:
         """Whoever looks hands out every turn there is, perhaps to others."""
-        while (chosen := self._lane.turn(self._clock())) is not None:
+        while (chosen := self._lane.turn(self._clock.now())) is not None:
             self._granted.add(chosen)
             self._changed.notify_all()
         if ticket not in self._granted:

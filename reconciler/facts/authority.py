@@ -4,6 +4,9 @@ Authority starts at the pinned owner (the pubkey in the coordinate, named in the
 grows by *reciprocal* invitation only: an invited pubkey counts once its own announcement of the
 same identifier lists a member back. Real servers differ (v1 servers accept every invitee, v3 only
 reciprocal ones); this is their intersection, so nothing that we spread is foreign to either.
+
+What an invited person signs who has not confirmed is never spread, and never undone either: a newer
+state of theirs is a `rival`, and nothing moves back where a server may follow it.
 """
 
 from __future__ import annotations
@@ -40,12 +43,51 @@ def authority(
 def invited(
     coordinate: Coordinate, announcements: Mapping[Coordinate, Announcement]
 ) -> frozenset[str]:
-    """Pubkeys that members invite: whose announcements must be asked for."""
-    return frozenset(
-        pubkey
-        for member in authority(coordinate, announcements)
-        for pubkey in _lists(member, coordinate.identifier, announcements)
-    )
+    """Pubkeys whose announcements and states must be asked for: all whom invitations reach, at
+    most MAINTAINERS of them."""
+    return _reachable(coordinate, announcements) - {coordinate.owner}
+
+
+def rival(
+    coordinate: Coordinate,
+    ruling: Ruling,
+    announcements: Mapping[Coordinate, Announcement],
+    states: Iterable[State],
+    *,
+    now: int,
+) -> State | None:
+    """A newer state than the one that counts, by somebody who is invited and has not confirmed.
+
+    Args:
+        coordinate: the repository.
+        ruling: the state that counts.
+        announcements: the newest announcement of each coordinate that is known.
+        states: known states with this repository's identifier, by anybody.
+        now: seconds since 1970.
+    """
+    everybody = _reachable(coordinate, announcements) - authority(coordinate, announcements)
+    theirs = rule(everybody, states, now=now).state
+    ours = ruling.state
+    if theirs is None or (ours and (ours.refs, ours.head) == (theirs.refs, theirs.head)):
+        return None
+    if ours and newest_first(ours.event) < newest_first(theirs.event):
+        return None
+    return theirs
+
+
+def _reachable(
+    coordinate: Coordinate, announcements: Mapping[Coordinate, Announcement]
+) -> frozenset[str]:
+    """Everybody whom one-sided invitations reach from the owner, within bounds."""
+    found: set[str] = set()
+    new = {coordinate.owner}
+    for _ in range(MAINTAINER_DEPTH + 1):
+        found |= new
+        named = {p for m in new for p in _lists(m, coordinate.identifier, announcements)}
+        new = set(sorted(named - found)[: MAINTAINERS - len(found)])
+        if not new:
+            break
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ take it out of everything that may be sent again, so that nothing deleted comes 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from reconciler.errors import PeerFault
 from reconciler.nostr import kinds
+from reconciler.nostr.addresses import Address, address_of, deleted_by
 from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.nip34 import (
     Announcement,
@@ -32,7 +33,7 @@ class Knowledge:
     """The live events of one moment.
 
     Attributes:
-        known: every event that anybody served, by id, dead ones included.
+        events: every event that anybody served, by id, dead ones included.
         live: the ids of those that still stand and may be sent on.
         announcements: the newest readable announcement of each coordinate.
         states: readable states by identifier, whoever signed them.
@@ -40,12 +41,33 @@ class Knowledge:
         unreadable: ids of announcements and states that break NIP-34, with the reason.
     """
 
-    known: dict[str, Event]
+    events: dict[str, Event]
     live: frozenset[str]
     announcements: dict[Coordinate, Announcement]
     states: dict[str, tuple[State, ...]]
     children: dict[str, tuple[str, ...]]
     unreadable: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, events: Iterable[Event], *, now: int) -> Knowledge:
+        """Sort what was observed. `now` (seconds) decides what has expired."""
+        known = {event.id: event for event in events}
+        standing = [
+            event
+            for event in without_deleted(known.values())
+            if not _is_expired(event, now) and not event.is_protected
+        ]
+        unreadable: list[tuple[str, str]] = []
+        announcements = _announcements(known.values(), {e.id for e in standing}, unreadable)
+        states = _readable([e for e in standing if e.kind == kinds.STATE], state, unreadable)
+        return cls(
+            known,
+            frozenset(event.id for event in standing),
+            announcements,
+            _by_identifier(states),
+            _children(known.values()),
+            tuple(sorted(unreadable)),
+        )
 
     def related(self, coordinate: Coordinate) -> tuple[Event, ...]:
         """All live events that hang from a repository, parents before children."""
@@ -53,64 +75,49 @@ class Knowledge:
         frontier = [str(coordinate)]
         while frontier:
             ids = {i for name in frontier for i in self.children.get(name, ())} - found.keys()
-            fresh = sorted((self.known[i] for i in ids), key=lambda e: (e.created_at, e.id))
+            fresh = sorted((self.events[i] for i in ids), key=lambda e: (e.created_at, e.id))
             found |= {event.id: event for event in fresh}
             # through dead events too: the deletion that killed one hangs from it
-            frontier = [name for event in fresh for name in (event.id, address_of(event))]
+            frontier = [name for event in fresh for name in _names(event)]
         skip = (kinds.ANNOUNCEMENT, kinds.STATE)
         live = [e for e in found.values() if e.kind not in skip and e.id in self.live]
         return _parents_first(live)
-
-
-def digest(events: Iterable[Event], *, now: int) -> Knowledge:
-    """Sort what was observed. `now` (seconds) decides what has expired."""
-    known = {event.id: event for event in events}
-    standing = [
-        event
-        for event in without_deleted(known.values())
-        if not _is_expired(event, now) and not _is_protected(event)
-    ]
-    unreadable: list[tuple[str, str]] = []
-    announcements = _announcements(known.values(), {e.id for e in standing}, unreadable)
-    states = _readable([e for e in standing if e.kind == kinds.STATE], state, unreadable)
-    return Knowledge(
-        known,
-        frozenset(event.id for event in standing),
-        announcements,
-        _by_identifier(states),
-        _children(known.values()),
-        tuple(sorted(unreadable)),
-    )
 
 
 def without_deleted(events: Iterable[Event]) -> list[Event]:
     """NIP-09: only the author deletes; an `a` deletes versions up to the deletion's own time."""
     listed = list(events)
     by_id: set[tuple[str, str]] = set()
-    by_address: dict[tuple[str, str], int] = {}
+    by_address: dict[Address, int] = {}
     for event in listed:
         if event.kind != kinds.DELETION:
             continue
         by_id |= {(event.pubkey, target) for target in event.values("e")}
-        for address in event.values("a"):
-            key = (event.pubkey, address)
-            by_address[key] = max(by_address.get(key, 0), event.created_at)
-    return [
-        event
-        for event in listed
-        if event.kind == kinds.DELETION
-        or (
-            (event.pubkey, event.id) not in by_id
-            and event.created_at > by_address.get((event.pubkey, address_of(event)), -1)
-        )
-    ]
+        for address in deleted_by(event):
+            by_address[address] = max(by_address.get(address, 0), event.created_at)
+
+    def stands(event: Event) -> bool:
+        address = address_of(event)
+        until = by_address.get(address, -1) if address else -1
+        return (event.pubkey, event.id) not in by_id and event.created_at > until
+
+    return [event for event in listed if event.kind == kinds.DELETION or stands(event)]
 
 
-def address_of(event: Event) -> str:
-    """NIP-01 `a` value of an addressable event; the id of any other."""
-    if not kinds.is_addressable(event.kind):
-        return event.id
-    return f"{event.kind}:{event.pubkey}:{event.first('d') or ''}"
+def is_void(deletion: Event, events: Mapping[str, Event]) -> bool:
+    """Does a kind 5 delete nothing, as far as is known? NIP-09: only the author deletes.
+
+    What it names and nobody serves any more may have been its author's own.
+    """
+    targets = deletion.values("e")
+    foreign = [i for i in targets if i in events and events[i].pubkey != deletion.pubkey]
+    return len(foreign) == len(targets) and not deleted_by(deletion)
+
+
+def _names(event: Event) -> tuple[str, ...]:
+    """What others may call it: its id, and the address of all its versions."""
+    address = address_of(event)
+    return (event.id, str(address)) if address else (event.id,)
 
 
 def _parents_first(events: Iterable[Event]) -> tuple[Event, ...]:
@@ -125,7 +132,7 @@ def _parents_first(events: Iterable[Event]) -> tuple[Event, ...]:
         while waiting:
             top = waiting[-1]
             named = {target for name in _EVENT_TAGS for target in top.values(name)}
-            first = [by_id[i] for i in sorted(named & by_id.keys() - placed.keys())]
+            first = [by_id[i] for i in sorted(named) if i in by_id and i not in placed]
             if first:
                 waiting += first
             else:
@@ -134,15 +141,7 @@ def _parents_first(events: Iterable[Event]) -> tuple[Event, ...]:
 
 
 def _is_expired(event: Event, now: int) -> bool:
-    """NIP-40."""
-    value = event.first("expiration")
-    # isdigit alone takes "²", which is no number
-    return value is not None and value.isascii() and value.isdigit() and int(value[:16]) <= now
-
-
-def _is_protected(event: Event) -> bool:
-    """NIP-70: only the author may publish it."""
-    return any(tag and tag[0] == "-" for tag in event.tags)
+    return event.expires is not None and event.expires <= now
 
 
 def _readable(
@@ -162,7 +161,7 @@ def _announcements(
 ) -> dict[Coordinate, Announcement]:
     """The newest announcement of each coordinate. Where that one cannot be read, or is its author's
     alone to send, there is none: following, or signing over, an older copy would undo it."""
-    newest: dict[str, Event] = {}
+    newest: dict[Address | None, Event] = {}
     alive = [e for e in without_deleted(events) if e.kind == kinds.ANNOUNCEMENT]
     for event in sorted(alive, key=newest_first, reverse=True):
         newest[address_of(event)] = event

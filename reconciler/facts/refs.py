@@ -15,3 +15,9 @@ def differences(state: State, refs: tuple[tuple[str, str], ...]) -> tuple[RefUpd
     writes = [RefUpdate(n, have.get(n, ZERO), o) for n, o in state.refs if have.get(n) != o]
     deletes = [RefUpdate(n, o, ZERO) for n, o in sorted(have.items()) if n not in want]
     return (*writes, *deletes)
+
+
+def moves(state: State, refs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """(old, new) of heads and tags that are there and stand elsewhere: each may drop commits."""
+    found = (u for u in differences(state, refs) if not u.creates and not u.deletes)
+    return tuple(dict.fromkeys((update.old, update.new) for update in found))

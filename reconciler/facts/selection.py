@@ -34,14 +34,15 @@ class Selection:
 
     def known(self, known: Knowledge) -> tuple[Coordinate, ...]:
         """Announced repositories of the owners, within limit and shard."""
-        return tuple(sorted(self._taken(known.announcements)))
+        return tuple(sorted(self.taken(known.announcements)))
 
     def name(self, coordinate: Coordinate) -> str:
         """How people call it: the owner's name in the desired state, a slash, the identifier."""
         owner = dict(self.owners).get(coordinate.owner, coordinate.owner[:12])
         return f"{owner}/{coordinate.identifier}"
 
-    def _taken(self, coordinates: Iterable[Coordinate]) -> Iterable[Coordinate]:
+    def taken(self, coordinates: Iterable[Coordinate]) -> Iterable[Coordinate]:
+        """Those of some coordinates that are the owners', within limit and shard."""
         owners = dict(self.owners)
         for coordinate in coordinates:
             if coordinate.owner in owners and self._within(coordinate):

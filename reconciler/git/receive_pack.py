@@ -14,6 +14,7 @@ from reconciler.errors import PeerFault
 from reconciler.git import pktline
 from reconciler.git.advertisement import ZERO
 from reconciler.git.pktline import FLUSH, Packet, Special
+from reconciler.limits import PEER_TEXT_CHARS, REF_BYTES
 
 AGENT = "agent=grasp-reconciler"
 
@@ -38,7 +39,7 @@ class RefUpdate:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class PushReport:
     """The server's words: `unpack` is "ok" or an error; `refused` pairs names with reasons.
 
     None for `unpack` means that the server gave no report (khatru's first push): only a new
@@ -91,7 +92,7 @@ def parse_request(body: bytes) -> tuple[tuple[RefUpdate, ...], frozenset[str], b
     return tuple(updates), capabilities, pack
 
 
-def parse_report(body: bytes) -> Report:
+def parse_report(body: bytes) -> PushReport:
     """Read the answer to a push.
 
     Raises:
@@ -99,7 +100,7 @@ def parse_report(body: bytes) -> Report:
     """
     packets = pktline.parse_all(body)
     if not packets:
-        return Report(None, frozenset(), ())
+        return PushReport(None, frozenset(), ())
     if isinstance(packets[0], bytes) and packets[0].startswith(b"ERR "):
         raise PeerFault(_text(packets[0][4:]))
     if _is_sideband(packets[0]):
@@ -111,7 +112,7 @@ def _is_sideband(packet: Packet) -> bool:
     return isinstance(packet, bytes) and packet[:1] in (b"\1", b"\2", b"\3")
 
 
-def _from_sideband(packets: tuple[Packet, ...]) -> Report:
+def _from_sideband(packets: tuple[Packet, ...]) -> PushReport:
     data, chatter = bytearray(), bytearray()
     for packet in packets:
         if isinstance(packet, Special):
@@ -123,7 +124,7 @@ def _from_sideband(packets: tuple[Packet, ...]) -> Report:
     return _status(inner, _text(bytes(chatter)))
 
 
-def _status(packets: tuple[Packet, ...], chatter: str) -> Report:
+def _status(packets: tuple[Packet, ...], chatter: str) -> PushReport:
     unpack: str | None = None
     accepted: set[str] = set()
     refused: list[tuple[str, str]] = []
@@ -137,10 +138,11 @@ def _status(packets: tuple[Packet, ...], chatter: str) -> Report:
             accepted.add(rest.decode("utf-8", "surrogateescape"))
         elif word == b"ng":
             name, _, reason = rest.partition(b" ")
-            refused.append((name.decode("utf-8", "surrogateescape"), _text(reason)))
+            shown = name[:REF_BYTES].decode("utf-8", "surrogateescape")
+            refused.append((shown, _text(reason)))
         elif word != b"option":
             raise PeerFault("the server's push report has an unknown line")
-    return Report(unpack, frozenset(accepted), tuple(refused), chatter)
+    return PushReport(unpack, frozenset(accepted), tuple(refused), chatter)
 
 
 def _command(text: bytes) -> RefUpdate:
@@ -156,4 +158,5 @@ def _is_oid(part: bytes) -> bool:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace").strip()
+    """For people: a server may say megabytes."""
+    return data[: 4 * PEER_TEXT_CHARS].decode("utf-8", "replace").strip()[:PEER_TEXT_CHARS]

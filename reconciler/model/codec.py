@@ -63,14 +63,14 @@ def plan_from_json(text: bytes, *, place: str) -> Plan:
     """
     remedy = "make a new plan with `reconcile --plan --out`"
     raw = check_theirs("plan", _decode(text, place, remedy), place=place, remedy=remedy)
-    said = raw.pop("digest")
-    raw.pop("version"), raw.pop("complete")
+    said, complete = raw.pop("digest"), raw.pop("complete")
+    raw.pop("version")
     try:
         plan = _CONVERTER.structure(raw, Plan)
     except (ClassValidationError, ValueError) as error:
         lines = transform_error(error)
         raise UserFault(*(Mistake(place, line, remedy) for line in lines[:10])) from None
-    if digest(plan) != said:
+    if digest(plan) != said or plan.complete is not complete:
         raise UserFault(Mistake(place, "the plan was changed after it was saved", remedy))
     return plan
 
@@ -83,12 +83,15 @@ def report_to_json(report: Report) -> Json:
 def digest(plan: Plan) -> str:
     """SHA-256 (hex) of what a plan would do: the same world and wishes give the same digest.
 
-    Times and sources are left out: they may differ between two looks at an unchanged world.
+    Times and sources are left out: they may differ between two looks at an unchanged world. That
+    part of the world was unknown belongs to it: there may be more to do.
     """
-    contract = {
+    contract: dict[str, Json] = {
         "desired": plan.desired_digest,
         "actions": [contract_of(action) for action in plan.actions],
     }
+    if not plan.complete:
+        contract["complete"] = False
     return hashlib.sha256(canonical(contract)).hexdigest()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from reconciler.model.plan import HoldReason
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.nip34 import Coordinate
 
@@ -22,12 +23,25 @@ class Throttle:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A server is observed and not written to, for a reason, until `until` (seconds since 1970)."""
+
+    reason: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """One GRASP server. `url` is canonical (`nostr.urls`)."""
 
     url: str
     groups: tuple[str, ...] = ()
     throttle: Throttle = Throttle()
+    pause: Pause | None = None
+
+    def paused(self, now: int) -> bool:
+        """May nothing be written to it at `now`, in seconds since 1970?"""
+        return self.pause is not None and now < self.pause.until
 
     @property
     def name(self) -> str:
@@ -39,7 +53,8 @@ class Server:
 class Npub:
     """One owner. `signer` names a key that stands outside this file; None: never sign for them.
 
-    A repository is wanted when its identifier matches `include` and not `exclude` (globs).
+    A repository is wanted when its identifier matches `include` and not `exclude` (globs). `allow`
+    and `block` say on which servers the owner's repositories may be, like those of a rule.
     """
 
     pubkey: str
@@ -47,6 +62,8 @@ class Npub:
     signer: str | None = None
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
+    allow: tuple[str, ...] | None = None
+    block: tuple[str, ...] = ()
 
     def wants(self, identifier: str) -> bool:
         """Does the selection take this repository?"""
@@ -55,13 +72,34 @@ class Npub:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An override for one repository. `allow` and `block` hold groups and canonical server URLs;
-    `allow=None` allows all.
+    """An override for the repositories whose `<npub name>/<identifier>` is `pattern`, or matches it
+    as a glob. `allow` and `block` hold groups and canonical server URLs; `allow=None` allows what
+    the owner allows.
     """
 
-    coordinate: Coordinate
+    pattern: str
     allow: tuple[str, ...] | None = None
     block: tuple[str, ...] = ()
+
+    def fits(self, name: str) -> bool:
+        """Is this repository meant?"""
+        return name == self.pattern or fnmatchcase(name, self.pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedHold:
+    """Holds that are normal here: of one reason, and of the repositories whose name (or
+    `name@server`, the server by host and port) matches the glob `where`, until `until` (seconds
+    since 1970)."""
+
+    reason: HoldReason
+    where: str
+    until: int
+
+    def covers(self, reason: HoldReason, name: str, server: str | None) -> bool:
+        """Is this hold meant? `server` is a canonical URL."""
+        places = (name, f"{name}@{urls.host(server)}") if server else (name,)
+        return reason is self.reason and any(fnmatchcase(p, self.where) for p in places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +125,9 @@ class Policies:
     safety: Safety = Safety()
     allow_private: tuple[str, ...] = ()
     """Networks in CIDR form that may be contacted although they are not public."""
+    deep: int = 20
+    """A clone is tried of one in so many cells in each run; 0: of none."""
+    holds: tuple[AcceptedHold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +143,28 @@ class Desired:
     policies: Policies = field(default_factory=Policies)
 
     def allowed(self, coordinate: Coordinate) -> tuple[Server, ...]:
-        """The servers on which this repository may be, in the order of the file."""
-        rule = next((r for r in self.rules if r.coordinate == coordinate), Rule(coordinate))
+        """The servers on which this repository may be, in the order of the file.
+
+        A rule's `allow` replaces the owner's; what either of them blocks is blocked.
+        """
+        owner = self.npub(coordinate.owner)
+        if owner is None:
+            return self.servers
+        rule = self.rule(f"{owner.name}/{coordinate.identifier}")
+        allow = owner.allow if rule is None or rule.allow is None else rule.allow
+        block = owner.block if rule is None else (*owner.block, *rule.block)
         return tuple(
             server
             for server in self.servers
-            if (rule.allow is None or _names(server, rule.allow)) and not _names(server, rule.block)
+            if (allow is None or _names(server, allow)) and not _names(server, block)
         )
+
+    def rule(self, name: str) -> Rule | None:
+        """The one rule for a repository: that of its very name, else the first glob that matches,
+        in the order of the file."""
+        exact = (rule for rule in self.rules if rule.pattern == name)
+        globs = (rule for rule in self.rules if rule.fits(name))
+        return next(exact, None) or next(globs, None)
 
     def npub(self, pubkey: str) -> Npub | None:
         """The entry of this owner."""

@@ -1,7 +1,7 @@
 """What the world answered. "Could not learn" is a value of its own, never absence.
 
-a relay   its `fault` is None only when every question was answered completely
-a cell    Listing (perhaps empty) | Absent (the server says: no such repository) | Fault
+a relay   its `unknown` is None only when every question was answered completely
+refs      Listing (perhaps empty) | Absent (the server says: no such repository) | Unknown
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reconciler.nostr.nip34 import Coordinate
 _T = TypeVar("_T")
 
 
-class FaultKind(StrEnum):
+class Cause(StrEnum):
     """Why something could not be learnt or done; closed, so that reports can be counted."""
 
     REFUSED = "connection-refused"
@@ -27,23 +27,26 @@ class FaultKind(StrEnum):
     TLS = "tls-failure"
     CUT = "connection-cut"
     HTTP = "http-error"
+    NOT_FOUND = "not-found"
     PROTOCOL = "protocol-error"
     INCOMPLETE = "incomplete-answer"
     EGRESS = "egress-refused"
     RATE = "rate-limited"
+    BUDGET = "budget-used-up"
     SKIPPED = "not-asked"
     STOPPED = "stopped"
+    LOCAL = "local-failure"  # this machine: its disk, memory or permissions; no server's fault
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Unknown:
     """One thing that could not be learnt. `detail` may hold a peer's words."""
 
-    kind: FaultKind
+    cause: Cause
     detail: str
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.detail}" if self.detail else str(self.kind)
+        return f"{self.cause}: {self.detail}" if self.detail else str(self.cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class Absent:
     """The server answered that it has no such repository."""
 
 
-Cell = Listing | Absent | Fault
+Refs = Listing | Absent | Unknown
+"""What one server says of the refs of one repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +82,74 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit for people: its object id, and the first line of its message (somebody's words)."""
+
+    oid: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestry:
+    """What moving a ref from `old` to `new` means.
+
+    `forward`: `old` is an ancestor of `new` (or the same); None: it could not be told. `dropped`
+    are the newest commits that `old` has and `new` has not, at most ANCESTRY_COMMITS of `count`.
+    """
+
+    old: str
+    new: str
+    forward: bool | None
+    dropped: tuple[Commit, ...] = ()
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What earlier runs saw of one repository at best: high-water marks, which never go back.
+
+    Times are seconds since 1970; `state` None: none was ever seen. `servers` served the
+    announcement when it was last seen, at `at`.
+    """
+
+    coordinate: Coordinate
+    announcement: str
+    announced_at: int
+    state: str | None
+    state_by: str | None
+    state_at: int
+    servers: tuple[str, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServerView:
     """One server (or index relay) as it answered in this run.
 
-    `served` are the ids of the events that its relay serves, among those we asked for; `cells`
+    `served` are the ids of the events that its relay serves, among those we asked for; `listings`
     pairs repositories with their refs, sorted by repository, and is empty for an index relay;
-    `submitted` is what was sent there before and may wait, unseen.
+    `submitted` is what was sent there before and may wait, unseen. A `witness` is a relay that only
+    an announcement names: it is read before that is signed anew, and never written to. `skew` is by
+    how many seconds our clock is ahead of the server's; `left_out` what it sent that nobody used;
+    `hollow` repositories whose refs it lists and of which a clone was tried and failed.
     """
 
     url: str
     grasp: bool
     info: RelayInfo | None
-    fault: Fault | None
+    unknown: Unknown | None
     served: frozenset[str] = frozenset()
-    cells: tuple[tuple[Coordinate, Cell], ...] = ()
+    listings: tuple[tuple[Coordinate, Refs], ...] = ()
     submitted: tuple[Submission, ...] = ()
+    witness: bool = False
+    skew: float | None = None
+    left_out: tuple[tuple[str, int], ...] = ()
+    hollow: tuple[tuple[Coordinate, Unknown], ...] = ()
 
-    def cell(self, coordinate: Coordinate) -> Cell:
-        """The refs of one repository here; a fault when nobody asked."""
-        found = lookup(self.cells, coordinate)
-        return found or self.fault or Fault(FaultKind.SKIPPED, "")
+    def refs(self, coordinate: Coordinate) -> Refs:
+        """The refs of one repository here; unknown when nobody asked."""
+        found = lookup(self.listings, coordinate)
+        return found or self.unknown or Unknown(Cause.SKIPPED, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +157,16 @@ class Observed:
     """One observation of the whole fleet, at `at` seconds since 1970.
 
     `events` are all verified events that any server served; `archived` the object ids, among those
-    that matter, which our own archive already holds, sorted by repository.
+    that matter, which our own archive already holds, sorted by repository; `ancestry` what moving
+    refs would drop, sorted by repository; `seen` is the memory of earlier runs.
     """
 
     at: int
     events: tuple[Event, ...]
     views: tuple[ServerView, ...]
     archived: tuple[tuple[Coordinate, frozenset[str]], ...] = ()
-    rejected_events: int = 0
+    ancestry: tuple[tuple[Coordinate, tuple[Ancestry, ...]], ...] = ()
+    seen: tuple[Seen, ...] = ()
 
     def view(self, url: str) -> ServerView:
         """The view of a server by its canonical URL."""

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary
+from reconciler.model.plan import (
+    CellVerdict,
+    Hold,
+    RepositorySummary,
+    ServerSummary,
+    Unmatched,
+    Verb,
+)
 
 REPORT_VERSION = 1
 
@@ -29,18 +36,27 @@ WRITTEN = frozenset({Result.DONE, Result.PENDING})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One action's end. `detail` may hold a server's words; `seconds` is its wall time."""
+    """One action's end. `detail` may hold a server's words; `seconds` is its wall time.
+
+    `repository` (its name) and `deed` say in words what the action was; the report fills them in.
+    """
 
     key: str
+    verb: Verb
     server: str | None
     result: Result
     detail: str = ""
     seconds: float = 0.0
+    repository: str = ""
+    deed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A guard that refuses: which, where, the numbers, and the cells that it keeps back."""
+    """A guard that refuses: which, where, the numbers, and the actions that it keeps back.
+
+    With `hold` the world is in the way and not the plan: what is kept back is held, not refused.
+    """
 
     guard: str
     repository: str
@@ -48,14 +64,16 @@ class Finding:
     detail: str
     keys: tuple[str, ...]
     accepted: bool = False
+    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Recap:
     """One line of the recap: cells of this server, Ansible's words.
 
-    `ok` cells are in sync after read-back, `changed` cells had something written, and so on; a
-    changed cell that is in sync counts under both.
+    Every cell counts once: `ok` is in sync after read-back, `pending` was written and is not
+    visible yet, `drifted` needs something still, and so on. `changed` are those of them where
+    something was written; `accepted` is held, and the desired state takes it as normal.
     """
 
     server: str
@@ -65,6 +83,8 @@ class Recap:
     failed: int
     held: int
     drifted: int
+    pending: int
+    accepted: int
     detail: str = ""
 
 
@@ -90,6 +110,7 @@ class Report:
     repositories: tuple[RepositorySummary, ...]
     cells: tuple[CellVerdict, ...]
     holds: tuple[Hold, ...]
+    unmatched: tuple[Unmatched, ...]
     findings: tuple[Finding, ...]
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...] = ()

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import ClassVar
 
 from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.observed import Commit
 from reconciler.nostr.event import Draft
 from reconciler.nostr.nip34 import Coordinate
 
@@ -31,6 +33,14 @@ class Wave(IntEnum):
     UPDATE = 9
 
 
+class Verb(StrEnum):
+    """What an action does, in one word: the first part of its key."""
+
+    SIGN = "sign"
+    PUBLISH = "publish"
+    PUSH = "push"
+
+
 class Why(StrEnum):
     """Why an action is there; closed and stable, for people and for machines."""
 
@@ -39,6 +49,7 @@ class Why(StrEnum):
     STATE_MISSING = "state-missing"
     STATE_OUTDATED = "state-outdated"
     REFS_DIFFER = "refs-differ"
+    HEAD_DIFFERS = "head-differs"
     PULL_REF_MISSING = "pull-ref-missing"
     EVENT_MISSING = "event-missing"
     SERVER_UNLISTED = "server-not-listed"
@@ -47,6 +58,10 @@ class Why(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Sign:
     """Sign `draft`, the announcement that lists `adds` too. `before`: the event it replaces."""
+
+    verb: ClassVar[Verb] = Verb.SIGN
+    server: ClassVar[None] = None
+    changes: ClassVar[tuple[RefUpdate, ...]] = ()
 
     coordinate: Coordinate
     signer: str
@@ -61,7 +76,7 @@ class Sign:
         return f"sign:{self.coordinate}"
 
     @property
-    def wave(self) -> int:
+    def wave(self) -> Wave:
         """When it runs."""
         return Wave.SIGN
 
@@ -74,11 +89,13 @@ class Publish:
     `aligns` are the refs that the server will change by itself when this state arrives.
     """
 
+    verb: ClassVar[Verb] = Verb.PUBLISH
+
     coordinate: Coordinate
     server: str
     event_id: str
     kind: int
-    wave: int
+    wave: Wave
     why: Why
     before: str | None = None
     signed: bool = False
@@ -91,22 +108,46 @@ class Publish:
         what = f"draft:{self.coordinate}" if self.signed else self.event_id
         return f"publish:{self.server}:{what}"
 
+    @property
+    def changes(self) -> tuple[RefUpdate, ...]:
+        """Refs that the server changes when this is done."""
+        return self.aligns
+
+
+@dataclass(frozen=True, slots=True)
+class HeadMove:
+    """HEAD names the branch `old` and should name `new`."""
+
+    old: str
+    new: str
+
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One push of exactly what differs. `sources` serve the objects, best first."""
+    """One push of exactly what differs. `sources` serve the objects, best first.
+
+    With `head` it changes no ref: it is the empty push after which some families move HEAD.
+    """
+
+    verb: ClassVar[Verb] = Verb.PUSH
 
     coordinate: Coordinate
     server: str
     updates: tuple[RefUpdate, ...]
     sources: tuple[str, ...]
-    wave: int
+    wave: Wave
     why: Why
+    head: HeadMove | None = None
 
     @property
     def key(self) -> str:
         """Stable name of this action within a plan."""
         return f"push:{self.server}:{self.coordinate}:{self.wave}"
+
+    @property
+    def changes(self) -> tuple[RefUpdate, ...]:
+        """Refs that change when this is done."""
+        return self.updates
 
 
 Action = Sign | Publish | Push
@@ -130,22 +171,55 @@ class HoldReason(StrEnum):
     PULL_REF_DIFFERS = "pull-ref-differs"
     REFUSED = "refused-by-server"
     UNREADABLE = "event-unreadable"
+    AUTHORITY_DIFFERS = "authority-differs"
+    AUTHORITY_UNSURE = "authority-unsure"
+    HEAD_DIFFERS = "head-differs"
+    FOREIGN_REFS = "foreign-refs"
+    NOT_GRASP = "not-a-grasp-server"
+    VANISHED = "repository-vanished"
+    STATE_VANISHED = "state-vanished"
+    OBJECTS_GONE = "objects-gone"
+    PAUSED = "server-paused"
 
 
-ADVISORY = frozenset({HoldReason.PULL_DATA_NOWHERE, HoldReason.PULL_REF_DIFFERS})
+ADVISORY = frozenset(
+    {HoldReason.PULL_DATA_NOWHERE, HoldReason.PULL_REF_DIFFERS, HoldReason.FOREIGN_REFS}
+)
 """Holds that any stranger can cause with one event or ref. They are said, and keep no cell and no
 run from being in sync."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A wanted action that may not be done now. `server` None: it concerns all of them."""
+    """A wanted action that may not be done now. `server` None: it concerns all of them.
+
+    `accepted`: the desired state takes it as normal (`policies.holds`), so nobody need be told.
+    """
 
     coordinate: Coordinate
     server: str | None
     reason: HoldReason
     detail: str
     release: str
+    accepted: bool = False
+
+
+class Entry(StrEnum):
+    """Where the operator names repositories; closed and stable."""
+
+    RULE = "repositories"
+    HOLD = "policies.holds"
+    LIMIT = "--limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A word of the operator's that fits nothing which was found: a slip of the pen looks like
+    that. `near` are names like it, the likeliest first."""
+
+    entry: Entry
+    word: str
+    near: tuple[str, ...] = ()
 
 
 class Verdict(StrEnum):
@@ -158,6 +232,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
     CONFLICT = "conflict"
     IMPOSSIBLE = "impossible"
+    HOLLOW = "hollow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,14 +261,29 @@ class RepositorySummary:
 
 @dataclass(frozen=True, slots=True)
 class ServerSummary:
-    """One server as observed: `fault` None means reachable and completely answered."""
+    """One server as observed: `unknown` None means reachable and completely answered."""
 
     url: str
     name: str
     grasp: bool
     dialect: str
     software: str
-    fault: str | None
+    unknown: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forced:
+    """A ref that moves to where its commits do not lead. `count` commits go, `dropped` are the
+    newest of them; None: whether any go could not be learnt.
+    """
+
+    coordinate: Coordinate
+    server: str
+    name: str
+    old: str
+    new: str
+    count: int | None
+    dropped: tuple[Commit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +291,8 @@ class Plan:
     """Everything that one run wants to write, and everything that it may not.
 
     `discovered` are GRASP servers that announcements list and the desired state does not know;
-    `silent` are npubs (by name) of whom no repository was found.
+    `silent` are npubs (by name) of whom no repository was found; `unmatched` entries of the
+    operator's that fit nothing; `forced` updates, among those of the actions, that drop commits.
 
     `complete` is false when some part of the world could not be observed: the actions are right,
     yet there may be more to do.
@@ -216,10 +307,12 @@ class Plan:
     cells: tuple[CellVerdict, ...]
     discovered: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    unmatched: tuple[Unmatched, ...] = ()
+    forced: tuple[Forced, ...] = ()
 
     @property
     def complete(self) -> bool:
         """Was everything observed?"""
         return all(cell.verdict is not Verdict.UNKNOWN for cell in self.cells) and all(
-            server.fault is None for server in self.servers
+            server.unknown is None for server in self.servers
         )

@@ -22,7 +22,9 @@ Tags = tuple[Tag, ...]
 _HEX32 = re.compile(r"[0-9a-f]{64}")
 _HEX64 = re.compile(r"[0-9a-f]{128}")
 _FIELDS = frozenset({"id", "pubkey", "created_at", "kind", "tags", "content", "sig"})
+_TIME_DIGITS = 15
 _GATE = object()
+_TOO_LARGE = f"the event is larger than {EVENT_BYTES} bytes"
 
 
 def is_hex32(value: object) -> bool:
@@ -41,10 +43,15 @@ class Draft:
     content: str = ""
 
     @property
+    def serialised(self) -> bytes:
+        """NIP-01: the fields as UTF-8 JSON."""
+        fields = [0, self.pubkey, self.created_at, self.kind, self.tags, self.content]
+        return dumps(fields).encode("utf-8")
+
+    @property
     def id(self) -> str:
         """NIP-01: sha256 of the serialised fields; fixed before anyone signs."""
-        fields = [0, self.pubkey, self.created_at, self.kind, self.tags, self.content]
-        return hashlib.sha256(dumps(fields).encode("utf-8")).hexdigest()
+        return hashlib.sha256(self.serialised).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,30 @@ class Event:
         """The first value of the first tag called `name`."""
         return next(iter(self.values(name)), None)
 
+    @property
+    def expires(self) -> int | None:
+        """The second from which on the event is expired (NIP-40); None when it never is.
+
+        NIP-40: "a unix timestamp", "in the same format as the created_at timestamp", hence decimal
+        digits. Zeros in front change no number; what has more than 15 digits after them lies 30
+        million years ahead and never comes, and anything but digits is no time and says nothing.
+        """
+        text = self.first("expiration") or ""
+        if not (text.isascii() and text.isdigit()):  # isdigit alone takes "²", which is no number
+            return None
+        digits = text.lstrip("0") or "0"
+        return int(digits) if len(digits) <= _TIME_DIGITS else None
+
+    @property
+    def is_protected(self) -> bool:
+        """May only its author publish it (NIP-70)?
+
+        NIP-70: 'When the "-" tag is present', and a tag's first element is its name (NIP-01). It
+        should have no value; one that has is still the author's word that nobody else may send the
+        event, and taking it as such does no harm (rust-nostr reads a bare `["-"]` alone).
+        """
+        return any(tag[:1] == ("-",) for tag in self.tags)
+
     def to_json(self) -> dict[str, Json]:
         """The NIP-01 object."""
         return {
@@ -86,7 +117,7 @@ class Event:
 
 
 def verify(raw: Json) -> Event:
-    """Check shape, id and signature (NIP-01, BIP-340), in that order.
+    """Check shape, size, id and signature (NIP-01, BIP-340), in that order.
 
     Raises:
         PeerFault: anything is wrong; the message says what.
@@ -94,15 +125,19 @@ def verify(raw: Json) -> Event:
     if not isinstance(raw, dict) or not raw.keys() >= _FIELDS:
         raise PeerFault("an event needs id, pubkey, created_at, kind, tags, content and sig")
     draft = _draft(raw)
-    if raw["id"] != draft.id:
+    serialised = draft.serialised
+    if len(serialised) > EVENT_BYTES:
+        raise PeerFault(_TOO_LARGE)
+    found = hashlib.sha256(serialised).hexdigest()
+    if raw["id"] != found:
         raise PeerFault("the event's id is not the hash of its fields")
     if not isinstance(raw["sig"], str) or _HEX64.fullmatch(raw["sig"]) is None:
         raise PeerFault("the event's sig is not 128 hex digits")
     signature = bytes.fromhex(raw["sig"])
-    if not bip340.verify(bytes.fromhex(draft.pubkey), bytes.fromhex(draft.id), signature):
+    if not bip340.verify(bytes.fromhex(draft.pubkey), bytes.fromhex(found), signature):
         raise PeerFault("the event's signature does not hold")
     return Event(
-        draft.id,
+        found,
         draft.pubkey,
         draft.created_at,
         draft.kind,
@@ -116,7 +151,7 @@ def verify(raw: Json) -> Event:
 def verify_text(text: str | bytes) -> Event:
     """`verify` for an event's JSON text, with its size checked first."""
     if len(text) > EVENT_BYTES:
-        raise PeerFault(f"the event is larger than {EVENT_BYTES} bytes")
+        raise PeerFault(_TOO_LARGE)
     return verify(loads(text))
 
 

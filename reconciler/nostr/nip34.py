@@ -9,7 +9,8 @@ from functools import lru_cache
 from reconciler.errors import PeerFault
 from reconciler.git.refname import is_branch_or_tag
 from reconciler.limits import ADVERT_REFS, IDENTIFIER_BYTES
-from reconciler.nostr import kinds, urls
+from reconciler.nostr import addresses, kinds, urls
+from reconciler.nostr.addresses import Address
 from reconciler.nostr.event import Draft, Event, Tag, is_hex32
 
 _OID = re.compile(r"[0-9a-f]{40}")
@@ -29,16 +30,15 @@ class Coordinate:
     identifier: str
 
     def __str__(self) -> str:
-        return f"{kinds.ANNOUNCEMENT}:{self.owner}:{self.identifier}"
+        return str(Address(kinds.ANNOUNCEMENT, self.owner, self.identifier))
 
 
 def parse_coordinate(text: str) -> Coordinate | None:
     """The repository that an `a` value names; None when it is no repository address."""
-    kind, _, rest = text.partition(":")
-    owner, _, identifier = rest.partition(":")
-    if kind != str(kinds.ANNOUNCEMENT) or not is_hex32(owner) or not identifier:
+    found = addresses.parse(text)
+    if found is None or found.kind != kinds.ANNOUNCEMENT or not found.d:
         return None
-    return Coordinate(owner, identifier)
+    return Coordinate(found.pubkey, found.d)
 
 
 @dataclass(frozen=True, slots=True)

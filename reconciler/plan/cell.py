@@ -12,7 +12,7 @@ from reconciler.facts.dialects import Dialect
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.refs import differences
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.observed import Absent, Fault, Listing, ServerView
+from reconciler.model.observed import Absent, Listing, ServerView, Unknown, lookup
 from reconciler.model.plan import (
     ADVISORY,
     Action,
@@ -25,27 +25,12 @@ from reconciler.model.plan import (
     Why,
 )
 from reconciler.nostr.nip34 import State
-from reconciler.plan.publishes import (
-    hosts,
-    newer_state,
-    publish_announcement,
-    publish_events,
-    publish_members,
-    publish_state,
-)
-from reconciler.plan.pushes import Shape, pull_shape, shape
-from reconciler.plan.repository import Subject
+from reconciler.plan import publishes, pushes
+from reconciler.plan.holds import authority, foreign_refs, not_grasp, objects_gone, why_not
+from reconciler.plan.placement import is_grasp
+from reconciler.plan.pushes import PushOrWhyNot
+from reconciler.plan.repository import Repository
 from reconciler.plan.submissions import IN_PURGATORY, recall
-
-_RELEASE = {
-    HoldReason.NEEDS_NEW_STATE: "a maintainer signs a new state (any push does), or the server "
-    "aligns by itself",
-    HoldReason.SERVER_MUST_FETCH: "the server fetches the objects by itself within minutes, or a "
-    "maintainer signs a state that keeps the branches",
-    HoldReason.REPOSITORY_GONE: "the server's operator restores it, or the owner announces anew",
-    HoldReason.FUTURE_STATE: "its time comes, or a maintainer signs a state with the right time",
-    HoldReason.PULL_REF_DIFFERS: "the server drops the wrong ref",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,116 +42,123 @@ class CellPlan:
     holds: tuple[Hold, ...] = ()
 
 
-def plan_cell(subject: Subject, view: ServerView, dialect: Dialect, known: Knowledge) -> CellPlan:
+def plan_cell(
+    repository: Repository, view: ServerView, dialect: Dialect, known: Knowledge
+) -> CellPlan:
     """Compare one server with what its repository should be."""
-    cell = view.cell(subject.coordinate)
-    if view.fault:
-        return _close(subject, view, Verdict.UNKNOWN, str(view.fault))
-    if not dialect.hosts(subject.coordinate.identifier):
+    refs = view.refs(repository.coordinate)
+    if view.unknown:
+        return _close(repository, view, Verdict.UNKNOWN, str(view.unknown))
+    if not dialect.takes(repository.coordinate.identifier):
         detail = f"{dialect.name} serves no such identifier"
-        return _close(subject, view, Verdict.IMPOSSIBLE, detail)
-    if isinstance(cell, Fault):
-        return _without_git(subject, view, cell)
-    if view.url not in subject.listed:
-        return _unlisted(subject, view)
-    if subject.announcement.private:
-        return _judge(subject, view, cell, (), ())
-    refs = cell if isinstance(cell, Listing) else Absent()
+        return _close(repository, view, Verdict.IMPOSSIBLE, detail)
+    if isinstance(refs, Unknown):
+        return _without_git(repository, view, dialect, refs, known)
+    if view.url not in repository.listed:
+        return _unlisted(repository, view)
+    if why := lookup(view.hollow, repository.coordinate):
+        hold = objects_gone(repository, view, why)
+        return _close(repository, view, Verdict.HOLLOW, str(hold.reason), holds=(hold,))
+    if repository.announcement.private:
+        return _judge(repository, view, refs, (), ())
     actions: list[Action] = []
-    holds: list[Hold] = []
+    holds = foreign_refs(repository, view, refs, dialect, known)
     # without a state, purgatory would swallow the announcement again and again
-    if hosts(subject, view, dialect):
-        actions += publish_announcement(subject, view, known)
-        actions += publish_members(subject, view, known, dialect)
-    if subject.state:
-        found = _shape(subject, view, dialect, refs, known)
-        actions += publish_state(subject, view, known, _left_to_server(subject.state, refs, found))
-        actions += _push(subject, view, found)
-        holds += _hold(subject, view, found)
-    if hosts(subject, view, dialect):
-        pull_actions, pull_holds = _pulls(subject, view, refs)
-        actions += [*publish_events(subject, view), *pull_actions]
+    served = publishes.serves_announcement(repository, view, dialect)
+    if served:
+        actions += publishes.announcement(repository, view, known)
+        actions += publishes.members(repository, view, known, dialect)
+    found = _heads(repository, view, dialect, refs, known)
+    if repository.state and found.reason is not HoldReason.AUTHORITY_DIFFERS:
+        aligns = _left_to_server(repository.state, refs, found)
+        actions += publishes.state(repository, view, known, aligns)
+    actions += _push(repository, view, found)
+    holds += why_not(repository, view, found)
+    if served:
+        actions += publishes.events(repository, view, known, dialect)
+    if served and found.reason is not HoldReason.REPOSITORY_GONE:
+        pull_actions, pull_holds = _pulls(repository, view, refs)
+        actions += pull_actions
         holds += pull_holds
-    left = recall(tuple(actions), view, subject.coordinate, now=subject.at)
+    left = recall(tuple(actions), view, repository.coordinate, now=repository.at)
     holds += left.holds
-    return _judge(subject, view, cell, left.actions, tuple(holds), waiting=left.waiting)
+    return _judge(repository, view, refs, left.actions, tuple(holds), waiting=left.waiting)
 
 
-def _without_git(subject: Subject, view: ServerView, fault: Fault) -> CellPlan:
+def _without_git(
+    repository: Repository, view: ServerView, dialect: Dialect, why: Unknown, known: Knowledge
+) -> CellPlan:
     """The relay answers and git does not: conversation goes on, refs and states wait."""
     actions: tuple[Action, ...] = ()
-    served = subject.announcement.event.id in view.served
-    if served and view.url in subject.listed and not subject.announcement.private:
-        pulls = {pull.event.id for pull in subject.pulls}
-        talk = [a for a in publish_events(subject, view) if a.event_id not in pulls]
-        actions = recall(tuple(talk), view, subject.coordinate, now=subject.at).actions
-    return _close(subject, view, Verdict.UNKNOWN, str(fault), actions=actions)
+    served = repository.announcement.event.id in view.served
+    if served and view.url in repository.listed and not repository.announcement.private:
+        pulls = {pull.event.id for pull in repository.pulls}
+        missing = publishes.events(repository, view, known, dialect)
+        talk = [action for action in missing if action.event_id not in pulls]
+        actions = recall(tuple(talk), view, repository.coordinate, now=repository.at).actions
+    return _close(repository, view, Verdict.UNKNOWN, str(why), actions=actions)
 
 
-def plan_index(subject: Subject, view: ServerView, known: Knowledge) -> tuple[Action, ...]:
+def plan_index(repository: Repository, view: ServerView, known: Knowledge) -> tuple[Action, ...]:
     """An index relay receives announcement and state; it has no cells."""
-    if view.fault or subject.announcement.private:
+    if view.unknown or repository.announcement.private:
         return ()
-    wanted = (*publish_announcement(subject, view, known), *publish_state(subject, view, known))
-    return recall(wanted, view, subject.coordinate, now=subject.at).actions
+    wanted = (
+        *publishes.announcement(repository, view, known),
+        *publishes.state(repository, view, known),
+    )
+    return recall(wanted, view, repository.coordinate, now=repository.at).actions
 
 
-def _left_to_server(state: State, refs: Listing | Absent, found: Shape) -> tuple[RefUpdate, ...]:
+def _left_to_server(
+    state: State, refs: Listing | Absent, found: PushOrWhyNot
+) -> tuple[RefUpdate, ...]:
     """What the server changes by itself when the state arrives: the rest of the differences."""
     if found.reason or isinstance(refs, Absent):
         return ()
-    return tuple(u for u in differences(state, refs.refs) if u not in found.updates)
+    ours = frozenset(found.updates)  # thousands of refs: a set, or the search is quadratic
+    return tuple(u for u in differences(state, refs.refs) if u not in ours)
 
 
-def _shape(
-    subject: Subject,
+def _heads(
+    repository: Repository,
     view: ServerView,
     dialect: Dialect,
     refs: Listing | Absent,
     known: Knowledge,
-) -> Shape:
-    state = subject.state
+) -> PushOrWhyNot:
+    state = repository.state
     if state is None:
-        return Shape()
-    if newer := newer_state(subject, view, known):
-        future = newer.id in subject.ruling.future
+        return PushOrWhyNot()
+    if newer := publishes.newer_state(repository, view, known):
+        future = newer.id in repository.ruling.future
         reason = HoldReason.FUTURE_STATE if future else HoldReason.NEEDS_NEW_STATE
         detail = f"it serves a newer state, {newer.id[:12]}, that cannot be followed"
-        return Shape(reason=reason, detail=detail)
+        return PushOrWhyNot(reason=reason, detail=detail)
     stored = state.event.id in view.served
-    announced = subject.announcement.event.id in view.served
-    found = shape(state, refs, dialect, stored=stored, announced=announced)
-    if found.updates and dialect.owner_only and state.event.pubkey != subject.coordinate.owner:
-        detail = "it follows the owner's states only, and a maintainer signed the newest"
-        return Shape(reason=HoldReason.NEEDS_NEW_STATE, detail=detail)
-    return found
+    announced = repository.announcement.event.id in view.served
+    found = pushes.heads(state, refs, dialect, stored=stored, announced=announced)
+    return authority(repository, state, dialect, found) or found
 
 
-def _push(subject: Subject, view: ServerView, found: Shape) -> tuple[Action, ...]:
-    if not found.updates:
+def _push(repository: Repository, view: ServerView, found: PushOrWhyNot) -> tuple[Action, ...]:
+    if not found.updates and not found.head:
         return ()
-    sources = tuple(url for url in subject.state_sources if url != view.url)
-    coordinate = subject.coordinate
-    return (Push(coordinate, view.url, found.updates, sources, Wave.PUSH, Why.REFS_DIFFER),)
-
-
-def _hold(subject: Subject, view: ServerView, found: Shape) -> list[Hold]:
-    if found.reason is None:
-        return []
-    release = _RELEASE[found.reason]
-    return [Hold(subject.coordinate, view.url, found.reason, found.detail, release)]
+    sources = tuple(url for url in repository.state_sources if url != view.url)
+    coordinate, why = repository.coordinate, Why.HEAD_DIFFERS if found.head else Why.REFS_DIFFER
+    return (Push(coordinate, view.url, found.updates, sources, Wave.PUSH, why, found.head),)
 
 
 def _pulls(
-    subject: Subject, view: ServerView, refs: Listing | Absent
+    repository: Repository, view: ServerView, refs: Listing | Absent
 ) -> tuple[list[Action], list[Hold]]:
     """One push for all pull refs that are missing here."""
     shapes = [
-        (pull, pull_shape(pull.event.id, pull.tip, refs))
-        for pull in subject.pulls
+        (pull, pushes.pull(pull.event.id, pull.tip, refs))
+        for pull in repository.pulls
         if pull.available
     ]
-    holds = [hold for _, found in shapes for hold in _hold(subject, view, found)]
+    holds = [hold for _, found in shapes for hold in why_not(repository, view, found)]
     updates = tuple(update for _, found in shapes for update in found.updates)
     sources = dict.fromkeys(
         url for pull, found in shapes if found.updates for url in pull.sources if url != view.url
@@ -174,35 +166,38 @@ def _pulls(
     if not updates:
         return [], holds
     push = Push(
-        subject.coordinate, view.url, updates, tuple(sources), Wave.PULLS, Why.PULL_REF_MISSING
+        repository.coordinate, view.url, updates, tuple(sources), Wave.PULLS, Why.PULL_REF_MISSING
     )
     return [push], holds
 
 
-def _unlisted(subject: Subject, view: ServerView) -> CellPlan:
-    if subject.announcement.private:
-        return _close(subject, view, Verdict.HELD, "private")
+def _unlisted(repository: Repository, view: ServerView) -> CellPlan:
+    if repository.announcement.private:
+        return _close(repository, view, Verdict.HELD, "private")
+    if repository.signs and not is_grasp(view):
+        hold = not_grasp(repository, view)
+        return _close(repository, view, Verdict.HELD, str(hold.reason), holds=(hold,))
     detail = "the announcement does not list it in both clone and relays"
     release = "the owner lists it (ngit can), or the desired state names a signer for the owner"
-    if subject.signer:
+    if repository.signer:
         release = "set policies.announcements to update, so that the signer may list it"
     reason = HoldReason.NOT_LISTED
-    hold = Hold(subject.coordinate, view.url, reason, detail, release)
-    return _close(subject, view, Verdict.HELD, str(reason), holds=(hold,))
+    hold = Hold(repository.coordinate, view.url, reason, detail, release)
+    return _close(repository, view, Verdict.HELD, str(reason), holds=(hold,))
 
 
 def _judge(
-    subject: Subject,
+    repository: Repository,
     view: ServerView,
-    cell: object,
+    refs: Listing | Absent,
     actions: tuple[Action, ...],
     holds: tuple[Hold, ...],
     *,
     waiting: bool = False,
 ) -> CellPlan:
     """The verdict: what is wrong for the whole repository counts for each of its cells."""
-    reasons: list[str] = [hold.reason for hold in (*subject.holds, *holds)]
-    refs = len(cell.refs) if isinstance(cell, Listing) else 0
+    reasons: list[str] = [hold.reason for hold in (*repository.holds, *holds)]
+    count = len(refs.refs) if isinstance(refs, Listing) else 0
     if HoldReason.TIE in reasons:
         verdict = Verdict.CONFLICT
     elif HoldReason.REFS_CLASH in reasons:
@@ -215,11 +210,11 @@ def _judge(
     else:
         verdict = Verdict.IN_SYNC if ADVISORY.issuperset(reasons) else Verdict.HELD
     detail = ", ".join(dict.fromkeys(map(str, reasons)))
-    return _close(subject, view, verdict, detail, actions=actions, holds=holds, refs=refs)
+    return _close(repository, view, verdict, detail, actions=actions, holds=holds, refs=count)
 
 
 def _close(
-    subject: Subject,
+    repository: Repository,
     view: ServerView,
     verdict: Verdict,
     detail: str,
@@ -228,5 +223,5 @@ def _close(
     holds: tuple[Hold, ...] = (),
     refs: int = 0,
 ) -> CellPlan:
-    judged = CellVerdict(subject.coordinate, view.url, verdict, detail, refs)
+    judged = CellVerdict(repository.coordinate, view.url, verdict, detail, refs)
     return CellPlan(judged, actions, holds)

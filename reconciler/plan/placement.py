@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from reconciler.facts.dialects import SPEC, detect
 from reconciler.facts.selection import ranked
-from reconciler.model.desired import Desired, Npub
-from reconciler.model.observed import Listing, Observed, lookup
+from reconciler.facts.signing import may_sign
+from reconciler.model.desired import Desired
+from reconciler.model.observed import Listing, Observed, ServerView, lookup
 from reconciler.model.plan import Sign
 from reconciler.nostr.nip34 import Announcement, Coordinate, with_servers
 
@@ -22,7 +24,7 @@ def wanted(desired: Desired, observed: Observed, announcement: Announcement) -> 
     listed = announcement.servers()
     chosen = {url for url in allowed if url in listed}
     for url in ranked(str(announcement.coordinate), allowed):
-        if sum(observed.view(u).fault is None for u in chosen) < replicas:
+        if sum(observed.view(u).unknown is None for u in chosen) < replicas:
             chosen.add(url)
     return tuple(url for url in allowed if url in chosen)
 
@@ -32,13 +34,16 @@ def signing(
 ) -> Sign | None:
     """The announcement update that lists wanted servers which it does not list yet.
 
-    Only servers that answered in this run are added: a server that is down now may be gone.
+    Only servers that answered in this run are added, and that are known to be GRASP servers: one
+    that is down now may be gone. Whether anything may be signed now is the guard's question.
     """
-    npub = desired.npub(announcement.coordinate.owner)
-    if not npub or not may_sign(desired, npub) or announcement.private:
+    owner = announcement.coordinate.owner
+    npub = desired.npub(owner)
+    if not npub or not may_sign(desired, owner) or announcement.private:
         return None
-    listed = announcement.servers()
-    adds = tuple(u for u in places if u not in listed and observed.view(u).fault is None)
+    listed = announcement.servers() | {s.url for s in desired.servers if s.paused(observed.at)}
+    views = (observed.view(url) for url in places if url not in listed)
+    adds = tuple(view.url for view in views if view.unknown is None and is_grasp(view))
     if not adds:
         return None
     draft = with_servers(announcement, adds, at=observed.at)
@@ -46,9 +51,16 @@ def signing(
     return Sign(announcement.coordinate, signer, announcement.event.id, adds, draft)
 
 
-def may_sign(desired: Desired, npub: Npub) -> bool:
-    """Does the desired state name a signer, and let it sign announcements?"""
-    return npub.signer is not None and desired.policies.announcements == "update"
+def is_grasp(view: ServerView) -> bool:
+    """Is it known to be a GRASP server? Its NIP-11 document says so (`supported_grasps`, or the
+    software of a known family: ngit-relay names no GRASP), or its git side serves a repository. A
+    list with a wrong name in it must not become a signed claim."""
+    says = view.info is not None and any(g.startswith("GRASP-") for g in view.info.grasps)
+    return (
+        says
+        or detect(view.info) is not SPEC
+        or any(isinstance(refs, Listing) for _, refs in view.listings)
+    )
 
 
 def sources(
@@ -60,10 +72,10 @@ def sources(
     """
     missing = oids - (lookup(observed.archived, coordinate) or frozenset())
     offers = {
-        view.url: {oid for _, oid in cell.refs} & missing
+        view.url: {oid for _, oid in refs.refs} & missing
         for view in observed.views
-        for cell in (view.cell(coordinate),)
-        if isinstance(cell, Listing)
+        for refs in (view.refs(coordinate),)
+        if isinstance(refs, Listing)
     }
     found = frozenset().union(*offers.values()) if offers else frozenset()
     order = sorted((u for u in offers if offers[u]), key=lambda u: (-len(offers[u]), u))

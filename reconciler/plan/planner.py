@@ -1,6 +1,6 @@
 """Stage three: what was wanted and what was seen become one plan. Pure.
 
-`plan` studies each repository once (`subject.py`), compares it with each server (`cell.py`), and
+`plan` studies each repository once (`repository.py`), compares it with each server (`cell.py`), and
 puts the actions into one stable order, so that two plans of the same world are equal as text.
 """
 
@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from reconciler.facts.dialects import detect
-from reconciler.facts.knowledge import Knowledge, digest
+from reconciler.facts.knowledge import Knowledge
+from reconciler.facts.seen import is_gone
 from reconciler.facts.selection import Selection
-from reconciler.model.desired import Desired
+from reconciler.model.desired import Desired, Server
 from reconciler.model.observed import Observed, ServerView
 from reconciler.model.plan import (
     Action,
@@ -20,50 +21,66 @@ from reconciler.model.plan import (
     HoldReason,
     Plan,
     Publish,
-    Push,
     RepositorySummary,
     ServerSummary,
-    Sign,
 )
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.plan import entries, reasons
 from reconciler.plan.cell import CellPlan, plan_cell, plan_index
-from reconciler.plan.repository import Subject, study
+from reconciler.plan.forced import forced
+from reconciler.plan.repository import Repository
 
 
 def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
     """Everything that should be written, and everything that may not be, with the reasons."""
-    known = digest(observed.events, now=observed.at)
-    subjects = [
-        study(desired, observed, known, coordinate, selection.name(coordinate))
+    known = Knowledge.of(observed.events, now=observed.at)
+    repositories = [
+        Repository.of(desired, observed, known, coordinate, selection.name(coordinate))
         for coordinate in selection.of(desired, known)
     ]
-    cells = [cell for subject in subjects for cell in _cells(subject, observed, known)]
+    cells = [
+        cell
+        for repository in repositories
+        for cell in _cells(repository, observed, known, desired.servers)
+    ]
     actions = [action for cell in cells for action in cell.actions]
-    for subject in subjects:
-        actions += [subject.sign] if subject.sign else []
+    for repository in repositories:
+        actions += [repository.sign] if repository.sign else []
         for view in observed.views:
-            actions += [] if view.grasp else plan_index(subject, view, known)
-    holds = [hold for subject in subjects for hold in subject.holds]
+            actions += [] if view.grasp or view.witness else plan_index(repository, view, known)
+    holds = [hold for repository in repositories for hold in repository.holds]
     holds += [hold for cell in cells for hold in cell.holds]
     holds += _unreadable(known, selection)
+    holds += _vanished(desired, observed, known, selection)
     return Plan(
         desired_digest=desired.digest,
         created_at=observed.at,
-        repositories=tuple(_summary(subject) for subject in subjects),
-        servers=tuple(_server(view) for view in observed.views),
+        repositories=tuple(_summary(repository) for repository in repositories),
+        servers=tuple(_server(view) for view in observed.views if not view.witness),
         actions=_ordered(_once(actions)),
-        holds=tuple(sorted(holds, key=lambda h: (h.coordinate, h.server or "", h.reason))),
+        holds=entries.accepted(
+            sorted(holds, key=lambda h: (h.coordinate, h.server or "", h.reason)),
+            desired,
+            selection,
+            now=observed.at,
+        ),
         cells=tuple(cell.verdict for cell in cells),
-        discovered=_discovered(desired, subjects),
+        discovered=_discovered(desired, repositories),
         silent=_silent(desired, known),
+        unmatched=entries.unmatched(desired, known, selection, holds),
+        forced=forced(actions, observed),
     )
 
 
-def _cells(subject: Subject, observed: Observed, known: Knowledge) -> Iterable[CellPlan]:
-    for url in subject.places:
+def _cells(
+    repository: Repository, observed: Observed, known: Knowledge, servers: Sequence[Server]
+) -> Iterable[CellPlan]:
+    by_url = {server.url: server for server in servers}
+    for url in repository.places:
         view = observed.view(url)
-        yield plan_cell(subject, view, detect(view.info), known)
+        cell = plan_cell(repository, view, detect(view.info), known)
+        yield entries.paused(cell, by_url[url], now=observed.at)
 
 
 def _once(actions: Sequence[Action]) -> list[Action]:
@@ -81,8 +98,7 @@ def _ordered(actions: Sequence[Action]) -> tuple[Action, ...]:
     """By wave, then repository; within one cell the planner's order stays (parents first)."""
 
     def key(action: Action) -> tuple[int, Coordinate, str]:
-        server = "" if isinstance(action, Sign) else action.server
-        return (action.wave, action.coordinate, server)
+        return (action.wave, action.coordinate, action.server or "")
 
     return tuple(sorted(actions, key=key))
 
@@ -92,7 +108,7 @@ def _unreadable(known: Knowledge, selection: Selection) -> list[Hold]:
     owners = dict(selection.owners)
     found = []
     for event_id, why in known.unreadable:
-        event = known.known[event_id]
+        event = known.events[event_id]
         if event.pubkey in owners:
             coordinate = Coordinate(event.pubkey, (event.first("d") or "?")[:100])
             detail = f"event {event_id[:12]}: {why}"
@@ -101,12 +117,26 @@ def _unreadable(known: Knowledge, selection: Selection) -> list[Hold]:
     return found
 
 
-def _discovered(desired: Desired, subjects: Sequence[Subject]) -> tuple[str, ...]:
+def _vanished(
+    desired: Desired, observed: Observed, known: Knowledge, selection: Selection
+) -> list[Hold]:
+    """Repositories that earlier runs saw and that nobody serves any more."""
+    wanted = {
+        mark.coordinate
+        for mark in observed.seen
+        if (npub := desired.npub(mark.coordinate.owner)) and npub.wants(mark.coordinate.identifier)
+    }
+    ours = set(selection.taken(wanted))
+    marks = (mark for mark in observed.seen if mark.coordinate in ours)
+    return [reasons.vanished(mark) for mark in marks if is_gone(mark, observed, known)]
+
+
+def _discovered(desired: Desired, repositories: Sequence[Repository]) -> tuple[str, ...]:
     """GRASP servers that announcements list and the desired state does not know."""
     if desired.policies.discover_servers == "ignore":
         return ()
     known = {server.url for server in desired.servers}
-    listed = {url for subject in subjects for url in subject.announcement.servers()}
+    listed = {url for repository in repositories for url in repository.announcement.servers()}
     return tuple(sorted(listed - known))
 
 
@@ -116,27 +146,22 @@ def _silent(desired: Desired, known: Knowledge) -> tuple[str, ...]:
     return tuple(npub.name for npub in desired.npubs if npub.pubkey not in heard)
 
 
-def _summary(subject: Subject) -> RepositorySummary:
-    state = subject.ruling.state
+def _summary(repository: Repository) -> RepositorySummary:
+    state = repository.ruling.state
     return RepositorySummary(
-        subject.coordinate,
-        subject.name,
-        subject.announcement.event.id,
+        repository.coordinate,
+        repository.name,
+        repository.announcement.event.id,
         state.event.id if state else None,
-        tuple(sorted(subject.authority)),
+        tuple(sorted(repository.authority)),
         len(state.refs) if state else 0,
-        len(subject.events),
+        len(repository.events),
     )
 
 
 def _server(view: ServerView) -> ServerSummary:
     info = view.info
     software = f"{info.software} {info.version}".strip() if info else ""
-    fault = str(view.fault) if view.fault else None
+    unknown = str(view.unknown) if view.unknown else None
     name = detect(info).name if view.grasp else "relay"
-    return ServerSummary(view.url, urls.host(view.url), view.grasp, name, software, fault)
-
-
-def pushes_of(actions: Iterable[Action]) -> tuple[Push, ...]:
-    """The pushes among some actions."""
-    return tuple(action for action in actions if isinstance(action, Push))
+    return ServerSummary(view.url, urls.host(view.url), view.grasp, name, software, unknown)

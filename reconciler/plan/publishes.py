@@ -12,35 +12,34 @@ from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.observed import ServerView
 from reconciler.model.plan import Publish, Wave, Why
 from reconciler.nostr import kinds
+from reconciler.nostr.addresses import address_of, deleted_by
 from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.plan.repository import Subject
+from reconciler.plan.repository import Repository
 
 
-def hosts(subject: Subject, view: ServerView, dialect: Dialect) -> bool:
+def serves_announcement(repository: Repository, view: ServerView, dialect: Dialect) -> bool:
     """Does, or will, this server serve the announcement, so that events can hang from it?"""
-    served = subject.announcement.event.id in view.served
-    return served or subject.state is not None or not dialect.purgatory
+    served = repository.announcement.event.id in view.served
+    return served or repository.state is not None or not dialect.purgatory
 
 
-def publish_announcement(
-    subject: Subject, view: ServerView, known: Knowledge
-) -> tuple[Publish, ...]:
+def announcement(repository: Repository, view: ServerView, known: Knowledge) -> tuple[Publish, ...]:
     """The announcement that stands, and the one that this run signs, where they are missing."""
-    current, sign = subject.announcement.event, subject.sign
+    current, sign = repository.announcement.event, repository.sign
     before = _served_version(view, known, current)
     found = []
-    listed = view.url in subject.announcement.servers()
+    listed = view.url in repository.announcement.servers()
     if current.id not in view.served and (sign is None or listed):
-        found.append(_announcing(subject, view, current.id, Wave.ANNOUNCE, before))
+        found.append(_announcing(repository, view, current.id, Wave.ANNOUNCE, before))
     if sign:
         wave = Wave.UPDATE if listed or not view.grasp else Wave.ANNOUNCE
-        found.append(_announcing(subject, view, sign.draft.id, wave, before, signed=True))
+        found.append(_announcing(repository, view, sign.draft.id, wave, before, signed=True))
     return tuple(found)
 
 
 def _announcing(
-    subject: Subject,
+    repository: Repository,
     view: ServerView,
     event_id: str,
     wave: Wave,
@@ -50,46 +49,46 @@ def _announcing(
 ) -> Publish:
     kind = kinds.ANNOUNCEMENT
     why = Why.NEWER_ANNOUNCEMENT if before else Why.LISTS_SERVER
-    coordinate = subject.coordinate
+    coordinate = repository.coordinate
     return Publish(coordinate, view.url, event_id, kind, wave, why, before, signed=signed)
 
 
-def publish_members(
-    subject: Subject, view: ServerView, known: Knowledge, dialect: Dialect
+def members(
+    repository: Repository, view: ServerView, known: Knowledge, dialect: Dialect
 ) -> tuple[Publish, ...]:
     """Announcements of the other members: by them a server learns whose states count.
 
     A server takes one that lists it. One that does not is accepted by some families as a
     maintainer's, and is sent to them only where the state that is followed depends on it.
     """
-    state = subject.state
-    needed = state is not None and state.event.pubkey != subject.coordinate.owner
+    state = repository.state
+    needed = state is not None and state.event.pubkey != repository.coordinate.owner
     found = []
-    for member in sorted(subject.authority - {subject.coordinate.owner}):
-        other = known.announcements[Coordinate(member, subject.coordinate.identifier)]
+    for member in sorted(repository.authority - {repository.coordinate.owner}):
+        other = known.announcements[Coordinate(member, repository.coordinate.identifier)]
         wanted = view.url in other.servers() or (needed and dialect.purgatory)
         if wanted and other.event.id not in view.served:
             before = _served_version(view, known, other.event)
-            found.append(_announcing(subject, view, other.event.id, Wave.MEMBERS, before))
+            found.append(_announcing(repository, view, other.event.id, Wave.MEMBERS, before))
     return tuple(found)
 
 
-def publish_state(
-    subject: Subject,
+def state(
+    repository: Repository,
     view: ServerView,
     known: Knowledge,
     aligns: tuple[RefUpdate, ...] = (),
 ) -> tuple[Publish, ...]:
     """The authoritative state where it is missing; `aligns` is what it makes the server do."""
-    state = subject.state
-    if state is None or state.event.id in view.served or newer_state(subject, view, known):
+    state = repository.state
+    if state is None or state.event.id in view.served or newer_state(repository, view, known):
         return ()
     before = _served_version(view, known, state.event)
     why = Why.STATE_OUTDATED if before else Why.STATE_MISSING
     event = state.event
     return (
         Publish(
-            subject.coordinate,
+            repository.coordinate,
             view.url,
             event.id,
             event.kind,
@@ -105,40 +104,59 @@ def _served_version(view: ServerView, known: Knowledge, event: Event) -> str | N
     """The newest version of an announcement or state that the server serves now."""
     address = Coordinate(event.pubkey, event.first("d") or "")
     versions = [
-        known.known[i]
+        known.events[i]
         for i in known.children.get(str(address), ())
-        if i in view.served and known.known[i].kind == event.kind
+        if i in view.served and known.events[i].kind == event.kind
     ]
     mine = [other for other in versions if other.pubkey == event.pubkey]
     return min(mine, key=newest_first).id if mine else None
 
 
-def newer_state(subject: Subject, view: ServerView, known: Knowledge) -> Event | None:
+def newer_state(repository: Repository, view: ServerView, known: Knowledge) -> Event | None:
     """A state by the authority that the server serves and that is newer than the one followed.
 
     It is from the future, unreadable or its author's alone to send: not ours to spread or undo.
     """
-    if subject.state is None:
+    if repository.state is None:
         return None
     found = [
-        known.known[i]
-        for member in subject.authority
-        for i in known.children.get(str(Coordinate(member, subject.coordinate.identifier)), ())
+        known.events[i]
+        for member in repository.authority
+        for i in known.children.get(str(Coordinate(member, repository.coordinate.identifier)), ())
         if i in view.served
-        and (known.known[i].kind, known.known[i].pubkey) == (kinds.STATE, member)
+        and (known.events[i].kind, known.events[i].pubkey) == (kinds.STATE, member)
     ]
-    newest = min(found, key=newest_first, default=subject.state.event)
-    return newest if newest_first(newest) < newest_first(subject.state.event) else None
+    newest = min(found, key=newest_first, default=repository.state.event)
+    return newest if newest_first(newest) < newest_first(repository.state.event) else None
 
 
-def publish_events(subject: Subject, view: ServerView) -> tuple[Publish, ...]:
+def events(
+    repository: Repository, view: ServerView, known: Knowledge, dialect: Dialect
+) -> tuple[Publish, ...]:
     """Issues, pull requests, comments and the rest that the server does not serve."""
     # a pull request without its commit would only wait in purgatory, run after run
-    lost = {pull.event.id for pull in subject.pulls if not pull.available}
+    lost = {pull.event.id for pull in repository.pulls if not pull.available}
     return tuple(
-        Publish(subject.coordinate, view.url, event.id, event.kind, _wave(event), Why.EVENT_MISSING)
-        for event in subject.events
-        if event.id not in view.served and event.id not in lost
+        Publish(
+            repository.coordinate, view.url, event.id, event.kind, _wave(event), Why.EVENT_MISSING
+        )
+        for event in repository.events
+        if event.id not in view.served
+        and event.id not in lost
+        and (dialect.void_deletions or _has_target(event, view, known))
+    )
+
+
+def _has_target(event: Event, view: ServerView, known: Knowledge) -> bool:
+    """Is it no deletion, or does the server serve what it deletes (NIP-09)?"""
+    if event.kind != kinds.DELETION:
+        return True
+    targets = set(event.values("e"))
+    addresses = set(deleted_by(event))
+    return any(
+        found.pubkey == event.pubkey and (i in targets or address_of(found) in addresses)
+        for i in view.served
+        if (found := known.events[i]).created_at <= event.created_at or i in targets
     )
 
 

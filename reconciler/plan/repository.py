@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.facts.authority import Ruling, authority, rule
-from reconciler.facts.knowledge import Knowledge
-from reconciler.git.refname import clash
+from reconciler.facts.authority import Ruling, authority, rival, rule
+from reconciler.facts.knowledge import Knowledge, is_void
+from reconciler.facts.seen import lookup_seen, newer_than
+from reconciler.facts.signing import may_sign
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
-from reconciler.model.plan import Hold, HoldReason, Sign
+from reconciler.model.plan import Hold, Sign
+from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Announcement, Coordinate, State, pull_tip
+from reconciler.plan import reasons
 from reconciler.plan.placement import signing, sources, wanted
 
 
@@ -25,8 +28,8 @@ class Pull:
     available: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
     """What planning knows of one repository before it looks at single servers.
 
     `state` is None when none may be followed; `holds` then say why. `listed` are the servers of
@@ -38,6 +41,7 @@ class Subject:
     announcement: Announcement
     authority: frozenset[str]
     ruling: Ruling
+    rival: State | None
     state: State | None
     state_sources: tuple[str, ...]
     pulls: tuple[Pull, ...]
@@ -46,78 +50,74 @@ class Subject:
     listed: frozenset[str]
     sign: Sign | None
     signer: bool
+    signs: bool
     holds: tuple[Hold, ...]
     at: int
 
-
-def study(
-    desired: Desired, observed: Observed, known: Knowledge, coordinate: Coordinate, name: str
-) -> Subject:
-    """Work out what holds for all servers of one repository."""
-    announcement = known.announcements[coordinate]
-    members = authority(coordinate, known.announcements)
-    ruling = rule(members, known.states.get(coordinate.identifier, ()), now=observed.at)
-    places = wanted(desired, observed, announcement)
-    sign = signing(desired, observed, announcement, places)
-    holds = _holds(coordinate, announcement, ruling)
-    state = None if holds else ruling.state
-    tips = frozenset(oid for _, oid in state.refs) if state else frozenset()
-    servers, nowhere = sources(observed, coordinate, tips)
-    if nowhere:
-        holds, state = (*holds, _data_nowhere(coordinate, nowhere)), None
-    npub = desired.npub(coordinate.owner)
-    pulls = _pulls(observed, known, coordinate) if desired.policies.pulls else ()
-    return Subject(
-        coordinate,
-        name,
-        announcement,
-        members,
-        ruling,
-        state,
-        servers,
-        pulls,
-        _events(desired, known, coordinate),
-        places,
-        announcement.servers() | frozenset(sign.adds if sign else ()),
-        sign,
-        bool(npub and npub.signer),
-        (*holds, *_pull_holds(coordinate, pulls)),
-        observed.at,
-    )
-
-
-def _holds(coordinate: Coordinate, announcement: Announcement, ruling: Ruling) -> tuple[Hold, ...]:
-    """Why no state may be followed; empty when one may."""
-    if announcement.private:
-        detail, release = "the announcement says private", "the owner makes the repository public"
-        return (Hold(coordinate, None, HoldReason.PRIVATE, detail, release),)
-    if ruling.tied:
-        detail = "maintainers signed different states in one second: " + ", ".join(
-            i[:12] for i in ruling.tied
+    @classmethod
+    def of(
+        cls,
+        desired: Desired,
+        observed: Observed,
+        known: Knowledge,
+        coordinate: Coordinate,
+        name: str,
+    ) -> Repository:
+        """Work out what holds for all servers of one repository."""
+        announcement = known.announcements[coordinate]
+        members = authority(coordinate, known.announcements)
+        states = known.states.get(coordinate.identifier, ())
+        ruling = rule(members, states, now=observed.at)
+        other = rival(coordinate, ruling, known.announcements, states, now=observed.at)
+        places = wanted(desired, observed, announcement)
+        sign = signing(desired, observed, announcement, places)
+        holds = (
+            reasons.unfollowed(coordinate, announcement, ruling, observed)
+            or reasons.unsure(coordinate, other, observed)
+            or _rolled_back(coordinate, observed, known, members, ruling)
         )
-        release = "a maintainer signs a newer state"
-        return (Hold(coordinate, None, HoldReason.TIE, detail, release),)
-    if ruling.state is None:
-        reason = HoldReason.FUTURE_STATE if ruling.future else HoldReason.EMPTY_REPOSITORY
-        detail = "its only state is dated in the future" if ruling.future else "nobody signed one"
-        release = "a maintainer pushes, which signs a state"
-        return (Hold(coordinate, None, reason, detail, release),)
-    if not ruling.state.refs:
-        detail = "the newest state names no refs; following it would delete everything"
-        release = "a maintainer signs a state with refs"
-        return (Hold(coordinate, None, HoldReason.EMPTY_STATE, detail, release),)
-    if pair := clash(frozenset(name for name, _ in ruling.state.refs)):
-        detail = f"{pair[0]} and {pair[1]} cannot exist together"
-        release = "a maintainer renames one of them and signs a state"
-        return (Hold(coordinate, None, HoldReason.REFS_CLASH, detail, release),)
-    return ()
+        state = None if holds else ruling.state
+        tips = frozenset(oid for _, oid in state.refs) if state else frozenset()
+        servers, nowhere = sources(observed, coordinate, tips)
+        if nowhere:
+            holds, state = (*holds, reasons.data_nowhere(observed, coordinate, nowhere)), None
+        npub = desired.npub(coordinate.owner)
+        pulls = _pulls(observed, known, coordinate) if desired.policies.pulls else ()
+        lost = sum(not pull.available for pull in pulls)
+        return cls(
+            coordinate=coordinate,
+            name=name,
+            announcement=announcement,
+            authority=members,
+            ruling=ruling,
+            rival=other,
+            state=state,
+            state_sources=servers,
+            pulls=pulls,
+            events=_events(desired, known, coordinate),
+            places=places,
+            listed=announcement.servers() | frozenset(sign.adds if sign else ()),
+            sign=sign,
+            signer=bool(npub and npub.signer),
+            signs=may_sign(desired, coordinate.owner),
+            holds=(*holds, *reasons.pulls_nowhere(observed, coordinate, lost)),
+            at=observed.at,
+        )
 
 
-def _data_nowhere(coordinate: Coordinate, oids: frozenset[str]) -> Hold:
-    first = sorted(oids)[0]
-    detail = f"{len(oids)} objects of the newest state are on no server, {first[:12]} for one"
-    release = "a maintainer pushes them to any listed server, or a server that has them comes back"
-    return Hold(coordinate, None, HoldReason.DATA_NOWHERE, detail, release)
+def _rolled_back(
+    coordinate: Coordinate,
+    observed: Observed,
+    known: Knowledge,
+    members: frozenset[str],
+    ruling: Ruling,
+) -> tuple[Hold, ...]:
+    """Did an earlier run see a newer state than any that is served now?"""
+    mark = lookup_seen(observed, coordinate)
+    now = ruling.state.event.created_at if ruling.state else 0
+    if mark is None or not newer_than(mark, now, known, members):
+        return ()
+    return (reasons.state_vanished(mark, observed),)
 
 
 def _pulls(observed: Observed, known: Knowledge, coordinate: Coordinate) -> tuple[Pull, ...]:
@@ -129,17 +129,14 @@ def _pulls(observed: Observed, known: Knowledge, coordinate: Coordinate) -> tupl
     return tuple(found)
 
 
-def _pull_holds(coordinate: Coordinate, pulls: tuple[Pull, ...]) -> tuple[Hold, ...]:
-    lost = [pull for pull in pulls if not pull.available]
-    if not lost:
-        return ()
-    detail = f"the commits of {len(lost)} pull requests are on no server"
-    release = "their authors push refs/nostr/<event id> to any listed server"
-    return (Hold(coordinate, None, HoldReason.PULL_DATA_NOWHERE, detail, release),)
-
-
 def _events(desired: Desired, known: Knowledge, coordinate: Coordinate) -> tuple[Event, ...]:
-    found = [e for e in known.related(coordinate) if e.kind in desired.policies.event_kinds]
+    found = [
+        event
+        for event in known.related(coordinate)
+        if event.kind in desired.policies.event_kinds
+        # servers answer a stranger's void deletion in three ways, and no run would ever end
+        and not (event.kind == kinds.DELETION and is_void(event, known.events))
+    ]
     if desired.policies.pulls:
         return tuple(found)
     # without its commit a pull request would wait in purgatory for ever

@@ -7,13 +7,19 @@ run sends once more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reconciler.limits import PURGATORY_SECONDS, REFUSED_FIRST_SECONDS, REFUSED_LAST_SECONDS
+from reconciler.limits import (
+    PURGATORY_SECONDS,
+    REFUSED_FIRST_SECONDS,
+    REFUSED_LAST_SECONDS,
+    REFUSED_PUSHES,
+)
 from reconciler.model.observed import ServerView, Submission
 from reconciler.model.outcome import Outcome, Result
-from reconciler.model.plan import Action, Hold, HoldReason, Publish, Push, Wave
+from reconciler.model.plan import Action, Hold, HoldReason, Publish, Push, Sign, Wave
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.pacing.backoff import Backoff
 
@@ -48,6 +54,12 @@ def recall(
     kept: list[Action] = []
     refused: list[Publish] = []
     waiting = False
+    pushes_too_often = [a for a in actions if isinstance(a, Push) and _is_flapping(a, sent, now)]
+    if pushes_too_often:
+        words = sent[name_of(pushes_too_often[0])].message
+        detail = f"the server refused this push {REFUSED_PUSHES} times or more: {words}"
+        hold = Hold(coordinate, view.url, HoldReason.REFUSED, detail, _RELEASE)
+        return Recalled((), (hold,))
     for action in actions:
         before = sent.get(action.event_id) if isinstance(action, Publish) else None
         if before and not before.accepted and now < again_at(before):
@@ -60,6 +72,20 @@ def recall(
         kept = []  # nothing can hang from an announcement or state that the server will not have
     holds = _holds(refused, sent, view, coordinate)
     return Recalled(tuple(kept), holds, waiting)
+
+
+def name_of(action: Publish | Push) -> str:
+    """What memory calls it: the event, or the push with what it would change."""
+    if isinstance(action, Publish):
+        return action.event_id
+    changes = " ".join(f"{u.name} {u.old} {u.new}" for u in action.updates)
+    return f"{action.key}#{hashlib.sha256(changes.encode()).hexdigest()[:16]}"
+
+
+def _is_flapping(push: Push, sent: Mapping[str, Submission], now: int) -> bool:
+    """Did the server refuse this very push several runs in a row, the last time lately?"""
+    before = sent.get(name_of(push))
+    return before is not None and before.tries >= REFUSED_PUSHES and now < again_at(before)
 
 
 def again_at(refusal: Submission) -> int:
@@ -84,14 +110,14 @@ def remembered(
         now: seconds since 1970.
     """
     memory = {(s.server, s.event_id): s for s in old if now < s.at + REFUSED_LAST_SECONDS}
-    publishes = {action.key: action for action in actions if isinstance(action, Publish)}
+    sent = {action.key: action for action in actions if not isinstance(action, Sign)}
     for outcome in outcomes:
-        action = publishes.get(outcome.key)
+        action = sent.get(outcome.key)
         if action is None:
             continue
-        key = (action.server, action.event_id)
+        key = (action.server, name_of(action))
         before = memory.pop(key, None) if outcome.result in _TELLING else memory.get(key)
-        if outcome.result is Result.PENDING:
+        if outcome.result is Result.PENDING and isinstance(action, Publish):
             memory[key] = Submission(*key, now, True, 1, outcome.detail)
         elif outcome.result is Result.FAILED and not outcome.detail.startswith(_NOT_A_REFUSAL):
             tries = 1 if before is None or before.accepted else before.tries + 1

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from reconciler.limits import PEER_TEXT_CHARS
 from reconciler.model.codec import digest
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
-from reconciler.model.plan import Action, Plan, ServerSummary, Verdict
+from reconciler.model.plan import ADVISORY, Action, Plan, ServerSummary, Sign, Verb, Verdict
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.exits import Exit, of_apply, of_plan, worst
+from reconciler.report.words import deed, listed
 
+_NAMED = 3
+"""Repositories that a line of the recap names."""
 _FAILED = frozenset({Result.FAILED, Result.STALE, Result.UNREACHABLE})
-_HELD = frozenset({Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,9 @@ def build(
         notes: remarks for people.
     """
     last = remaining or plan
-    others = set(extra)
-    if header.mode == "apply" and Exit.STALE_PLAN not in others:
-        codes = of_apply(last, findings, outcomes)
-    else:
-        codes = of_plan(plan, findings)
-    exits = worst(codes | others)
+    exits = worst(_codes(header.mode, plan, last, findings, outcomes, set(extra)))
     actions = {action.key: action for action in plan.actions}
+    names = {repository.coordinate: repository.name for repository in plan.repositories}
     return Report(
         run_id=header.run_id,
         mode=header.mode,
@@ -67,42 +66,125 @@ def build(
         exit_code=int(exits[0]),
         exit_codes=tuple(map(int, exits)),
         planned=len(plan.actions),
-        signatures=_written(outcomes, "sign:"),
-        events_sent=_written(outcomes, "publish:"),
-        pushes_sent=_written(outcomes, "push:"),
-        recap=tuple(_recap(server, last, actions, outcomes) for server in last.servers),
+        signatures=_written(outcomes, Verb.SIGN),
+        events_sent=_written(outcomes, Verb.PUBLISH),
+        pushes_sent=_written(outcomes, Verb.PUSH),
+        recap=tuple(_recap(server, last, actions, outcomes, names) for server in last.servers),
         servers=last.servers,
         repositories=last.repositories,
         cells=last.cells,
         holds=last.holds,
+        unmatched=plan.unmatched,
         findings=findings,
-        outcomes=outcomes,
+        outcomes=tuple(_worded(o, actions[o.key], names) for o in outcomes),
         notes=notes,
     )
 
 
-def _written(outcomes: Iterable[Outcome], prefix: str) -> int:
-    return sum(o.result in WRITTEN and o.key.startswith(prefix) for o in outcomes)
+def _codes(
+    mode: str,
+    plan: Plan,
+    last: Plan,
+    findings: Sequence[Finding],
+    outcomes: Sequence[Outcome],
+    extra: set[Exit],
+) -> set[Exit]:
+    """An apply that did not begin is judged as the plan that it stayed."""
+    planned = of_plan(plan, findings)
+    if mode != "apply" or Exit.STALE_PLAN in extra or Exit.USAGE in planned:
+        return planned | extra
+    return of_apply(last, findings, outcomes) | extra
+
+
+def _written(outcomes: Iterable[Outcome], verb: Verb) -> int:
+    return sum(o.result in WRITTEN and o.verb is verb for o in outcomes)
+
+
+def _worded(outcome: Outcome, action: Action, names: Mapping[Coordinate, str]) -> Outcome:
+    """The outcome with what the action was; a server may have said more than a report should."""
+    name = names.get(action.coordinate, action.coordinate.identifier)
+    detail = outcome.detail[:PEER_TEXT_CHARS]
+    return replace(outcome, repository=name, deed=deed(action), detail=detail)
 
 
 def _recap(
-    server: ServerSummary, plan: Plan, actions: Mapping[str, Action], outcomes: Sequence[Outcome]
+    server: ServerSummary,
+    plan: Plan,
+    actions: Mapping[str, Action],
+    outcomes: Sequence[Outcome],
+    names: Mapping[Coordinate, str],
 ) -> Recap:
-    verdicts = Counter(cell.verdict for cell in plan.cells if cell.server == server.url)
     here = [o for o in outcomes if o.server == server.url]
+    # without its signature a repository does not come to the servers that it adds
+    hanging = [o for o in outcomes if server.url in _added(actions[o.key])]
 
-    def cells(results: Iterable[Result]) -> set[Coordinate]:
-        return {actions[o.key].coordinate for o in here if o.result in results}
+    def cells(results: Iterable[Result], ends: Sequence[Outcome] = here) -> set[Coordinate]:
+        return {actions[o.key].coordinate for o in ends if o.result in results}
 
-    waits = {c.coordinate for c in plan.cells if c.server == server.url and c.verdict in _HELD}
-    unknown = verdicts[Verdict.UNKNOWN]
+    verdicts = {c.coordinate: c.verdict for c in plan.cells if c.server == server.url}
+    failed = cells(_FAILED, [*here, *hanging])
+    kept = cells({Result.HELD}, [*here, *hanging])
+    normal = _normal(server, plan)
+    # an index relay has no cells, yet a repository's events may fail there
+    counts = Counter(
+        _standing(
+            verdicts.get(coordinate), coordinate in failed, coordinate in kept, coordinate in normal
+        )
+        for coordinate in {*verdicts, *failed, *kept}
+    )
+    silent = int(server.unknown is not None and not verdicts)
     return Recap(
         server=server.name,
-        ok=verdicts[Verdict.IN_SYNC],
+        ok=counts["ok"],
         changed=len(cells(WRITTEN)),
-        unreachable=unknown if server.grasp else int(server.fault is not None),
-        failed=len(cells(_FAILED)),
-        held=len(waits | cells({Result.HELD})),
-        drifted=verdicts[Verdict.DRIFTED],
-        detail=server.fault or "",
+        unreachable=counts["unreachable"] + silent,
+        failed=counts["failed"],
+        held=counts["held"],
+        drifted=counts["drifted"],
+        pending=counts["pending"],
+        accepted=counts["accepted"],
+        detail=server.unknown or _blind(server, plan, names),
     )
+
+
+def _added(action: Action) -> tuple[str, ...]:
+    return action.adds if isinstance(action, Sign) else ()
+
+
+def _blind(server: ServerSummary, plan: Plan, names: Mapping[Coordinate, str]) -> str:
+    """Why single cells of a server that answered are unknown; a few of them by name."""
+    reasons: defaultdict[str, list[str]] = defaultdict(list)
+    for cell in plan.cells:
+        if cell.server == server.url and cell.verdict is Verdict.UNKNOWN:
+            reasons[cell.detail].append(names[cell.coordinate])
+    said = [f"{why}: {listed(found, _NAMED)}" for why, found in reasons.items()]
+    return "; ".join(said)[:PEER_TEXT_CHARS]
+
+
+def _normal(server: ServerSummary, plan: Plan) -> set[Coordinate]:
+    """Repositories whose every hold here is accepted as normal."""
+    here = [h for h in plan.holds if h.server in (None, server.url) and h.reason not in ADVISORY]
+    asked = {hold.coordinate for hold in here if not hold.accepted}
+    return {hold.coordinate for hold in here} - asked
+
+
+def _standing(verdict: Verdict | None, failed: bool, kept: bool, normal: bool) -> str:
+    """The one column that a cell counts in."""
+    if verdict is Verdict.UNKNOWN:
+        return "unreachable"
+    if failed:
+        return "failed"
+    if kept or verdict is None:
+        return "held"
+    column = _COLUMNS[verdict]
+    return "accepted" if normal and column == "held" else column
+
+
+_COLUMNS = {
+    Verdict.IN_SYNC: "ok",
+    Verdict.PENDING: "pending",
+    Verdict.DRIFTED: "drifted",
+    Verdict.HELD: "held",
+    Verdict.CONFLICT: "held",
+    Verdict.IMPOSSIBLE: "held",
+}

@@ -17,18 +17,24 @@ _ADDRESSED = (kinds.ANNOUNCEMENT, kinds.STATE)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One change: `symbol` is + (new), ~ (changed), - (removed) or s (signed)."""
+    """One thing to know: `symbol` is + (new), ~ (changed), - (removed), s (signed), ! (held),
+    ? (unknown), x (failed).
+
+    `names` are the repositories that it concerns, where they do not stand in `text`: a renderer
+    shows as many as fit and counts the rest. `details` are for those who ask for everything.
+    """
 
     symbol: str
     text: str
     details: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The changes of one repository."""
+    """The changes of one repository, or of several (`names`) that need the very same."""
 
-    title: str
+    names: tuple[str, ...]
     lines: tuple[Line, ...]
 
 
@@ -74,8 +80,12 @@ def _other_events(actions: Sequence[Publish]) -> Iterable[Line]:
 def _pushes(actions: Sequence[Action], places: int) -> Iterable[Line]:
     groups: defaultdict[tuple[tuple[RefUpdate, ...], int], list[str]] = defaultdict(list)
     for action in actions:
-        if isinstance(action, Push):
+        if isinstance(action, Push) and action.updates:
             groups[action.updates, action.wave].append(urls.host(action.server))
+    for action in actions:
+        if isinstance(action, Push) and action.head:
+            text = f"move HEAD to {safe(action.head.new)} {on([urls.host(action.server)])}"
+            yield Line("~", text, (f"from {safe(action.head.old)}, by an empty push",))
     for (updates, wave), hosts in groups.items():
         what = plural(len(updates), "pull ref" if wave == Wave.PULLS else "ref")
         same = f", the same on {len(hosts)} of {places} servers:" if len(hosts) > 1 else ""
@@ -90,25 +100,15 @@ def merged(sections: Iterable[Section]) -> Iterable[Section]:
     for section in sections:
         groups[tuple((line.symbol, line.text) for line in section.lines)].append(section)
     for same in groups.values():
-        if len(same) == 1:
-            yield same[0]
-            continue
-        title = ", ".join(section.title for section in same) + f"  ({len(same)} alike, each:)"
-        yield Section(title, tuple(_joined(same)))
+        names = tuple(name for section in same for name in section.names)
+        yield Section(names, tuple(_joined(same)) if len(same) > 1 else same[0].lines)
 
 
 def _joined(same: Sequence[Section]) -> Iterable[Line]:
     for number, line in enumerate(same[0].lines):
         details = tuple(
-            f"{section.title}: {detail}"
+            f"{', '.join(section.names)}: {detail}"
             for section in same
             for detail in section.lines[number].details
         )
         yield Line(line.symbol, line.text, details)
-
-
-def refs(action: Action) -> tuple[RefUpdate, ...]:
-    """Refs that change when this action is done, by us or by the server itself."""
-    if isinstance(action, Push):
-        return action.updates
-    return action.aligns if isinstance(action, Publish) else ()

@@ -1,69 +1,73 @@
-"""A plan as Markdown, for a pull request or a CI summary. Foreign text stands in code spans only,
-where `@team`, links, images and HTML mean nothing."""
+"""Plan and outcome as Markdown, for a pull request or a CI summary. Foreign text stands in code
+spans only, where `@team`, links, images and HTML mean nothing."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from reconciler.model.outcome import Finding
-from reconciler.report.lines import Line
+from reconciler.report.look import Look
 from reconciler.report.safe import safe
+from reconciler.report.story import Story
 from reconciler.report.view import PlanView
+from reconciler.report.words import plural
 
 COMMENT_CHARS = 60_000
 """Code hosts refuse comments of more than 65,536 characters."""
-_SPAN_CHARS = 1_000
-"""Characters of one code span: thousands of names may stand on one line."""
+_ALL = 1_000_000
 
 
-def render(plan: PlanView, findings: Sequence[Finding], *, verbose: bool = False) -> str:
-    """The plan as Markdown, at most COMMENT_CHARS long.
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much is shown: names on one line; lines of a part; lines of what matters most (what is
+    destroyed, refused, signed or failed); servers. What is left out is counted."""
 
-    What is too much is left out from the end, and says so: first repositories, then servers, holds,
-    notes, guards and at last destructive changes; never the counts and the digest.
-    """
-    limit, shares = len(plan.sections), dict.fromkeys(_SHORTENED, len(_longest(plan, findings)))
-    while True:
-        shown, some = _shortened(plan, shares, findings), findings[: shares["findings"]]
-        text = _TEMPLATE.render(plan=shown, findings=some, verbose=verbose, limit=limit)
-        left = [name for name in _SHORTENED if shares[name]]
-        if len(text) <= COMMENT_CHARS or not left:
-            return text
-        if limit:
-            limit //= 2
-        else:
-            shares[left[0]] //= 2
+    verbose: bool = False
+    names: int = _ALL
+    lines: int = _ALL
+    grave: int = _ALL
+    servers: int = 100
 
 
-_SHORTENED = ("servers", "holds", "unknown", "notes", "findings", "destructive")
-"""Parts that may be cut, the first one first."""
+def plan(view: PlanView, look: Look) -> str:
+    """The plan, at most COMMENT_CHARS long; never without its counts and digest."""
+    return _fitted("plan", look, view=view)
 
 
-def _longest(plan: PlanView, findings: Sequence[Finding]) -> Sequence[object]:
-    parts = (plan.servers, plan.holds, plan.unknown, plan.notes, tuple(findings), plan.destructive)
-    return max(parts, key=len)
+def outcome(story: Story, look: Look) -> str:
+    """The outcome, at most COMMENT_CHARS long; never without its counts."""
+    return _fitted("outcome", look, story=story)
 
 
-def _shortened(plan: PlanView, shares: dict[str, int], findings: Sequence[Finding]) -> PlanView:
-    unsaid = len(findings) - shares["findings"]
-    more = (f"and {unsaid} more guards",) if unsaid > 0 else ()
-    return replace(
-        plan,
-        holds=_cut(plan.holds, shares["holds"]),
-        unknown=_cut(plan.unknown, shares["unknown"]),
-        destructive=_cut(plan.destructive, shares["destructive"]),
-        servers=_cut(plan.servers, shares["servers"]),
-        notes=(*plan.notes[: shares["notes"]], *more),
-    )
+def _fitted(template: str, look: Look, **shown: object) -> str:
+    """The fullest form that fits: first -v is given up, then names, then lines, the grave last."""
+    found = _ENVIRONMENT.get_template(f"{template}.md.j2")
+    text = ""
+    for room in _rooms(look):
+        # no foreign text holds a line feed (`safe`), so that these are the templates' own
+        text = re.sub(r"\n{3,}", "\n\n", found.render(room=room, **shown)).rstrip("\n") + "\n"
+        if len(text) <= COMMENT_CHARS:
+            break
+    return text
 
 
-def _cut(lines: tuple[Line, ...], count: int) -> tuple[Line, ...]:
-    left = len(lines) - count
-    return lines if left <= 0 else (*lines[:count], Line("…", f"and {left} more"))
+def _rooms(look: Look) -> Iterator[Room]:
+    if look.verbose:
+        yield Room(verbose=True)
+    for names in (_ALL, 100, 20, 3):
+        yield Room(names=names)
+    room = Room(names=3, lines=512)
+    while room.lines:
+        yield room
+        room = replace(room, lines=room.lines // 2)
+    room = replace(room, names=1, grave=512)
+    while room.grave:
+        yield room
+        room = replace(room, grave=room.grave // 2)
+    yield room
 
 
 def code(text: str) -> str:
@@ -75,16 +79,35 @@ def code(text: str) -> str:
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 
+_SPAN_CHARS = 1_000
+"""Characters of one code span. Names have a span each, so that none is cut in mid-word."""
+
+
+def _cell(text: str) -> str:
+    """A code span within a table, where only `|` would end it (GitHub's tables extension)."""
+    return code(text).replace("|", "\\|")
+
+
+def _named(names: Sequence[str], most: int) -> str:
+    shown = ", ".join(map(code, names[:most]))
+    left = len(names) - most
+    if left <= 0:
+        return shown
+    return f"{shown} and {left} more" if shown else plural(len(names), "repository")
+
+
 def _environment() -> Environment:
     # autoescape is for HTML; in Markdown every foreign text goes through `code` instead
     environment = Environment(
         loader=PackageLoader("reconciler.report", "."),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
         autoescape=False,
     )
-    environment.filters["code"] = code
+    environment.filters |= {"code": code, "cell": _cell, "named": _named, "plural": plural}
     return environment
 
 
-_TEMPLATE = _environment().get_template("plan.md.j2")
+_ENVIRONMENT = _environment()

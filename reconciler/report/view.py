@@ -11,98 +11,152 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reconciler.model.plan import Action, Hold, Plan, Publish, Push, Sign, Verdict
-from reconciler.nostr import urls
+from reconciler.model.codec import digest
+from reconciler.model.outcome import Finding
+from reconciler.model.plan import Action, Plan, Publish, Push, ServerSummary, Sign, Verdict
+from reconciler.nostr import kinds, urls
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.report.lines import Line, Section, lines, merged, refs
+from reconciler.report import standing
+from reconciler.report.forced import forced
+from reconciler.report.lines import Line, Section, lines, merged
 from reconciler.report.safe import safe
+from reconciler.report.standing import Refusal
 from reconciler.report.words import on, plural
+
+_WAITS = frozenset({Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE})
 
 
 @dataclass(frozen=True, slots=True)
-class PlanView:
-    """What every renderer of a plan shows, in this order."""
+class ServerRow:
+    """One server at a glance. `new`, `changed`, `held` and `unknown` count cells, `deleted` refs;
+    `work` says in words what it would get."""
 
+    name: str
+    new: int
+    changed: int
+    deleted: int
+    held: int
+    unknown: int
+    work: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """What every renderer of a plan shows; all texts are safe to print."""
+
+    plan: Plan
     digest: str
     headline: str
+    counts: str
+    deleted: int
+    cells: str
     destructive: tuple[Line, ...]
+    refusals: tuple[Refusal, ...]
+    signatures: tuple[Line, ...]
     sections: tuple[Section, ...]
     holds: tuple[Line, ...]
+    accepted: int
     unknown: tuple[Line, ...]
     notes: tuple[str, ...]
-    servers: tuple[Line, ...]
-    totals: str
+    servers: tuple[ServerRow, ...]
 
 
-def view(plan: Plan, digest: str) -> PlanView:
+def view(plan: Plan, findings: Sequence[Finding] = ()) -> PlanView:
     """Group a plan for reading."""
-    pairs = ((safe(r.name), r.coordinate) for r in plan.repositories)
-    names = {coordinate: name for name, coordinate in sorted(pairs)}
+    names = standing.names_of(plan.repositories)
+    digested = digest(plan)
+    events, pushed, deleted = _volume(plan.actions)
+    signs = sum(isinstance(action, Sign) for action in plan.actions)
+    verdicts = Counter(cell.verdict for cell in plan.cells)
+    servers = sum(server.grasp for server in plan.servers)
+    return PlanView(
+        plan=plan,
+        digest=digested,
+        headline=f"{plural(len(names), 'repository')} on {plural(servers, 'server')}, "
+        f"{plural(len(plan.cells), 'cell')}",
+        counts=f"{signs} to sign, {plural(events, 'event')} to send, {pushed}, "
+        f"{plural(deleted, 'ref')} deleted",
+        deleted=deleted,
+        cells=", ".join(f"{verdicts[v]} {v}" for v in Verdict if verdicts[v]) or "none",
+        destructive=(*_destructive(plan, names), *forced(plan.forced, names)),
+        refusals=standing.refusals(findings, digested),
+        signatures=tuple(_signatures(plan, names)),
+        sections=tuple(merged(_sections(plan, names))),
+        holds=standing.held(plan.holds, names),
+        accepted=sum(hold.accepted for hold in plan.holds),
+        unknown=standing.unknown(plan.servers, plan.cells, names),
+        notes=tuple(_notes(plan)),
+        servers=tuple(_row(server, plan) for server in plan.servers),
+    )
+
+
+def _notes(plan: Plan) -> Iterable[str]:
+    yield from standing.slips(plan.unmatched, plan.servers)
+    for name in plan.silent:
+        yield f"{safe(name)}: a repository {standing.nowhere(plan.servers)}"
+    for url in plan.discovered:
+        host = safe(urls.host(url))
+        yield f"announcements also list {host}, which the desired state does not know"
+
+
+def _sections(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Section]:
     places: Counter[Coordinate] = Counter(cell.coordinate for cell in plan.cells)
     by_repository: defaultdict[Coordinate, list[Action]] = defaultdict(list)
     for action in plan.actions:
         by_repository[action.coordinate].append(action)
-    sections = [
-        Section(name, tuple(lines(by_repository[coordinate], places[coordinate])))
-        for coordinate, name in names.items()
-        if by_repository[coordinate]
-    ]
-    servers = sum(server.grasp for server in plan.servers)
-    headline = (
-        f"{plural(len(names), 'repository')} on {plural(servers, 'server')}, "
-        f"{plural(len(plan.cells), 'cell')}"
-    )
-    return PlanView(
-        digest,
-        headline,
-        tuple(_destructive(plan, names)),
-        tuple(merged(sections)),
-        tuple(_holds(plan.holds, names)),
-        tuple(Line("?", f"{s.name}: {safe(s.fault)}") for s in plan.servers if s.fault),
-        (
-            *(f"{safe(name)}: no repository found on any server" for name in plan.silent),
-            *(
-                f"announcements also list {host}, which the desired state does not know"
-                for host in map(safe, map(urls.host, plan.discovered))
-            ),
-        ),
-        tuple(_by_server(plan)),
-        totals(plan),
-    )
+    for coordinate, name in names.items():
+        if its := by_repository[coordinate]:
+            yield Section((name,), tuple(lines(its, places[coordinate])))
 
 
-def totals(plan: Plan) -> str:
-    """The counts at the end of a plan."""
-    signs = sum(isinstance(a, Sign) for a in plan.actions)
-    verdicts = Counter(cell.verdict for cell in plan.cells)
-    cells = ", ".join(f"{verdicts[v]} {v}" for v in Verdict if verdicts[v])
-    events, pushed, deleted = _volume(plan.actions)
-    return (
-        f"{signs} to sign, {plural(events, 'event')} to send, {pushed}, "
-        f"{plural(deleted, 'ref')} deleted\ncells: {cells or 'none'}"
-    )
-
-
-def _by_server(plan: Plan) -> Iterable[Line]:
-    """What each server would get: the plan at a glance."""
-    groups: defaultdict[str, list[Action]] = defaultdict(list)
+def _signatures(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
+    """Everything that would be signed, by key and by the servers that it adds."""
+    groups: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for action in plan.actions:
-        if not isinstance(action, Sign):
-            groups[action.server].append(action)
-    for server in plan.servers:
-        if its := groups[server.url]:
-            events, pushed, deleted = _volume(its)
-            parts = [plural(events, "event")] if events else []
-            parts += [pushed] if any(isinstance(action, Push) for action in its) else []
-            parts += [f"{plural(deleted, 'ref')} deleted"] if deleted else []
-            yield Line("→", f"{server.name}: {', '.join(parts)}")
+        if isinstance(action, Sign):
+            groups[action.signer, action.adds].append(names[action.coordinate])
+    for (signer, adds), repositories in groups.items():
+        what = plural(len(repositories), "announcement")
+        text = f"{what} with the key {safe(signer)}, adding {', '.join(map(urls.host, adds))}"
+        yield Line("s", text, names=tuple(sorted(repositories)))
+
+
+def _row(server: ServerSummary, plan: Plan) -> ServerRow:
+    actions = [action for action in plan.actions if action.server == server.url]
+    cells = [cell for cell in plan.cells if cell.server == server.url]
+    touched = {action.coordinate for action in actions}
+    new = {action.coordinate for action in actions if _begins(action)}
+    unknown = sum(cell.verdict is Verdict.UNKNOWN for cell in cells)
+    return ServerRow(
+        server.name,
+        len(new),
+        len(touched - new),
+        _volume(actions)[2],
+        sum(cell.verdict in _WAITS for cell in cells),
+        unknown or int(server.unknown is not None),
+        _work(actions),
+    )
+
+
+def _begins(action: Action) -> bool:
+    """Does the server learn of the repository by this?"""
+    announces = isinstance(action, Publish) and action.kind == kinds.ANNOUNCEMENT
+    return announces and isinstance(action, Publish) and action.before is None
+
+
+def _work(actions: Sequence[Action]) -> str:
+    events, pushed, deleted = _volume(actions)
+    parts = [plural(events, "event")] if events else []
+    parts += [pushed] if any(isinstance(action, Push) for action in actions) else []
+    parts += [f"{plural(deleted, 'ref')} deleted"] if deleted else []
+    return ", ".join(parts)
 
 
 def _volume(actions: Sequence[Action]) -> tuple[int, str, int]:
     """Events, pushes in words, and refs that go."""
     pushes = [action for action in actions if isinstance(action, Push)]
     moved = sum(len(push.updates) for push in pushes)
-    deleted = sum(update.deletes for action in actions for update in refs(action))
+    deleted = sum(update.deletes for action in actions for update in action.changes)
     events = sum(isinstance(action, Publish) for action in actions)
     return events, f"{plural(len(pushes), 'push')} of {plural(moved, 'ref')}", deleted
 
@@ -110,8 +164,8 @@ def _volume(actions: Sequence[Action]) -> tuple[int, str, int]:
 def _destructive(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
     groups: defaultdict[tuple[Coordinate, str, str, bool], list[str]] = defaultdict(list)
     for action in plan.actions:
-        for update in refs(action):
-            if update.deletes and not isinstance(action, Sign):
+        for update in action.changes:
+            if update.deletes and action.server:
                 alone = isinstance(action, Publish)
                 key = (action.coordinate, update.name, update.old, alone)
                 groups[key].append(urls.host(action.server))
@@ -120,17 +174,3 @@ def _destructive(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
         how = ", which deletes it by itself" if alone else ""
         text = f"{names[coordinate]}: delete {safe(name)} (was {old[:10]}) {on(servers)}{how}"
         yield Line("-", text)
-
-
-def _holds(holds: Iterable[Hold], names: dict[Coordinate, str]) -> Iterable[Line]:
-    """Equal holds of several repositories on one line."""
-    groups: defaultdict[tuple[str, str, str, str], list[str]] = defaultdict(list)
-    for hold in holds:
-        where = urls.host(hold.server) if hold.server else ""
-        key = (where, str(hold.reason), hold.detail, hold.release)
-        name = names.get(hold.coordinate, safe(hold.coordinate.identifier))
-        groups[key].append(name)
-    for (where, reason, detail, release), repositories in groups.items():
-        at = f" on {where}" if where else ""
-        text = f"{reason}{at}: {', '.join(repositories)}"
-        yield Line("!", text, (safe(detail, 500), f"released when {release}"))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.plan import Action, Push, Sign, Wave
 from reconciler.nostr import kinds
 from reconciler.report.safe import safe
 
@@ -59,3 +60,21 @@ def describe(update: RefUpdate) -> str:
 def on(hosts: Sequence[str]) -> str:
     """Where."""
     return "on " + ", ".join(hosts)
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Names on one line; those beyond `most` are counted, never cut off."""
+    shown = ", ".join(names[:most])
+    left = len(names) - most
+    return f"{shown} and {left} more" if left > 0 else shown
+
+
+def deed(action: Action) -> str:
+    """One action as the plan words it, without its repository and its server."""
+    if isinstance(action, Sign):
+        return "sign the announcement"
+    if isinstance(action, Push):
+        noun = "pull ref" if action.wave == Wave.PULLS else "ref"
+        return f"push {plural(len(action.updates), noun)}"
+    new = "new " if action.signed else ""
+    return f"send {new}{kind_name(action.kind)}"

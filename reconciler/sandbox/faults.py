@@ -1,14 +1,15 @@
 """Faults on demand: what a broken server does instead of answering, as data, and when.
 
 A fault is armed for the whole server or aimed: so many times, only at a method, a part of the path
-or of a relay message, only for some seconds. What each effect does is where its stage is
-answered: in `wire`, and in `flow.losses`. Here is only which one strikes.
+or of a relay message, only for some seconds. What each effect does is in `faulty`. Here is only
+which one strikes.
 
 A server that is down for good needs no fault: stop its listener.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -114,6 +115,9 @@ FAULTS: Final = MappingProxyType(
     }
 )
 
+_LOOK_SECONDS: Final = 0.02
+"""Between looks of who hangs at the faults, which any thread may change."""
+
 
 @dataclass(frozen=True, slots=True)
 class Aim:
@@ -200,6 +204,12 @@ class Faults:
                     self._count(armed)
                     return armed.fault
         return None
+
+    async def outlast(self, stopping: Callable[[], bool]) -> None:
+        """Hang until the faults are changed, or the server stops."""
+        generation = self.generation
+        while self.generation == generation and not stopping():
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _arm(self, name: str, aim: Aim, *, keep: bool) -> None:
         if name not in FAULTS:

@@ -10,25 +10,23 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
 from reconciler.errors import PeerFault
 from reconciler.git.refname import HEADS, NOSTR, TAGS
-from reconciler.limits import CHILD_OUTPUT_BYTES, CHILD_WALL_SECONDS, PACK_BYTES
+from reconciler.limits import CHILD_WALL_SECONDS, PACK_BYTES
 from reconciler.nostr.nip34 import Coordinate, is_oid
+from reconciler.plumbing import gitenv
+from reconciler.plumbing.child import Children, Killed
 
 _SETTINGS = (
     "receive.denyNonFastForwards=false",
     "receive.denyDeletes=false",
     "receive.autogc=false",
     f"receive.maxInputSize={PACK_BYTES}",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "core.hooksPath=/dev/null",
+    *(f"{name}={value}" for name, value in gitenv.QUIET.items()),
     "protocol.file.allow=always",
 )
 
@@ -47,9 +45,7 @@ class Repos:
         self._home = directory / "home"
         self._home.mkdir(parents=True, exist_ok=True)
         self._root.mkdir(parents=True, exist_ok=True)
-        self._children: set[subprocess.Popen[bytes]] = set()
-        self._ended = False
-        self._lock = threading.Lock()
+        self._children = Children()
 
     def path(self, coordinate: Coordinate) -> Path:
         """Where the repository lies, whether or not it exists."""
@@ -59,6 +55,10 @@ class Repos:
     def exists(self, coordinate: Coordinate) -> bool:
         """Is there a bare repository?"""
         return (self.path(coordinate) / "HEAD").is_file()
+
+    def existing(self, coordinates: Iterable[Coordinate]) -> tuple[Coordinate, ...]:
+        """Those that have a bare repository."""
+        return tuple(filter(self.exists, coordinates))
 
     def ensure(self, coordinate: Coordinate) -> None:
         """Create the bare repository unless it exists."""
@@ -95,8 +95,12 @@ class Repos:
         text = "".join(f"{oid}\n" for oid in wanted).encode()
         output = self.git(coordinate, "cat-file", "--batch-check=%(objectname)", stdin=text)
         lines = output.decode().splitlines()
-        here = {line for line in lines if not line.endswith(" missing")}
-        return named - here
+        return named - {line for line in lines if not line.endswith(" missing")}
+
+    def head(self, coordinate: Coordinate) -> str:
+        """The branch that HEAD names (full ref name); empty when it names none."""
+        text = (self.path(coordinate) / "HEAD").read_bytes().decode("utf-8", "surrogateescape")
+        return text.removeprefix("ref: ").strip() if text.startswith("ref: ") else ""
 
     def is_ancestor(self, coordinate: Coordinate, old: str, new: str) -> bool:
         """Does `new` reach `old`? False also when one of them is no commit here."""
@@ -157,15 +161,9 @@ class Repos:
 
     def environment(self, protocol: str = "") -> dict[str, str]:
         """All that a git child gets to see of ours; `protocol` is GIT_PROTOCOL."""
-        scrubbed = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(self._home),
-            "LC_ALL": "C",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "GIT_TERMINAL_PROMPT": "0",
-        }
-        return scrubbed | ({"GIT_PROTOCOL": protocol} if protocol else {})
+        path = os.environ.get("PATH", os.defpath)
+        given = gitenv.environment(self._home, path=path)
+        return given | ({"GIT_PROTOCOL": protocol} if protocol else {})
 
     def git(
         self,
@@ -179,40 +177,21 @@ class Repos:
         Raises:
             GitFailed: it failed, took too long or printed more than CHILD_OUTPUT_BYTES.
         """
-        data = stdin if isinstance(stdin, bytes) else None
-        with subprocess.Popen(
-            self.argv(coordinate, *args),
-            stdin=subprocess.PIPE if isinstance(stdin, bytes) else stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self.environment(protocol),
-            cwd=self._home,
-        ) as child:
-            output, errors = self._finish(child, data, args[0])
-        if child.returncode or len(output) > CHILD_OUTPUT_BYTES:
-            text = errors.decode("utf-8", "replace").strip()[:1000]
-            raise GitFailed(f"git {args[0]} failed ({child.returncode}): {text}")
-        return output
+        try:
+            done = self._children.run(
+                self.argv(coordinate, *args),
+                env=self.environment(protocol),
+                cwd=self._home,
+                seconds=CHILD_WALL_SECONDS,
+                stdin=stdin,
+            )
+        except Killed as killed:
+            raise GitFailed(f"git {args[0]}: {killed}") from None
+        if done.code:
+            text = done.err.decode("utf-8", "replace").strip()[:1000]
+            raise GitFailed(f"git {args[0]} failed ({done.code}): {text}")
+        return done.out
 
     def kill_children(self) -> None:
         """End every running child at once and start no more; who waits gets GitFailed."""
-        with self._lock:
-            self._ended = True
-            for child in self._children:
-                child.kill()
-
-    def _finish(
-        self, child: subprocess.Popen[bytes], data: bytes | None, name: str
-    ) -> tuple[bytes, bytes]:
-        with self._lock:
-            self._children.add(child)
-            if self._ended:
-                child.kill()
-        try:
-            return child.communicate(data, timeout=CHILD_WALL_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            raise GitFailed(f"git {name} took longer than {CHILD_WALL_SECONDS} s") from None
-        finally:
-            with self._lock:
-                self._children.discard(child)
+        self._children.kill()

@@ -10,19 +10,15 @@ import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
-from typing import Final, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from reconciler.sandbox.flow.tidy import tidy
+from reconciler.sandbox.limits import FETCHES, WORKERS
 from reconciler.sandbox.service import Service
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_WORKERS: Final = 32
-"""Threads of one server that wait for SQLite or git."""
-_FETCHES: Final = 8
-"""upload-pack children at a time."""
 
 
 class Runtime:
@@ -30,9 +26,9 @@ class Runtime:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self.fetches = asyncio.Semaphore(_FETCHES)
+        self.fetches = asyncio.Semaphore(FETCHES)
         self.stopping = False
-        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix=service.spec.name)
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix=service.spec.name)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._at_work = 0
 
@@ -68,13 +64,6 @@ class Runtime:
             due |= service.purgatory.overdue()
         for identifier in due:
             await self.run_locked([identifier], tidy, service, identifier)
-
-    async def outlast_hang(self) -> None:
-        """Under `hang`: wait until the faults are changed or the server stops."""
-        faults = self.service.faults
-        generation = faults.generation
-        while faults.generation == generation and not self.stopping:
-            await asyncio.sleep(0.02)
 
     async def _to_its_end(self, work: Callable[[], T]) -> T:
         """Do blocking work in a thread; a cancellation comes through when the thread has ended."""

@@ -18,12 +18,12 @@ from reconciler.nostr.nip34 import Announcement, Coordinate, State
 from reconciler.sandbox.events.store import Added, Store
 from reconciler.sandbox.family.rates import Buckets
 from reconciler.sandbox.family.rules import Family, Tie
-from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.metrics.counters import Counters
 from reconciler.sandbox.metrics.metrics import Metrics, kind_label
 from reconciler.sandbox.policy import reading
 from reconciler.sandbox.policy.archive import Archive
 from reconciler.sandbox.policy.maintainers import Announced, announced
+from reconciler.sandbox.policy.standing import Standing
 from reconciler.sandbox.repos import Repos
 from reconciler.sandbox.waiting.agenda import Agenda
 from reconciler.sandbox.waiting.purgatory import Purgatory
@@ -57,7 +57,7 @@ class ServerSpec:
         return self.rate_limits and self.grasp
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """The parts of one server. `url` is canonical; `publish` tells live subscribers;
     `crash` ends the server as if it had died."""
@@ -70,39 +70,32 @@ class Service:
     repos: Repos
     purgatory: Purgatory
     counters: Counters
-    faults: Faults
     publish: Callable[[Event], None]
     agenda: Agenda
     provisions: Buckets
     metrics: Metrics
     crash: Callable[[], None]
 
+    def standing(self, identifier: str) -> Standing:
+        """What holds for this identifier. Read it once, under its lock, and pass it on."""
+        return Standing(
+            self.dialect.states,
+            self.announced(identifier),
+            self._stored_states(identifier),
+            self.purgatory.states(identifier),
+        )
+
     def announced(self, identifier: str) -> Announced:
         """Who announced this identifier, in the store or in purgatory."""
         parked = (e.announcement for e in self.purgatory.announcements(identifier))
-        known = (*self.stored_announcements(identifier), *parked)
+        stored = _readable(self._addressed(kinds.ANNOUNCEMENT, identifier))
+        known = (*stored, *parked)
         rules = self.dialect.states
         return announced(identifier, known, roles=rules.roles, all_tags=rules.all_maintainers)
-
-    def stored_announcements(self, identifier: str) -> tuple[Announcement, ...]:
-        """The announcements of this identifier that are served."""
-        return _readable(self._addressed(kinds.ANNOUNCEMENT, identifier))
-
-    def stored_states(self, identifier: str) -> tuple[State, ...]:
-        """The states of this identifier that are served, one an author; where the last one wins
-        a tie, in the order of their arrival."""
-        events = self._addressed(kinds.STATE, identifier)
-        return reading.states(self.dialect.states, events)
 
     def read_state(self, event: Event) -> State:
         """A state by the family's rules. Raises PeerFault."""
         return reading.state(self.dialect.states, event)
-
-    def authority(self, found: Announced, owner: str) -> frozenset[str]:
-        """Whose states count for pushes to an owner's repository; empty: nothing is announced."""
-        if self.dialect.states.owner_only:
-            return frozenset({owner} & found.by_owner.keys())
-        return found.authority(owner)
 
     def stored_event(self, event_id: str) -> Event | None:
         """A served event by its id."""
@@ -119,8 +112,13 @@ class Service:
 
     def hosted(self, found: Announced) -> tuple[Coordinate, ...]:
         """The announced repositories that have a bare repository here."""
-        all_of_them = (Coordinate(owner, found.identifier) for owner in sorted(found.by_owner))
-        return tuple(filter(self.repos.exists, all_of_them))
+        return self.repos.existing(found.repositories)
+
+    def _stored_states(self, identifier: str) -> tuple[State, ...]:
+        """The states of this identifier that are served, one an author; where the last one wins
+        a tie, in the order of their arrival."""
+        events = self._addressed(kinds.STATE, identifier)
+        return reading.states(self.dialect.states, events)
 
     def _addressed(self, kind: int, identifier: str) -> tuple[Event, ...]:
         wanted = Filter(kinds=(kind,), tags=(("d", (identifier,)),))

@@ -23,6 +23,7 @@ from reconciler.errors import KeyFileFault, Mistake, OurFault, PeerFault, UserFa
 from reconciler.limits import KEY_FILE_BYTES
 from reconciler.nostr import bip340, kinds, nip19
 from reconciler.nostr.event import Draft, Event, is_hex32, seal
+from reconciler.sign.process import forbid_dumps
 from reconciler.sign.secret import Secret
 
 SIGNED_KINDS = frozenset({kinds.ANNOUNCEMENT})
@@ -41,12 +42,13 @@ _REFUSED = {
 
 
 def read_keys(path: Path) -> dict[str, Secret]:
-    """The keys of a file by name.
+    """The keys of a file by name. From now on this process leaves no core file.
 
     Raises:
         KeyFileFault: others may read or replace the file, or it is no plain file of ours.
         UserFault: missing, too large, or lines that hold no key; every such line at once.
     """
+    forbid_dumps()
     return _keys(_read(path), str(path))
 
 
@@ -71,6 +73,11 @@ class KeyFileSigner:
 
     def __repr__(self) -> str:
         return f"KeyFileSigner({len(self._keys)} keys)"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the keys are called, in the order of the file."""
+        return tuple(self._keys)
 
     def public_key(self, name: str) -> str | None:
         """The hex pubkey of a named key; None when there is no such key."""

@@ -11,7 +11,7 @@ import yaml
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.desired import Desired, Npub, Policies, Rule, Server
-from reconciler.model.observed import Absent, Cell, Fault, FaultKind, Observed, ServerView
+from reconciler.model.observed import Absent, Cause, Observed, Refs, ServerView, Unknown
 from reconciler.model.plan import Action, Hold, Plan, Publish, Push, Sign
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
@@ -42,6 +42,7 @@ class Case:
     world: dict[str, Any]
     expect: dict[str, Any]
     scenarios: list[int] = field(default_factory=list)
+    """Numbers in docs/protocol.md §9."""
     npubs: dict[str, dict[str, Any]] = field(default_factory=lambda: {"alice": {}})
     index: list[str] = field(default_factory=list)
     policies: dict[str, Any] = field(default_factory=dict)
@@ -171,26 +172,27 @@ def _target(letter: str, value: Any, known: Mapping[str, Event]) -> str:
     return str(coordinate(value)) if "/" in value else str(value)
 
 
-def _cell(given: Any, events: Mapping[str, Event]) -> Cell:
+def _cell(given: Any, events: Mapping[str, Event]) -> Refs:
     if given == "absent":
         return Absent()
     if given == "unknown":
-        return Fault(FaultKind.HTTP, "status 500")
-    names = {full(name, events): oid(number) for name, number in given.items()}
-    main = "refs/heads/main"
-    return refs(names, main if main in names else None)
+        return Unknown(Cause.HTTP, "status 500")
+    names = {full(n, events): oid(number) for n, number in given.items() if n != "HEAD"}
+    head = full(given.get("HEAD", "main"))
+    return refs(names, head if head in names else None)
 
 
 def full(name: str, events: Mapping[str, Event] | None = None) -> str:
     """`main`, `tags/v1` and `nostr/pr` as full ref names."""
     if name.startswith("nostr/"):
         return f"refs/nostr/{(events or {})[name.removeprefix('nostr/')].id}"
-    return f"refs/{name}" if name.startswith("tags/") else f"refs/heads/{name}"
+    other = ("tags/", "replace/", "notes/", "pull/")
+    return f"refs/{name}" if name.startswith(other) else f"refs/heads/{name}"
 
 
 def _rule(name: str, given: Mapping[str, list[str]]) -> Rule:
     allow = tuple(map(url, given["allow"])) if "allow" in given else None
-    return Rule(coordinate(name), allow, tuple(map(url, given.get("block", []))))
+    return Rule(name, allow, tuple(map(url, given.get("block", []))))
 
 
 # --- from plans to words -----------------------------------------------------------------------
@@ -230,6 +232,9 @@ class Words:
     def _push(self, action: Push) -> str:
         sources = " ".join(map(_short, action.sources)) or "archive"
         place = self._place(action.coordinate, action.server)
+        if action.head:
+            old, new = (b.removeprefix("refs/heads/") for b in (action.head.old, action.head.new))
+            return f"empty push to {place}: HEAD {old}→{new}"
         return f"push to {place}: {self._refs(action.updates)} (from {sources})"
 
     def _hold(self, hold: Hold) -> str:

@@ -166,8 +166,8 @@ def test_the_committed_desired_state_ends_in_time_without_network(tmp_path: Path
     for server in re.findall(r"(?:https|wss)://([a-z0-9.-]+)", text):
         text = text.replace(f"//{server}", f"//{server}.invalid")
     done = run(tmp_path, text, "--plan")
-    faults = [server["fault"] for server in done.report["servers"]]
-    assert len(faults) == 10
-    assert all(fault.startswith("name-not-resolved: ") for fault in faults)
+    unknown = [server["unknown"] for server in done.report["servers"]]
+    assert len(unknown) == 10
+    assert all(why.startswith("name-not-resolved: ") for why in unknown)
     assert done.code == 6
     assert done.report["events_sent"] == done.report["pushes_sent"] == 0

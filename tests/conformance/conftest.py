@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from . import rows, table
-from .stage import Stage, Trunk
+from reconciler.conformance import rows, table
+from reconciler.conformance.stage import Trunk
+
+from .inside import InsideStage
 
 
 class Stages:
@@ -17,12 +19,12 @@ class Stages:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._trunk = Trunk.create(folder / "trunk.git")
-        self._found: dict[str, Stage] = {}
+        self._found: dict[str, InsideStage] = {}
 
-    def of(self, dialect: str) -> Stage:
+    def of(self, dialect: str) -> InsideStage:
         """The server of a family."""
         if dialect not in self._found:
-            self._found[dialect] = Stage(dialect, self._folder, self._trunk)
+            self._found[dialect] = InsideStage.raised(dialect, self._folder, self._trunk)
         return self._found[dialect]
 
     def stop(self) -> None:

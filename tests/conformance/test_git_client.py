@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.conformance.people import NOW
+from reconciler.conformance.stage import MAIN, Stage
+from reconciler.conformance.work import Work, git
 from reconciler.sandbox.family.presets import PRESETS
-from tests.sandbox.kit import NOW, Work, git
 
 from .conftest import Stages
-from .stage import MAIN, Stage
 
 VERSIONS = (0, 2)
 REFUSED = {

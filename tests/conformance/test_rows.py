@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from . import rows
+from reconciler.conformance import rows
+from reconciler.conformance.table import FAMILIES, NGIT, ROWS, SPEC, Row
+
 from .conftest import Stages
-from .table import FAMILIES, NGIT, ROWS, SPEC, Row
 
 
 def _marks(row: Row, family: str) -> list[pytest.MarkDecorator]:

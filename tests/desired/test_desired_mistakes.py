@@ -99,6 +99,63 @@ MEANING: dict[str, Row] = {
     "userinfo": ("- https://relay", "- https://me@relay", 3, 5, "one of", "https://"),
     "bad port": ("relay.ngit.dev\n", "relay.ngit.dev:99999\n", 3, 5, "malformed", "https://"),
     "plain http": ("- https:", "- http:", 3, 5, "is not encrypted", "egress.allow_private"),
+    "plain loopback": (
+        "- https://relay.ngit.dev",
+        "- http://127.0.0.1:9",
+        3,
+        5,
+        "is not encrypted",
+        "list 127.0.0.0/8 in policies.egress.allow_private",
+    ),
+    "plain localhost": (
+        "- https://relay.ngit.dev",
+        "- http://localhost:9",
+        3,
+        5,
+        "is not encrypted",
+        "list 127.0.0.0/8 in policies.egress.allow_private",
+    ),
+    "plain loopback relay": (
+        "wss://index.ngit.dev",
+        "ws://127.0.0.1:9",
+        6,
+        16,
+        "is not encrypted",
+        "policies.egress.allow_private",
+    ),
+    "no date": (
+        "  pulls: true",
+        "  holds: [{reason: private, where: x, until: 2027-02-29}]",
+        17,
+        46,
+        "is no date",
+        "YYYY-MM-DD",
+    ),
+    "no reason": (
+        "  pulls: true",
+        "  holds: [{reason: privat, where: x, until: 2027-02-28}]",
+        17,
+        20,
+        'cannot be "privat"',
+        '"private"?',
+    ),
+    "no day of a pause": (
+        "groups: [own]",
+        "groups: [own]\n    paused: {reason: x, until: 2027-13-01}",
+        6,
+        32,
+        "is no date",
+        "YYYY-MM-DD",
+    ),
+    "an owner's group": (
+        "signer: alice-key",
+        "servers: {block: [onw]}",
+        10,
+        23,
+        "neither a group",
+        '"own"?',
+    ),
+    "no owner by glob": ("alice/widget", "b*/widget", 13, 3, '"b*" is no name', "names under"),
     "a repository": (
         "relay.ngit.dev\n",
         f"relay.ngit.dev/{ALICE}/x.git\n",
@@ -288,3 +345,28 @@ def test_a_secret_key_is_found_even_where_yaml_is_broken() -> None:
     first, second = mistakes(f"a: [\n# {NSEC}\n")
     assert (first.line, first.column) == (2, 3)
     assert "not YAML" in second.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://u:hunter2@a.example",
+        "https://hunter2@a.example/x",
+        "wss://u:hun/ter2@a.example",
+        "u:hunter2@a.example",
+        "https://u:a@hunter2@a.example",
+        "'https://u:a b\"hunter2@a.example'",
+    ],
+)
+def test_a_password_in_a_url_is_not_repeated(url: str) -> None:
+    for text in (
+        GOOD.replace("- https://relay.ngit.dev", f"- {url}"),
+        GOOD.replace("wss://index.ngit.dev", url),
+        GOOD.replace("allow: [own]", f"allow: [{url}]"),
+        GOOD.replace(ALICE, url),
+    ):
+        assert text != GOOD
+        said = "\n".join(map(str, mistakes(text)))
+        assert "ter2" not in said
+        assert "hun" not in said
+        assert "…@" in said

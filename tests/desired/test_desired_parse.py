@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from reconciler import schemas
 from reconciler.desired import parse, shape, yamltree
 from reconciler.desired.wording import show, suggest
 from reconciler.errors import UserFault
-from reconciler.model.desired import Desired, Policies, Safety, Throttle
+from reconciler.model.desired import AcceptedHold, Desired, Pause, Policies, Safety, Throttle
+from reconciler.model.plan import HoldReason
 from reconciler.nostr import kinds
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.nostr.strictjson import Json
@@ -73,7 +75,7 @@ policies:
   discover_servers: ignore
   safety: {{max_delete_percent: 0, max_update_percent: 100, min_existing: 0}}
   throttle: {{concurrency: 2, per_minute: 3}}
-  egress: {{allow_private: [10.0.0.0/8, "fd00:0::/8", 192.168.1.1]}}
+  egress: {{allow_private: [10.0.0.0/8, "fd00:0::/8", 192.168.1.1, 127.0.0.0/8]}}
 """
     )
     assert [s.url for s in desired.servers] == [
@@ -86,15 +88,53 @@ policies:
     assert desired.npubs[0].wants("yes")
     assert not desired.npubs[0].wants("no-1")
     coordinate = Coordinate(ALICE_HEX, "café x")
-    assert desired.rules[0].coordinate == coordinate
+    assert desired.rules[0].pattern == "alice/café x"
     assert [s.url for s in desired.allowed(coordinate)] == [
         "https://a.example/x",
         "http://10.1.2.3",
     ]
     assert desired.policies == Policies(
         2, "keep", False, (1, 1111), "ignore", Safety(0, 100, 0),
-        ("10.0.0.0/8", "fd00::/8", "192.168.1.1/32"),
+        ("10.0.0.0/8", "fd00::/8", "192.168.1.1/32", "127.0.0.0/8"),
     )  # fmt: skip
+
+
+def test_an_owner_s_servers() -> None:
+    text = LEAST.replace("name: alice", "name: alice, servers: {block: ['https://a.example/']}")
+    assert read(text).npubs[0].block == ("https://a.example",)
+    assert read(text).npubs[0].allow is None
+    assert read(text).allowed(Coordinate(ALICE_HEX, "x")) == ()
+
+
+def test_a_paused_server() -> None:
+    pause = "{url: https://a.example, paused: {reason: moving, until: 2027-06-30}}"
+    (server,) = read(LEAST.replace("https://a.example", pause)).servers
+    assert server.pause == Pause("moving", 1_814_400_000)
+    assert server.paused(1_814_399_999)
+    assert not server.paused(1_814_400_000)
+
+
+def test_rules_by_glob() -> None:
+    rules = "repositories:\n  'ali*/w*': {servers: {block: [https://a.example]}}\n"
+    desired = read(LEAST + rules)
+    assert [rule.pattern for rule in desired.rules] == ["ali*/w*"]
+    assert desired.allowed(Coordinate(ALICE_HEX, "widget")) == ()
+    assert len(desired.allowed(Coordinate(ALICE_HEX, "gadget"))) == 1
+
+
+def test_accepted_holds_end_with_their_day() -> None:
+    holds = "[{reason: server-not-listed, where: 'alice/*', until: 2027-06-30}]"
+    found = read(LEAST + f"policies: {{holds: {holds}}}\n").policies.holds
+    assert found == (AcceptedHold(HoldReason.NOT_LISTED, "alice/*", 1_814_400_000),)
+    assert datetime.fromtimestamp(found[0].until, UTC) == datetime(2027, 7, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", ["plan", "report"])
+def test_every_reason_of_a_hold_can_be_accepted(name: str) -> None:
+    policies = schemas.load("desired-state")["properties"]["policies"]["properties"]
+    reasons = policies["holds"]["items"]["properties"]["reason"]["enum"]
+    assert reasons == [str(reason) for reason in HoldReason]
+    assert reasons == schemas.load(name)["$defs"]["hold"]["properties"]["reason"]["enum"]
 
 
 def test_default_kinds_by_word() -> None:

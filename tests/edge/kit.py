@@ -20,8 +20,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from reconciler.edge.allowance import Allowance, Allowances, Ration
+from reconciler.edge.clock import Clock
 from reconciler.edge.egress import Egress
-from reconciler.nostr import kinds, nip19
+from reconciler.edge.http import Http
+from reconciler.edge.line import Line
+from reconciler.edge.relay import RelayClient
+from reconciler.limits import READ_SECONDS, RELAY_IDLE_SECONDS, SERVER_KEPT_BYTES
+from reconciler.nostr import kinds, nip19, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter, parse
 from reconciler.nostr.nip34 import Coordinate
@@ -29,6 +35,62 @@ from reconciler.sandbox.demo.authors import Author
 
 LOOPBACK = Egress((ip_network("127.0.0.0/8"),))
 Talk = Callable[[socket.socket], None]
+
+
+class Hasty(Clock):
+    """A clock on which nobody waits for a moment: it jumps there. `slept` are the jumps."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        super().__init__()
+
+    def now(self) -> float:
+        return super().now() + sum(self.slept)
+
+    def until(self, moment: float) -> None:
+        self.begin()
+        self.slept.append(max(0.0, moment - self.now()))
+
+
+class Still(Clock):
+    """A clock that stands until somebody moves it, and then wakes whoever waits."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        super().__init__()
+
+    def now(self) -> float:
+        return self.time
+
+    def jump(self, moment: float) -> None:
+        self.time = moment
+        self.wake()
+
+
+def web(*, egress: Egress = LOOPBACK, clock: Clock | None = None, **ration: Any) -> Http:
+    """The HTTP client of a run of its own."""
+    clock = clock or Hasty()
+    return Http(egress, clock, Allowances(clock, Ration(**ration)))
+
+
+def relay(
+    url: str,
+    *,
+    egress: Egress = LOOPBACK,
+    clock: Clock | None = None,
+    pace: Callable[[int], int] = lambda events: events,
+    cap: int | None = None,
+    silence: float = READ_SECONDS,
+    idle: float = RELAY_IDLE_SECONDS,
+    keeps: int = SERVER_KEPT_BYTES,
+    **ration: Any,
+) -> RelayClient:
+    """A connection to the relay of the server at this URL, of a run of its own. Raises Failure."""
+    clock = clock or Hasty()
+    allowance = Allowance(clock, Ration(**ration))
+    line = Line(urls.relay(url), egress, clock, allowance, silence=silence, idle=idle)
+    return RelayClient(line, allowance, pace, cap=cap, keeps=keeps)
+
 
 TEXT, CLOSE, PING = 1, 8, 9
 
@@ -119,21 +181,31 @@ def _some(connection: socket.socket) -> bytes:
     raise EOFError
 
 
+class Flush:
+    """A request body of four bytes."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"0000"
+
+
 # --- WebSocket (RFC 6455) --------------------------------------------------------------------
 
 
-def upgrade(connection: socket.socket) -> None:
-    """The server's half of the opening handshake."""
-    head = request(connection).decode()
+def upgrade(connection: socket.socket, *headers: str, head: bytes | None = None) -> None:
+    """The server's half of the opening handshake; `head` is the request, if it was read already."""
     key = next(
         line.split(": ")[1]
-        for line in head.split("\r\n")
+        for line in (head or request(connection)).decode().split("\r\n")
         if line.lower().startswith("sec-websocket-key")
     )
     digest = hashlib.sha1(
         f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode(), usedforsecurity=False
     ).digest()
     lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
+    lines += headers
     lines.append(f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}")
     connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
 

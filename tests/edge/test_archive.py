@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import stat
-import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from reconciler.edge.archive import Archive
-from reconciler.edge.child import Git, find_git
 from reconciler.git.refname import HEADS
 from reconciler.limits import PACK_BYTES
-from reconciler.model.observed import Absent, Listing
-from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import history
 from reconciler.world import Failure
 
-WIDGET = Coordinate("a" * 64, "../../widget")
-OTHER = Coordinate("b" * 64, "widget")
+from .yard import OTHER, WIDGET, Yard, offer, tips, wrap
 
 IDENTITY = "A <a@example.org> 1700000000 +0000"
 BAD_COMMITS = {
@@ -33,70 +25,6 @@ BAD_COMMITS = {
     "no address": "tree {tree}\nauthor A 1700000000 +0000\ncommitter " + IDENTITY,
 }
 BAD_NAMES = [b".git", b"..", b".", b"a/b", b".GIT", b"git~1"]
-
-
-@dataclass
-class Yard:
-    """An archive, and the repositories on disk that its servers serve."""
-
-    folder: Path
-    program: str = field(default_factory=find_git)
-    asked: list[str] = field(default_factory=list)
-
-    def archive(self) -> Archive:
-        """A new one on the same folder, as in the next run."""
-        home = self.folder / "home"
-        home.mkdir(exist_ok=True)
-        return Archive(self.folder / "archive", Git(home, self.program), self._locate, self._list)
-
-    def server(self, name: str) -> Path:
-        """An empty repository that serves any object (as GRASP servers do)."""
-        path = self.folder / "servers" / name
-        history.git(None, "init", "--bare", "--quiet", "--initial-branch=main", str(path))
-        history.git(path, "config", "uploadpack.allowAnySHA1InWant", "true")
-        return path
-
-    def repository(self) -> Path:
-        """Where the archive keeps its only repository."""
-        (path,) = (self.folder / "archive" / "repositories").iterdir()
-        return path
-
-    def staged(self) -> list[Path]:
-        return list((self.folder / "archive" / "staging").glob("*"))
-
-    def _locate(self, server: str, _: Coordinate) -> tuple[str, dict[str, str], str]:
-        self.asked.append(server)
-        return f"file://{self.folder / 'servers' / server}", {}, "file"
-
-    def _list(self, server: str, _: Coordinate) -> Listing | Absent:
-        path = self.folder / "servers" / server
-        if not path.exists():
-            return Absent()
-        out = history.git(path, "for-each-ref", "--format=%(refname) %(objectname)")
-        lines = [line.rpartition(" ") for line in out.decode().splitlines()]
-        return Listing(tuple((name, oid) for name, _, oid in lines))
-
-
-@pytest.fixture
-def yard(tmp_path: Path) -> Yard:
-    return Yard(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A repository with history: main is an ancestor of nothing, `search` one of main."""
-    yield history.create(tmp_path_factory.mktemp("origin") / "o.git", 1)
-
-
-def offer(yard: Yard, origin: Path, name: str, *refs: str) -> Path:
-    """A server with these refs of the origin."""
-    path = yard.server(name)
-    history.git(origin, "push", "--quiet", f"file://{path}", *(f"{ref}:{ref}" for ref in refs))
-    return path
-
-
-def tips(origin: Path) -> dict[str, str]:
-    return history.refs(origin)
 
 
 def test_what_was_gathered_is_held_and_whole(yard: Yard, origin: Path) -> None:
@@ -218,17 +146,8 @@ def test_a_submodule_that_climbs_is_refused(yard: Yard) -> None:
 
 def test_the_archive_itself_checks_a_second_time(yard: Yard) -> None:
     """A fetch that checks nothing, as if the first look had a hole: the second one still sees."""
-    careless = yard.folder / "careless-git"
-    careless.write_text(
-        "#!/bin/sh\n"
-        'case "$*" in\n'
-        f'*" fetch "*) exec {find_git()} -c fetch.fsckObjects=false '
-        f'-c transfer.fsckObjects=false "$@";;\n'
-        f'*) exec {find_git()} "$@";;\n'
-        "esac\n"
-    )
-    careless.chmod(stat.S_IRWXU)
-    yard.program = str(careless)
+    off = "-c fetch.fsckObjects=false -c transfer.fsckObjects=false"
+    wrap(yard, " fetch ", f'exec $git {off} "$@"')
     oid = bad_tree(yard.server("bad"), b".git")
     archive = yard.archive()
     with pytest.raises(Failure, match="could not be fetched") as found:
@@ -374,8 +293,32 @@ def test_one_store_a_coordinate(yard: Yard, origin: Path) -> None:
     archive.close()
 
 
-def test_git_is_new_enough() -> None:
-    """http.curloptResolve, which pins addresses, came with git 2.37."""
-    text = subprocess.run([find_git(), "version"], capture_output=True, check=True, text=True)
-    major, minor = text.stdout.split()[2].split(".")[:2]
-    assert (int(major), int(minor)) >= (2, 37)
+# --- packs on the disk -----------------------------------------------------------------------
+
+
+def test_what_arrives_is_on_the_disk_before_it_counts(yard: Yard, origin: Path) -> None:
+    """git counts its calls of fsync: the pack, its index and the ref."""
+    main = tips(origin)["refs/heads/main"]
+    offer(yard, origin, "one", "refs/heads/main")
+    trace = yard.folder / "trace"
+    wrap(yard, "receive-pack", f'GIT_TRACE2_EVENT={trace} exec $git "$@"')
+    yard.archive().gather(WIDGET, frozenset({main}), ("one",))
+    flushed = re.findall(r'hardware-flush","(?:value|count)":"?(\d+)', trace.read_text())
+    assert sum(map(int, flushed)) >= 3
+
+
+def test_many_small_packs_become_few(yard: Yard, origin: Path) -> None:
+    one = offer(yard, origin, "one", "refs/heads/main")
+    tip = tips(one)["refs/heads/main"]
+    archive = yard.archive()
+    archive.gather(WIDGET, frozenset({tip}), ("one",))
+    packs = yard.repository() / "objects" / "pack"
+    data = next(packs.glob("*.pack"))
+    for number in range(60):  # as many runs would leave behind
+        for part in (data, data.with_suffix(".idx")):
+            shutil.copy(part, packs / f"pack-{number:040x}{part.suffix}")
+    new = history.extend(one, 5)
+    archive.gather(WIDGET, frozenset({new}), ("one",))
+    assert len(list(packs.glob("*.pack"))) < 10
+    assert archive.holds(WIDGET, frozenset({tip, new})) == {tip, new}
+    history.git(yard.repository(), "fsck", "--full", "--strict")

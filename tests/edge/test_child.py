@@ -9,13 +9,20 @@ import signal
 import struct
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from reconciler.edge.child import Git, find_git
-from reconciler.limits import CHILD_MEMORY_BYTES, CHILD_OUTPUT_BYTES
-from reconciler.model.observed import FaultKind
+from reconciler.edge.child import Git, find_git, git_version, known_holes
+from reconciler.errors import UserFault
+from reconciler.limits import (
+    CHILD_CHATTER_BYTES,
+    CHILD_CHATTER_KEPT_BYTES,
+    CHILD_MEMORY_BYTES,
+    CHILD_OUTPUT_BYTES,
+)
+from reconciler.model.observed import Cause
 from reconciler.world import Failure
 
 
@@ -90,7 +97,7 @@ def test_a_child_that_hangs_dies_with_its_children(home: Path, tmp_path: Path) -
     start = time.monotonic()
     with pytest.raises(Failure) as found:
         Git(home, "/bin/sh").run("-c", script, seconds=0.5)
-    assert found.value.fault.kind is FaultKind.TIMEOUT
+    assert found.value.unknown.cause is Cause.TIMEOUT
     assert time.monotonic() - start < 5
     for pid in pids.read_text().split():
         assert _ends(int(pid))
@@ -109,12 +116,53 @@ def _ends(pid: int) -> bool:
     return False
 
 
-def test_output_is_cut(home: Path) -> None:
-    count = CHILD_OUTPUT_BYTES + 1000
-    script = f"head -c {count} /dev/zero; head -c {count} /dev/zero >&2"
+def test_who_prints_without_end_is_ended(home: Path) -> None:
+    for stream, limit in ("1", CHILD_OUTPUT_BYTES), ("2", CHILD_CHATTER_BYTES):
+        start = time.monotonic()
+        with pytest.raises(Failure, match=f"more than {limit >> 20} MB") as found:
+            Git(home, "/bin/sh").run("-c", f"cat /dev/zero >&{stream}; sleep 60")
+        assert found.value.unknown.cause is Cause.PROTOCOL
+        assert time.monotonic() - start < 30
+
+
+def test_of_chatter_the_beginning_is_kept_and_what_went_wrong(home: Path) -> None:
+    script = """
+        echo 'remote: hello' >&2; head -c 3000000 /dev/zero | tr '\\0' x >&2; echo >&2
+        printf 'progress 1%%\rerror: the first\n' >&2
+        echo 'error: the first' >&2; echo 'remote: fatal: the second' >&2
+        head -c 3000000 /dev/zero >&2; echo >&2
+        echo 'fatal: the third' >&2; echo 'fatal: the fourth' >&2; exit 3
+    """
     done = Git(home, "/bin/sh").run("-c", script)
-    assert (len(done.out), len(done.err)) == (CHILD_OUTPUT_BYTES, CHILD_OUTPUT_BYTES)
-    assert len(done.text()) <= 500
+    assert done.code == 3
+    assert len(done.err) == CHILD_CHATTER_KEPT_BYTES
+    assert done.text() == "error: the first; remote: fatal: the second; fatal: the third"
+
+
+def test_without_an_error_the_last_line_is_told(home: Path) -> None:
+    git = Git(home, "/bin/sh")
+    assert git.run("-c", "echo one >&2; echo two >&2; exit 1").text() == "two"
+    assert git.run("-c", "exit 4").text() == "git ended with 4"
+    assert git.run("-c", "printf 'fatal: no end of line' >&2; exit 4").text() == (
+        "fatal: no end of line"
+    )
+
+
+def test_a_grandchild_that_holds_the_pipe_is_not_waited_for(home: Path) -> None:
+    start = time.monotonic()
+    assert Git(home, "/bin/sh").run("-c", "sleep 60 & echo out").out == b"out\n"
+    assert time.monotonic() - start < 10
+
+
+def test_all_children_can_be_ended(home: Path) -> None:
+    git = Git(home, "/bin/sh")
+    with ThreadPoolExecutor(3) as pool:
+        running = [pool.submit(git.run, "-c", "sleep 60") for _ in range(3)]
+        time.sleep(0.5)
+        git.children.kill()
+        assert all("stopped" in str(child.exception(10)) for child in running)
+    with pytest.raises(Failure, match="stopped"):
+        git.run("-c", "sleep 60")
 
 
 def test_limits_are_set(home: Path) -> None:
@@ -175,3 +223,53 @@ def _varint(number: int) -> bytes:
 def test_a_child_killed_by_a_limit_is_an_ordinary_failure(home: Path) -> None:
     done = Git(home, "/bin/sh").run("-c", "kill -XCPU $$")
     assert done.code == -signal.SIGXCPU
+
+
+def git_that_says(folder: Path, text: str) -> None:
+    program = folder / "git"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "echo git version 2.20.1",
+        "echo git version 2.36.6",
+        "echo git version 1.99",
+        "echo hello",
+        "exit 1",
+        "yes git",
+    ],
+)
+def test_a_git_that_is_too_old_or_none_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    git_that_says(tmp_path, text)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(UserFault, match="too old") as found:
+        find_git()
+    assert "2.37" in found.value.mistakes[0].remedy
+    assert found.value.mistakes[0].place == str(tmp_path / "git")
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "is_mended"),
+    [
+        ("2.37.0", (2, 37, 0), False),
+        ("2.39.3 (Apple Git-145)", (2, 39, 3), False),
+        ("2.39.5", (2, 39, 5), True),
+        ("2.44.0", (2, 44, 0), False),
+        ("2.45.0", (2, 45, 0), False),
+        ("2.45.1.windows.1", (2, 45, 1), True),
+        ("2.50.0.rc1", (2, 50, 0), True),
+        ("2.51", (2, 51, 0), True),
+        ("3.0.1", (3, 0, 1), True),
+    ],
+)
+def test_an_old_git_is_warned_of(
+    tmp_path: Path, text: str, version: tuple[int, ...], is_mended: bool
+) -> None:
+    git_that_says(tmp_path, f"echo 'git version {text}'")
+    assert git_version(str(tmp_path / "git")) == version
+    assert (known_holes(version) is None) is is_mended

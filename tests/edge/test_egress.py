@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 
 from reconciler.edge.egress import Egress
-from reconciler.edge.http import Http
-from reconciler.edge.relay import RelayClient
-from reconciler.model.observed import FaultKind
+from reconciler.model.observed import Cause
 from reconciler.world import Failure
 
-from .kit import LOOPBACK, answer, door, request, saying
+from .kit import LOOPBACK, answer, door, relay, request, saying, web
 
 _REFUSED = """
     0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 127.0.0.1 127.1.2.3 127.255.255.255
@@ -65,10 +63,10 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
 sys.addaudithook(_hook)  # cannot be taken back; silent unless a test listens
 
 
-def refusal(egress: Egress, host: str) -> FaultKind:
+def refusal(egress: Egress, host: str) -> Cause:
     with pytest.raises(Failure) as found:
         egress.connect(host, 443)
-    return found.value.fault.kind
+    return found.value.unknown.cause
 
 
 def test_the_table_is_long_enough() -> None:
@@ -77,9 +75,9 @@ def test_the_table_is_long_enough() -> None:
 
 @pytest.mark.parametrize("host", [*REFUSED, *SPELLINGS])
 def test_special_addresses_are_never_dialled(host: str, connects: list[Any]) -> None:
-    expected = {FaultKind.EGRESS}
+    expected = {Cause.EGRESS}
     if ":" in host:  # where this machine has no IPv6, the resolver itself may refuse
-        expected |= {FaultKind.RESOLVE}
+        expected |= {Cause.RESOLVE}
     assert refusal(Egress(), host) in expected
     assert not connects
 
@@ -91,7 +89,7 @@ def test_special_addresses_are_not_permitted(address: str) -> None:
 
 @pytest.mark.parametrize("host", ZONES)
 def test_a_zone_is_never_dialled(host: str, connects: list[Any]) -> None:
-    assert refusal(Egress(), host) in (FaultKind.EGRESS, FaultKind.RESOLVE)
+    assert refusal(Egress(), host) in (Cause.EGRESS, Cause.RESOLVE)
     assert not connects
 
 
@@ -125,7 +123,7 @@ def test_a_listed_network_of_one_family_lists_nothing_of_the_other() -> None:
 
 @pytest.mark.parametrize("host", ["", "no such host", "a" * 64 + ".example", "xn--", "nowhere."])
 def test_what_does_not_resolve(host: str, connects: list[Any]) -> None:
-    assert refusal(Egress(), host or ".") is FaultKind.RESOLVE
+    assert refusal(Egress(), host or ".") is Cause.RESOLVE
     assert not connects
 
 
@@ -145,7 +143,7 @@ def test_http_dials_the_checked_address_and_names_the_host(connects: list[Any]) 
 
     with door(talk) as found:
         port = int(found.url.rpartition(":")[2])
-        http = Http(LOOPBACK)
+        http = web()
         http.get(f"http://127.1:{port}/", accept="*/*", limit=9, seconds=5)
         http.close()
     assert connects == [("127.0.0.1", port)]
@@ -156,13 +154,13 @@ def test_plain_http_and_ws_go_to_listed_networks_only(connects: list[Any]) -> No
     with door(saying(answer("200 OK"))) as found:
         for egress in (Egress(), Egress((ip_network("10.0.0.0/8"),))):
             with pytest.raises(Failure, match="listed networks only") as http:
-                Http(egress).get(found.url, accept="*/*", limit=9, seconds=5)
-            with pytest.raises(Failure, match="listed networks only") as relay:
-                RelayClient(found.url, egress, lambda _: None, cap=None)
-            kinds = {http.value.fault.kind, relay.value.fault.kind}
-            assert kinds == {FaultKind.EGRESS}
+                web(egress=egress).get(found.url, accept="*/*", limit=9, seconds=5)
+            with pytest.raises(Failure, match="listed networks only") as dialled:
+                relay(found.url, egress=egress)
+            kinds = {http.value.unknown.cause, dialled.value.unknown.cause}
+            assert kinds == {Cause.EGRESS}
     with pytest.raises(Failure, match="listed networks only"):
-        Http(Egress()).get("http://1.1.1.1/", accept="*/*", limit=9, seconds=5)
+        web(egress=Egress()).get("http://1.1.1.1/", accept="*/*", limit=9, seconds=5)
     assert not connects
     assert found.connections == 0
 
@@ -172,4 +170,4 @@ def test_a_closed_port_is_refused_and_a_listed_one_reached() -> None:
         port = probe.getsockname()[1]
     with pytest.raises(Failure) as found:
         LOOPBACK.connect("127.0.0.1", port)
-    assert found.value.fault.kind is FaultKind.REFUSED
+    assert found.value.unknown.cause is Cause.REFUSED

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,29 @@ def test_the_lock_dies_with_its_holder(tmp_path: Path) -> None:
         assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
     with locked(tmp_path):
         pass
+
+
+def as_link(path: Path) -> None:
+    (path.parent / "precious").write_text("precious")
+    path.symlink_to("precious")
+
+
+def as_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    "make", [as_link, as_socket, os.mkfifo, Path.mkdir], ids=lambda f: f.__name__
+)
+def test_only_a_plain_file_is_a_lock(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "lock")
+    with pytest.raises(UserFault, match="cannot be opened") as found, locked(tmp_path):
+        pass
+    assert found.value.mistakes[0].place == str(tmp_path / "lock")
+    if make is as_link:
+        assert "it is a link" in str(found.value)
+        assert (tmp_path / "precious").read_text() == "precious"
 
 
 def test_another_folder_is_another_lock(tmp_path: Path) -> None:

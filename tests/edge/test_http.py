@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from reconciler.edge.allowance import Allowances, Ration
 from reconciler.edge.http import Http
-from reconciler.edge.relay import RelayClient
-from reconciler.model.observed import Fault, FaultKind
+from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
-from .kit import LOOPBACK, Door, Talk, answer, door, drip, request, saying
+from .kit import LOOPBACK, Door, Flush, Hasty, Talk, answer, door, drip, relay, request, saying, web
 
 Serve = Callable[[Talk], Door]
 
@@ -41,7 +41,7 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture
 def http() -> Iterator[Http]:
-    client = Http(LOOPBACK)
+    client = web()
     yield client
     client.close()
 
@@ -50,10 +50,10 @@ def get(http: Http, url: str, *, limit: int = 1000, seconds: float = 5) -> tuple
     return http.get(url, accept="*/*", limit=limit, seconds=seconds)
 
 
-def fault(http: Http, url: str, *, limit: int = 1000, seconds: float = 5) -> Fault:
+def fault(http: Http, url: str, *, limit: int = 1000, seconds: float = 5) -> Unknown:
     with pytest.raises(Failure) as found:
         get(http, url, limit=limit, seconds=seconds)
-    return found.value.fault
+    return found.value.unknown
 
 
 def test_an_answer(http: Http, serve: Serve) -> None:
@@ -66,7 +66,7 @@ def test_redirects_are_refused(http: Http, serve: Serve, code: int) -> None:
     target = serve(saying(answer("200 OK", b"internal")))
     server = serve(saying(answer(f"{code} Elsewhere", b"", f"Location: {target.url}/")))
     found = fault(http, server.url)
-    assert (found.kind, str(code) in found.detail) == (FaultKind.PROTOCOL, True)
+    assert (found.cause, str(code) in found.detail) == (Cause.PROTOCOL, True)
     assert target.connections == 0
     assert server.connections == 1
 
@@ -74,14 +74,14 @@ def test_redirects_are_refused(http: Http, serve: Serve, code: int) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        ("404 Not Found", b"gone", Fault(FaultKind.HTTP, "404")),
-        ("429 Slow Down", b"later", Fault(FaultKind.RATE, "429 Slow Down later")),
-        ("403 Forbidden", b"not\n you", Fault(FaultKind.HTTP, "403 Forbidden not you")),
-        ("500 Oops", b"<html><b>stack trace</b>", Fault(FaultKind.HTTP, "500 Oops")),
-        ("204 Nothing", b"", Fault(FaultKind.HTTP, "204 Nothing")),
+        ("404 Not Found", b"gone", Unknown(Cause.NOT_FOUND, "404")),
+        ("429 Slow Down", b"later", Unknown(Cause.RATE, "429 Slow Down later")),
+        ("403 Forbidden", b"not\n you", Unknown(Cause.HTTP, "403 Forbidden not you")),
+        ("500 Oops", b"<html><b>stack trace</b>", Unknown(Cause.HTTP, "500 Oops")),
+        ("204 Nothing", b"", Unknown(Cause.HTTP, "204 Nothing")),
     ],
 )
-def test_statuses(http: Http, serve: Serve, status: str, body: bytes, expected: Fault) -> None:
+def test_statuses(http: Http, serve: Serve, status: str, body: bytes, expected: Unknown) -> None:
     assert fault(http, serve(saying(answer(status, body))).url) == expected
 
 
@@ -93,7 +93,7 @@ def test_a_long_error_page_is_cut(http: Http, serve: Serve) -> None:
 def test_the_body_s_limit(http: Http, serve: Serve) -> None:
     assert get(http, serve(saying(answer("200 OK", b"x" * 1000))).url)[1] == b"x" * 1000
     found = fault(http, serve(saying(answer("200 OK", b"x" * 1001))).url)
-    assert found == Fault(FaultKind.PROTOCOL, "the answer is larger than 1000 bytes")
+    assert found == Unknown(Cause.PROTOCOL, "the answer is larger than 1000 bytes")
 
 
 def test_a_body_without_end_is_left(http: Http, serve: Serve) -> None:
@@ -106,15 +106,24 @@ def test_a_body_without_end_is_left(http: Http, serve: Serve) -> None:
         while True:
             sent += connection.send(b"x" * 65536)
 
-    assert fault(http, serve(talk).url, limit=100_000).kind is FaultKind.PROTOCOL
+    assert fault(http, serve(talk).url, limit=100_000).cause is Cause.PROTOCOL
     assert sent < 20 * 2**20  # what the socket's buffers take, and no more
+
+
+def test_bytes_of_a_run_are_bounded(serve: Serve) -> None:
+    client = web(received=2500)
+    server = serve(saying(answer("200 OK", b"x" * 1000)))
+    get(client, server.url)
+    get(client, server.url)
+    assert fault(client, server.url).cause is Cause.BUDGET
+    assert fault(client, server.url) == fault(client, f"{server.url}/other")
 
 
 def test_a_compression_bomb_is_left(http: Http, serve: Serve) -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     server = serve(saying(answer("200 OK", bomb, "Content-Encoding: gzip")))
     assert len(bomb) < 100_000
-    assert fault(http, server.url, limit=100_000).kind is FaultKind.PROTOCOL
+    assert fault(http, server.url, limit=100_000).cause is Cause.PROTOCOL
 
 
 def hang(connection: socket.socket) -> None:
@@ -143,7 +152,7 @@ def half(connection: socket.socket) -> None:
 def test_slow_servers_cost_bounded_time(http: Http, serve: Serve, talk: Talk) -> None:
     start = time.monotonic()
     found = fault(http, serve(talk).url, seconds=0.2)
-    assert found.kind is FaultKind.TIMEOUT
+    assert found.cause is Cause.TIMEOUT
     assert time.monotonic() - start < 2.5
 
 
@@ -151,31 +160,139 @@ def test_a_server_that_hangs_is_asked_once(http: Http, serve: Serve) -> None:
     server = serve(hang)
     first = fault(http, server.url, seconds=0.2)
     again = fault(http, server.url, seconds=0.2)
-    assert (first.kind, again.kind) == (FaultKind.TIMEOUT, FaultKind.TIMEOUT)
+    assert (first.cause, again.cause) == (Cause.TIMEOUT, Cause.TIMEOUT)
     assert again.detail.endswith("(earlier)")
     assert server.connections == 1
+
+
+LATER = answer("503 Busy", b"in a moment")
+GOOD = answer("200 OK", b"good")
 
 
 def test_two_strikes(http: Http, serve: Serve) -> None:
     server = serve(lambda _: None)  # closes at once
     other = serve(saying(answer("200 OK")))
-    assert [fault(http, server.url).kind for _ in range(4)] == [FaultKind.CUT] * 4
-    assert server.connections == 2
+    assert [fault(http, server.url).cause for _ in range(4)] == [Cause.CUT] * 4
+    assert server.connections == 3  # one question, asked thrice
     assert get(http, other.url) == ("", b"")
 
 
 def test_an_answer_forgives_a_strike(http: Http, serve: Serve) -> None:
-    good = answer("200 OK")
-    server = serve(saying(b"", good, b"", answer("404 Gone"), b"", good))
-    kinds: list[FaultKind | None] = []
-    for _ in range(6):
+    server = serve(saying(b"", b"", GOOD, b"", b"", GOOD, b"", answer("404 Gone"), b"", GOOD))
+    kinds: list[Cause | None] = []
+    for _ in range(4):
         try:
             get(http, server.url)
             kinds.append(None)
         except Failure as failure:
-            kinds.append(failure.fault.kind)
-    cut = FaultKind.CUT
-    assert kinds == [cut, None, cut, FaultKind.HTTP, cut, None]
+            kinds.append(failure.unknown.cause)
+    assert kinds == [None, None, Cause.NOT_FOUND, None]
+
+
+def dated(seconds: float, *headers: str) -> bytes:
+    """An answer by a server whose clock is so far ahead of ours."""
+    then = datetime.now(UTC) + timedelta(seconds=seconds)
+    return answer("200 OK", b"", f"Date: {then:%a, %d %b %Y %H:%M:%S} GMT", *headers)
+
+
+@pytest.mark.parametrize("ahead", [0, -3600, 3600 * 24 * 3650])
+def test_the_server_s_clock_is_compared(http: Http, serve: Serve, ahead: float) -> None:
+    server = serve(saying(dated(ahead)))
+    assert http.skew(server.url) is None
+    get(http, server.url)
+    found = http.skew(f"{server.url}/any/path")
+    assert found is not None and abs(found + ahead) < 3
+
+
+def test_the_answer_with_the_least_difference_counts(http: Http, serve: Serve) -> None:
+    """One answer may have waited somewhere; none comes too early."""
+    server = serve(saying(dated(-600), dated(-5), dated(-900)))
+    for _ in range(3):
+        get(http, server.url)
+    found = http.skew(server.url)
+    assert found is not None and 4 <= found < 8
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        answer("200 OK"),
+        answer("200 OK", b"", "Date: yesterday"),
+        answer("200 OK", b"", "Date: Fri, 31 Dec 99999 00:00:00 GMT"),
+        dated(-600, "Age: 600"),
+    ],
+)
+def test_no_clock_is_read_from_what_tells_none(http: Http, serve: Serve, told: bytes) -> None:
+    server = serve(saying(told))
+    get(http, server.url)
+    assert http.skew(server.url) is None
+
+
+@pytest.mark.parametrize(
+    "bad", [b"", LATER, answer("502 Bad"), answer("504 Slow"), answer("429 Slow Down")]
+)
+def test_a_bad_moment_costs_a_second_and_a_third_question(serve: Serve, bad: bytes) -> None:
+    clock = Hasty()
+    client = web(clock=clock)
+    assert get(client, serve(saying(bad, bad, GOOD)).url)[1] == b"good"
+    assert 0.5 <= clock.slept[0] <= 1 < clock.slept[1] <= 3
+    assert len(clock.slept) == 2
+
+
+def test_a_fourth_question_is_not_asked(http: Http, serve: Serve) -> None:
+    server = serve(saying(LATER))
+    assert fault(http, server.url) == Unknown(Cause.HTTP, "503 Busy in a moment")
+    assert server.connections == 3
+
+
+@pytest.mark.parametrize("status", ["400 No", "403 Forbidden", "404 Gone", "500 Oops"])
+def test_what_will_not_pass_is_asked_once(http: Http, serve: Serve, status: str) -> None:
+    server = serve(saying(answer(status)))
+    fault(http, server.url)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("after", "slept", "asked"),
+    [("7", [7.0], 2), ("31", [], 1), ("99999999999999", None, 2), ("Fri, 31 Dec", None, 2)],
+)
+def test_retry_after_is_honoured_within_reason(
+    serve: Serve, after: str, slept: list[float] | None, asked: int
+) -> None:
+    clock = Hasty()
+    client = web(clock=clock)
+    server = serve(saying(answer("429 Slow Down", b"", f"Retry-After: {after}"), GOOD))
+    if asked == 1:
+        assert fault(client, server.url).cause is Cause.RATE
+    else:
+        assert get(client, server.url)[1] == b"good"
+    assert server.connections == asked
+    assert slept is None or [round(each) for each in clock.slept] == slept
+
+
+def test_retry_after_beyond_the_server_s_time_is_not_waited_for(serve: Serve) -> None:
+    clock = Hasty()
+    allowances = Allowances(clock, Ration(reading=5))
+    client = Http(LOOPBACK, clock, allowances)
+    server = serve(saying(answer("429 Slow Down", b"", "Retry-After: 7"), GOOD))
+    with allowances.of(server.url).reading():
+        assert fault(client, server.url).cause is Cause.RATE
+    assert server.connections == 1
+
+
+def test_all_questions_together_are_repeated_so_often_and_no_more(serve: Serve) -> None:
+    client = web(retries=3)
+    server = serve(saying(LATER))
+    for _ in range(4):
+        fault(client, server.url)
+    assert server.connections == 4 + 3
+
+
+def test_a_push_is_sent_once(http: Http, serve: Serve) -> None:
+    server = serve(saying(LATER))
+    with pytest.raises(Failure):
+        http.post(server.url, Flush(), kind="x", limit=9, seconds=5)
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize(
@@ -191,7 +308,7 @@ def test_an_answer_forgives_a_strike(http: Http, serve: Serve) -> None:
 )
 def test_broken_answers_are_one_failure(http: Http, serve: Serve, head: bytes) -> None:
     found = fault(http, serve(saying(head)).url)
-    assert found.kind is FaultKind.CUT
+    assert found.cause is Cause.CUT
     assert "('" not in found.detail and " at 0x" not in found.detail
 
 
@@ -218,11 +335,11 @@ def test_nothing_of_the_environment_is_used(
     monkeypatch.setenv("NETRC", str(netrc))
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy"):
         monkeypatch.setenv(name, proxy.url)
-    client = Http(LOOPBACK)
+    client = web()
     assert get(client, server.url)[1] == b"direct"
     client.close()
     with pytest.raises(Failure):
-        RelayClient(server.url, LOOPBACK, lambda _: None, cap=None)
+        relay(server.url)
     assert proxy.connections == 0
     assert len(heads) == 2
     for head in heads:
@@ -257,8 +374,8 @@ def test_a_certificate_that_nobody_vouches_for(http: Http, serve: Serve, tmp_pat
             said.append(request(tls))
 
     url = serve(talk).url.replace("http:", "https:")
-    assert fault(http, url).kind is FaultKind.TLS
+    assert fault(http, url).cause is Cause.TLS
     with pytest.raises(Failure) as found:
-        RelayClient(url, LOOPBACK, lambda _: None, cap=None)
-    assert found.value.fault.kind is FaultKind.TLS
+        relay(url)
+    assert found.value.unknown.cause is Cause.TLS
     assert not said

@@ -14,10 +14,10 @@ from reconciler.git.advertisement import RECEIVE, ZERO
 from reconciler.git.pktline import FLUSH, encode_all
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.desired import Desired, Npub, Policies, Server, Throttle
-from reconciler.model.observed import Absent, FaultKind, Listing
+from reconciler.model.observed import Absent, Cause, Listing
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import history
-from reconciler.world import Failure, Stale
+from reconciler.world import Failure, Pushed, Stale
 
 from .kit import Talk, answer, backend, door, git_dir, request
 
@@ -92,7 +92,7 @@ def test_what_is_so_already_is_not_sent(stack: ExitStack, tmp_path: Path) -> Non
     script = Script({"refs/heads/x": NEW})
     world, url = served(stack, tmp_path, script)
     updates = (*DELETE, RefUpdate("refs/heads/x", OLD, NEW))
-    assert world.push(url, REPOSITORY, updates).unpack == "unchanged"
+    assert not world.push(url, REPOSITORY, updates).sent
     assert script.pushes == []
 
 
@@ -101,7 +101,7 @@ def test_a_push_carries_its_preconditions(stack: ExitStack, tmp_path: Path) -> N
     script = Script({MAIN: OLD}, answer("200 OK", report))
     world, url = served(stack, tmp_path, script)
     found = world.push(url, REPOSITORY, DELETE)
-    assert (found.unpack, found.accepted, found.refused) == ("ok", frozenset({MAIN}), ())
+    assert found == Pushed(sent=True)
     (body,) = script.pushes
     assert f"{OLD} {ZERO} {MAIN}\0".encode() in body
     assert b" atomic " in body
@@ -111,25 +111,25 @@ def test_a_push_carries_its_preconditions(stack: ExitStack, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("said", "kind", "words"),
     [
-        (answer("200 OK", encode_all([b"ERR not you\n"])), FaultKind.PROTOCOL, "not you"),
-        (answer("200 OK", b"<html>login</html>"), FaultKind.PROTOCOL, "pkt-line"),
-        (answer("403 Forbidden", b"go away"), FaultKind.HTTP, "403 Forbidden go away"),
-        (answer("413 Too Large"), FaultKind.HTTP, "413"),
-        (answer("429 Slow"), FaultKind.RATE, "429"),
-        (answer("302 Found", b"", "Location: http://127.0.0.1:1/"), FaultKind.PROTOCOL, "redirect"),
-        (b"", FaultKind.CUT, ""),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n000eunp", FaultKind.CUT, ""),
+        (answer("200 OK", encode_all([b"ERR not you\n"])), Cause.PROTOCOL, "not you"),
+        (answer("200 OK", b"<html>login</html>"), Cause.PROTOCOL, "pkt-line"),
+        (answer("403 Forbidden", b"go away"), Cause.HTTP, "403 Forbidden go away"),
+        (answer("413 Too Large"), Cause.HTTP, "413"),
+        (answer("429 Slow"), Cause.RATE, "429"),
+        (answer("302 Found", b"", "Location: http://127.0.0.1:1/"), Cause.PROTOCOL, "redirect"),
+        (b"", Cause.CUT, ""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n000eunp", Cause.CUT, ""),
     ],
     ids=["ERR", "html", "403", "413", "429", "redirect", "cut", "cut in the answer"],
 )
 def test_a_push_that_was_not_taken(
-    stack: ExitStack, tmp_path: Path, said: bytes, kind: FaultKind, words: str
+    stack: ExitStack, tmp_path: Path, said: bytes, kind: Cause, words: str
 ) -> None:
     script = Script({MAIN: OLD}, said)
     world, url = served(stack, tmp_path, script)
     with pytest.raises(Failure) as found:
         world.push(url, REPOSITORY, DELETE)
-    assert (found.value.fault.kind, words in found.value.fault.detail) == (kind, True)
+    assert (found.value.unknown.cause, words in found.value.unknown.detail) == (kind, True)
     assert len(script.pushes) == 1  # never tried a second time
 
 
@@ -159,7 +159,7 @@ def test_a_listing_that_is_cut_is_no_listing(stack: ExitStack, tmp_path: Path) -
     world, url = served(stack, tmp_path, script)
     with pytest.raises(Failure) as found:
         world.push(url, REPOSITORY, DELETE)
-    assert found.value.fault.kind is FaultKind.PROTOCOL
+    assert found.value.unknown.cause is Cause.PROTOCOL
     assert script.pushes == []
 
 
@@ -195,10 +195,10 @@ def test_git_http_backend_takes_what_we_push(
 
     updates = tuple(RefUpdate(name, ZERO, oid) for name, oid in listing.refs)
     world.gather(REPOSITORY, frozenset(u.new for u in updates), (one,))
-    assert world.push(two, REPOSITORY, updates).accepted == {u.name for u in updates}
+    assert world.push(two, REPOSITORY, updates) == Pushed(sent=True)
     assert history.refs(target) == history.refs(source)
     history.git(target, "fsck", "--full", "--strict")
-    assert world.push(two, REPOSITORY, updates).unpack == "unchanged"
+    assert not world.push(two, REPOSITORY, updates).sent
 
     # then a thin pack on top, together with a deletion
     old = dict(listing.refs)[MAIN]

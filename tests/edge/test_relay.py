@@ -13,14 +13,13 @@ import pytest
 
 from reconciler.edge.relay import RelayClient
 from reconciler.limits import WS_MESSAGE_BYTES
-from reconciler.model.observed import FaultKind
+from reconciler.model.observed import Cause
 from reconciler.nostr.event import Event
-from reconciler.nostr.filters import Filter
+from reconciler.nostr.filters import Filter, parse
 from reconciler.sandbox.demo.authors import new
 from reconciler.world import Failure
 
 from .kit import (
-    LOOPBACK,
     PING,
     Door,
     Talk,
@@ -31,6 +30,7 @@ from .kit import (
     frame_head,
     hear,
     note,
+    relay,
     request,
     say,
     saying,
@@ -53,10 +53,8 @@ def dial() -> Iterator[Dial]:
         def connect(
             talk: Talk, *, cap: int | None = None, silence: float = 5, **limits: Any
         ) -> RelayClient:
-            relay: Door = stack.enter_context(door(talk))
-            client = RelayClient(
-                relay.url, LOOPBACK, lambda _: None, cap=cap, silence=silence, **limits
-            )
+            place: Door = stack.enter_context(door(talk))
+            client = relay(place.url, cap=cap, silence=silence, **limits)
             stack.callback(client.close)
             return client
 
@@ -166,19 +164,94 @@ def altered() -> object:
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (forged(), "signature does not hold"),
-        (altered(), "id is not the hash"),
-        (note(BOB, AT).to_json(), "not asked for"),
-        ({"id": "x"}, "needs id"),
-        ("text", "needs id"),
+        (forged(), "the event's signature does not hold"),
+        (altered(), "the event's id is not the hash of its fields"),
+        (note(BOB, AT).to_json(), "the event was not asked for"),
+        ({"id": "x"}, "an event needs id, pubkey, created_at, kind, tags, content and sig"),
+        ("text", "an event needs id, pubkey, created_at, kind, tags, content and sig"),
     ],
 )
-def test_events_that_lie_fail_the_question(dial: Dial, raw: object, words: str) -> None:
-    good = note(ALICE, AT + 1).to_json()
-    client = dial(answering(["EVENT", "SUB", good], ["EVENT", "SUB", raw], ["EOSE", "SUB"]))
-    found = failure(client)
-    assert (found.fault.kind, words in str(found)) == (FaultKind.PROTOCOL, True)
-    assert failure(client).fault == found.fault  # it stays failed for the run
+def test_an_event_that_lies_is_left_out_and_counted_and_the_others_are_used(
+    dial: Dial, raw: object, words: str
+) -> None:
+    good = note(ALICE, AT + 1)
+    odd = ["EVENT", "SUB", raw]
+    client = dial(answering(odd, ["EVENT", "SUB", good.to_json()], odd, ["EOSE", "SUB"]), cap=500)
+    assert client.left_out() == ()
+    assert client.query([ASKED]) == (good,)
+    assert client.left_out() == ((words, 2),)
+    assert client.query([ASKED]) == (good,)
+    assert client.left_out() == ((words, 4),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"no json at all",
+        b"",
+        b"{}",
+        b"[,",
+        b'["EVENT",1]',
+        b'["EOSE"]',
+        b'["NOTICE","\\ud800"]',
+        b'["NOTICE","\xff"]',
+        b'["NOTICE",' + 1_000 * b"[" + 1_000 * b"]" + b"]",
+        b'["EVENT","SUB",{"id":"a","id":"b"}]',
+    ],
+)
+def test_a_message_that_cannot_be_read_costs_the_answer_nothing(dial: Dial, text: bytes) -> None:
+    good = note(ALICE, AT)
+    client = dial(
+        answering(frame(text), ["EVENT", "SUB", good.to_json()], ["EOSE", "SUB"]), cap=500
+    )
+    assert client.query([ASKED]) == (good,)
+    assert client.left_out() == (("a message could not be read", 1),)
+
+
+def test_a_relay_that_sends_nothing_good_has_answered(dial: Dial) -> None:
+    odd = [["EVENT", "SUB", forged()], ["EVENT", "SUB", note(BOB, AT).to_json()]]
+    client = dial(answering(*odd, ["EOSE", "SUB"]))
+    assert client.query([ASKED]) == ()
+    assert sum(times for _, times in client.left_out()) == 2
+
+
+def neighbours(mine: list[Event], others: list[Event], cap: int) -> Talk:
+    """ngit-relay's index finds by the beginning of a value, in all tags, and for such neighbours
+    neither `until` nor the order by time holds."""
+
+    def talk(connection: socket.socket) -> None:
+        upgrade(connection)
+        while True:
+            message = hear(connection)
+            if message[0] != "REQ":
+                continue
+            wanted = parse(message[2])
+            found = sorted(filter(wanted.matches, mine), key=lambda e: (-e.created_at, e.id))
+            for event in [*others, *found][:cap]:
+                say(connection, "EVENT", message[1], event.to_json())
+            say(connection, "EOSE", message[1])
+
+    return talk
+
+
+@pytest.mark.parametrize("known", [None, 7])
+@pytest.mark.parametrize("count", [0, 1, 30])
+def test_an_index_that_finds_neighbours_loses_nothing(
+    dial: Dial, known: int | None, count: int
+) -> None:
+    mine = [note(ALICE, AT + 2 * number) for number in range(count)]
+    others = [note(BOB, AT + 1000 * number) for number in (-1, 1, 2)]
+    client = dial(neighbours(mine, others, 7), cap=known)
+    assert {e.id for e in client.query([ASKED])} == {e.id for e in mine}
+
+
+@pytest.mark.parametrize(("known", "cap"), [(None, 100), (3, 3)])
+def test_an_answer_full_of_neighbours_is_incomplete(
+    dial: Dial, known: int | None, cap: int
+) -> None:
+    others = [note(BOB, AT, str(number)) for number in range(cap)]
+    found = failure(dial(neighbours([note(ALICE, AT)], others, cap), cap=known))
+    assert (found.unknown.cause, "not asked for" in str(found)) == (Cause.INCOMPLETE, True)
 
 
 def test_answers_to_other_questions_are_ignored(dial: Dial) -> None:
@@ -193,14 +266,14 @@ def test_answers_to_other_questions_are_ignored(dial: Dial) -> None:
 @pytest.mark.parametrize(
     ("words", "kind"),
     [
-        ("rate-limited: slow down", FaultKind.RATE),
-        ("auth-required: who are you", FaultKind.INCOMPLETE),
-        ("error: \x1b[2J", FaultKind.INCOMPLETE),
+        ("rate-limited: slow down", Cause.RATE),
+        ("auth-required: who are you", Cause.INCOMPLETE),
+        ("error: \x1b[2J", Cause.INCOMPLETE),
     ],
 )
-def test_closed_with_a_reason(dial: Dial, words: str, kind: FaultKind) -> None:
+def test_closed_with_a_reason(dial: Dial, words: str, kind: Cause) -> None:
     found = failure(dial(answering(["CLOSED", "SUB", words])))
-    assert (found.fault.kind, words in found.fault.detail) == (kind, True)
+    assert (found.unknown.cause, words in found.unknown.detail) == (kind, True)
 
 
 def test_closed_without_a_reason_ends_an_answer(dial: Dial) -> None:
@@ -214,14 +287,14 @@ def test_closed_without_a_reason_ends_an_answer(dial: Dial) -> None:
 
 def test_a_giant_frame_is_refused_by_its_head(dial: Dial) -> None:
     found = failure(dial(answering(frame_head(2**40)), silence=3))  # not one byte of it follows
-    assert (found.fault.kind, "larger than" in str(found)) == (FaultKind.PROTOCOL, True)
+    assert (found.unknown.cause, "larger than" in str(found)) == (Cause.PROTOCOL, True)
 
 
 def test_a_giant_message_in_pieces_is_refused(dial: Dial) -> None:
     piece = b"x" * (WS_MESSAGE_BYTES // 8)
     pieces = [frame(piece, last=False)] + [frame(piece, kind=0, last=False)] * 30
     found = failure(dial(answering(*pieces)))
-    assert (found.fault.kind, "larger than" in str(found)) == (FaultKind.PROTOCOL, True)
+    assert (found.unknown.cause, "larger than" in str(found)) == (Cause.PROTOCOL, True)
 
 
 def test_endless_empty_pieces_are_left(dial: Dial) -> None:
@@ -234,7 +307,7 @@ def test_endless_empty_pieces_are_left(dial: Dial) -> None:
             time.sleep(0.01)
 
     start = time.monotonic()
-    assert failure(dial(talk, silence=0.2)).fault.kind is FaultKind.TIMEOUT
+    assert failure(dial(talk, silence=0.2)).unknown.cause is Cause.TIMEOUT
     assert time.monotonic() - start < 3
 
 
@@ -245,7 +318,7 @@ def cut(connection: socket.socket) -> None:
 
 
 def test_a_cut_in_the_middle_of_a_frame(dial: Dial) -> None:
-    assert failure(dial(cut)).fault.kind is FaultKind.CUT
+    assert failure(dial(cut)).unknown.cause is Cause.CUT
 
 
 def silent(connection: socket.socket) -> None:
@@ -277,10 +350,25 @@ def chatter(connection: socket.socket) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("talk", [silent, drip_frame, pings, chatter])
-def test_no_eose_costs_bounded_time(dial: Dial, talk: Talk) -> None:
+@pytest.mark.parametrize(
+    ("talk", "cause"),
+    [
+        (silent, Cause.TIMEOUT),
+        (drip_frame, Cause.BUDGET),
+        (pings, Cause.BUDGET),
+        (chatter, Cause.BUDGET),
+    ],
+)
+def test_no_eose_costs_bounded_time(dial: Dial, talk: Talk, cause: Cause) -> None:
     start = time.monotonic()
-    assert failure(dial(talk, silence=0.2, whole=1)).fault.kind is FaultKind.TIMEOUT
+    assert failure(dial(talk, silence=0.2, reading=0.4)).unknown.cause is cause
+    assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize("talk", [drip_frame, pings])
+def test_one_message_costs_bounded_time(dial: Dial, talk: Talk) -> None:
+    start = time.monotonic()
+    assert failure(dial(talk, silence=0.2)).unknown.cause is Cause.TIMEOUT
     assert time.monotonic() - start < 3
 
 
@@ -294,7 +382,7 @@ def test_a_storm_of_notices_and_challenges_is_bounded(dial: Dial) -> None:
             connection.sendall(storm * 1000)
 
     found = failure(dial(talk, messages=2000))
-    assert (found.fault.kind, "more messages than" in str(found)) == (FaultKind.PROTOCOL, True)
+    assert (found.unknown.cause, "2000 messages" in str(found)) == (Cause.BUDGET, True)
 
 
 def hang(connection: socket.socket) -> None:
@@ -312,7 +400,7 @@ def test_a_door_that_does_not_open_costs_bounded_time(dial: Dial, talk: Talk) ->
     start = time.monotonic()
     with pytest.raises(Failure) as found:
         dial(talk, silence=0.2)
-    assert found.value.fault.kind is FaultKind.TIMEOUT
+    assert found.value.unknown.cause is Cause.TIMEOUT
     assert time.monotonic() - start < 3
 
 
@@ -328,17 +416,17 @@ def test_redirects_are_not_followed(dial: Dial, code: int) -> None:
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
-        (answer("403 Forbidden", b"<html>"), FaultKind.HTTP),
-        (answer("200 OK", b"hello"), FaultKind.HTTP),
-        (b"", FaultKind.CUT),
-        (b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\n\r\n", FaultKind.PROTOCOL),
-        (b"SSH-2.0-OpenSSH\r\n\r\n", FaultKind.PROTOCOL),
+        (answer("403 Forbidden", b"<html>"), Cause.HTTP),
+        (answer("200 OK", b"hello"), Cause.HTTP),
+        (b"", Cause.CUT),
+        (b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\n\r\n", Cause.PROTOCOL),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", Cause.PROTOCOL),
     ],
 )
-def test_no_websocket_there(dial: Dial, said: bytes, kind: FaultKind) -> None:
+def test_no_websocket_there(dial: Dial, said: bytes, kind: Cause) -> None:
     with pytest.raises(Failure) as found:
         dial(saying(said))
-    assert found.value.fault.kind is kind
+    assert found.value.unknown.cause is kind
 
 
 # --- publishing ------------------------------------------------------------------------------
@@ -376,12 +464,16 @@ def test_a_missing_ok_is_a_failure(dial: Dial) -> None:
     client = dial(talk, silence=0.2)
     with pytest.raises(Failure) as found:
         client.publish([note(ALICE, AT), note(ALICE, AT + 1)])
-    assert found.value.fault.kind is FaultKind.TIMEOUT
+    assert found.value.unknown.cause is Cause.TIMEOUT
 
 
 def test_at_most_fifty_wait_for_their_ok(dial: Dial) -> None:
     waiting = itertools.count()
     paced: list[int] = []
+
+    def pace(events: int) -> int:
+        paced.append(events)
+        return events
 
     def talk(connection: socket.socket) -> None:
         upgrade(connection)
@@ -394,8 +486,8 @@ def test_at_most_fifty_wait_for_their_ok(dial: Dial) -> None:
                 batch = []
 
     events = [note(ALICE, AT + number) for number in range(100)]
-    with door(talk) as relay:
-        client = RelayClient(relay.url, LOOPBACK, paced.append, cap=None, silence=5)
+    with door(talk) as place:
+        client = relay(place.url, pace=pace, silence=5)
         assert all(ok.accepted for ok in client.publish(events))
         client.close()
     assert paced == [50, 50]
@@ -407,7 +499,7 @@ def test_a_failed_conversation_closes_its_socket(dial: Dial) -> None:
     def talk(connection: socket.socket) -> None:
         upgrade(connection)
         hear(connection)
-        connection.sendall(frame(b"not json"))
+        connection.sendall(frame_head(2**40))
         ended.append(connection.recv(100))
 
     client = dial(talk)

@@ -91,11 +91,15 @@ def test_the_family_is_recognised(dialect: str) -> None:
     assert found.name == {GITEA: "grasp-gitea", "ngit-grasp-3": "ngit-grasp"}.get(dialect, dialect)
 
 
-@pytest.mark.parametrize("dialect", ["khatru", GITEA])
-def test_an_identifier_that_the_family_cannot_host(case: Case, dialect: str) -> None:
+@pytest.mark.parametrize(
+    ("dialect", "identifier"), [("khatru", "my widget"), ("khatru", "grün"), (GITEA, "my widget")]
+)
+def test_an_identifier_that_the_family_cannot_host(
+    case: Case, dialect: str, identifier: str
+) -> None:
     case.start("full")
     case.start("other", dialect=dialect)
-    case.repository("my widget", on=["full"])
+    case.repository(identifier, on=["full"])
     case.desired()
     done = case.reconcile("--apply")
     assert done.verdicts(case.servers["other"].url) == {"impossible"}

@@ -41,8 +41,8 @@ def applied(fleet: Fleet, planned: object) -> Path:
     done = reconcile(
         fleet.folder, "-f", fleet.desired, "--apply", fleet.folder / "p.json", "--keys", fleet.keys
     )
-    assert done.code == 3, done.out + done.err
-    assert done.report["exit_codes"] == [3, 6]
+    assert done.code == 6, done.out + done.err
+    assert done.report["exit_codes"] == [6, 7]
     assert {o["result"] for o in done.report["outcomes"]} <= {"done", "unchanged"}
     return fleet.folder / "reports" / "latest.json"
 
@@ -89,7 +89,7 @@ def test_a_second_apply_sends_nothing_as_the_servers_count(fleet: Fleet, applied
     before = _written(fleet)
     done = reconcile(fleet.folder, "-f", fleet.desired, "--apply", "--keys", fleet.keys)
     assert _written(fleet) == before
-    assert done.code == 3
+    assert done.code == 6
     counts = [done.report[name] for name in ("planned", "events_sent", "pushes_sent", "signatures")]
     assert counts == [0, 0, 0, 0]
 
@@ -99,7 +99,7 @@ def test_the_next_plan_leaves_only_what_it_cannot_do(fleet: Fleet, applied: Path
     assert done.code == 6
     assert "Nothing to do where the world is known." in done.out
     assert {hold["reason"] for hold in done.report["holds"]} == {"server-not-listed"}
-    assert done.verdicts(fleet.down) == {"unknown"}
+    assert done.verdicts(fleet.url("epsilon")) == {"unknown"}
 
 
 def _cells(fleet: Fleet) -> Iterator[tuple[Coordinate, str]]:

@@ -13,7 +13,8 @@ from reconciler.errors import PeerFault
 from reconciler.git import advertisement, pktline, receive_pack
 from reconciler.git.advertisement import RECEIVE, ZERO
 from reconciler.git.pktline import FLUSH
-from reconciler.git.receive_pack import RefUpdate, Report
+from reconciler.git.receive_pack import PushReport, RefUpdate
+from reconciler.limits import PEER_TEXT_CHARS
 
 from .conftest import Git
 
@@ -28,7 +29,7 @@ def offered(git: Git, folder: Path) -> frozenset[str]:
     return advertisement.parse(header + body, RECEIVE).capabilities
 
 
-def push(git: Git, folder: Path, *updates: RefUpdate, without: frozenset[str] = NONE) -> Report:
+def push(git: Git, folder: Path, *updates: RefUpdate, without: frozenset[str] = NONE) -> PushReport:
     head = receive_pack.request_head(updates, offered(git, folder) - without)
     pack = b"" if all(u.deletes for u in updates) else EMPTY_PACK
     out = git(folder, "receive-pack", "--stateless-rpc", ".", stdin=head + pack)
@@ -194,7 +195,7 @@ STATUS = pktline.encode_all(
         FLUSH,
     ]
 )
-EXPECTED = Report("ok", frozenset({"refs/heads/a"}), (("refs/heads/b", "no way"),))
+EXPECTED = PushReport("ok", frozenset({"refs/heads/a"}), (("refs/heads/b", "no way"),))
 
 
 def test_a_plain_report() -> None:
@@ -216,7 +217,7 @@ def test_a_report_in_the_side_band_however_it_is_cut(size: int) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"0000"])
 def test_no_report_is_none(body: bytes) -> None:
-    assert receive_pack.parse_report(body) == Report(None, NONE, ())
+    assert receive_pack.parse_report(body) == PushReport(None, NONE, ())
 
 
 @pytest.mark.parametrize(
@@ -252,6 +253,29 @@ def test_garbage(body: bytes) -> None:
 LINES = st.lists(
     st.binary(max_size=30) | st.sampled_from([b"unpack ok", b"ng x", b"\1", b"\2", b"\3x", b"ERR "])
 )
+
+
+def sideband(band: bytes, data: bytes) -> list[bytes]:
+    return [band + data[start : start + 60_000] for start in range(0, len(data), 60_000)]
+
+
+def test_what_a_server_says_is_cut_and_not_stored_by_the_megabyte() -> None:
+    """Chatter, the reason of a refusal, a name, and a fatal message: each 3 MB as it comes."""
+    long = b"x" * 3_000_000
+    status = pktline.encode_all(
+        [
+            b"unpack " + long[:60_000],
+            b"ng refs/heads/" + long[:30_000] + b" " + long[:30_000],
+            FLUSH,
+        ]
+    )
+    body = pktline.encode_all([*sideband(b"\2", long), *sideband(b"\1", status), FLUSH])
+    report = receive_pack.parse_report(body)
+    ((name, reason),) = report.refused
+    assert max(map(len, (report.chatter, report.unpack or "", name, reason))) == PEER_TEXT_CHARS
+    with pytest.raises(PeerFault) as found:
+        receive_pack.parse_report(pktline.encode_all([b"\3" + long[:60_000], FLUSH]))
+    assert len(str(found.value)) == PEER_TEXT_CHARS
 
 
 @given(st.binary() | LINES.map(pktline.encode_all))

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import ipaddress
 from contextlib import closing
 from typing import Any
 
 import pytest
 
-from reconciler.edge.egress import Egress
 from reconciler.edge.relay import RelayClient
-from reconciler.model.observed import FaultKind
+from reconciler.model.observed import Cause
 from reconciler.nostr import messages
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.negentropy.dialogue import Declined, Difference
 from reconciler.world import Failure
 
+from ..edge.kit import relay
 from ..sandbox.kit import ALICE, NOW, publish
 from .conftest import Starter
 from .scripted import Script, scripted
 
-LOOPBACK = Egress((ipaddress.ip_network("127.0.0.0/8"),))
 NOTES = Filter(kinds=(1,))
 
 
 def client(url: str) -> closing[RelayClient]:
-    return closing(RelayClient(url, LOOPBACK, lambda _: None, cap=None))
+    return closing(relay(url))
 
 
 def test_both_sides_lack_something(starter: Starter) -> None:
@@ -33,18 +31,18 @@ def test_both_sides_lack_something(starter: Starter) -> None:
     events = [ALICE.sign(1, ("n", str(n)), at=NOW + n // 4) for n in range(200)]
     publish(server, *events[:150], ALICE.sign(2))
     known = {event.id: event.created_at for event in events[50:]}
-    with client(server.url) as relay:
-        found = relay.reconcile(NOTES, known)
+    with client(server.url) as dialled:
+        found = dialled.reconcile(NOTES, known)
         assert found == Difference(
             frozenset(event.id for event in events[:50]),
             frozenset(event.id for event in events[150:]),
         )
         assert isinstance(found, Difference)
-        fetched = relay.query([Filter(ids=tuple(found.missing_here))])
-        relay.publish([event for event in events if event.id in found.missing_there])
+        fetched = dialled.query([Filter(ids=tuple(found.missing_here))])
+        dialled.publish([event for event in events if event.id in found.missing_there])
         known |= {event.id: event.created_at for event in fetched}
-        assert relay.reconcile(NOTES, known) == Difference(frozenset(), frozenset())
-        assert relay.reconcile(Filter(kinds=(3,)), {}) == Difference(frozenset(), frozenset())
+        assert dialled.reconcile(NOTES, known) == Difference(frozenset(), frozenset())
+        assert dialled.reconcile(Filter(kinds=(3,)), {}) == Difference(frozenset(), frozenset())
 
 
 def says(*texts: str | bytes) -> Script:
@@ -73,16 +71,16 @@ def says(*texts: str | bytes) -> Script:
 def test_refusals_are_their_own_answer_and_the_connection_stands(
     texts: list[str], reason: str
 ) -> None:
-    with scripted(says(*texts)) as url, client(url) as relay:
-        assert relay.reconcile(NOTES, {}, patience=0.2) == Declined(reason)
-        assert relay.query([NOTES]) == ()
+    with scripted(says(*texts)) as url, client(url) as dialled:
+        assert dialled.reconcile(NOTES, {}, patience=0.2) == Declined(reason)
+        assert dialled.query([NOTES]) == ()
 
 
 @pytest.mark.parametrize("dialect", ["ngit-relay", "khatru"])
 def test_families_without_it_decline(starter: Starter, dialect: str) -> None:
-    with client(starter(dialect).url) as relay:
-        assert isinstance(relay.reconcile(NOTES, {}), Declined)
-        assert relay.query([NOTES]) == ()
+    with client(starter(dialect).url) as dialled:
+        assert isinstance(dialled.reconcile(NOTES, {}), Declined)
+        assert dialled.query([NOTES]) == ()
 
 
 def test_an_answer_that_comes_too_late_disturbs_nobody() -> None:
@@ -94,23 +92,23 @@ def test_an_answer_that_comes_too_late_disturbs_nobody() -> None:
             return []
         return [*late, messages.eose(message[1])]
 
-    with scripted(answer) as url, client(url) as relay:
-        assert isinstance(relay.reconcile(NOTES, {}, patience=0.1), Declined)
-        assert relay.query([NOTES]) == ()
+    with scripted(answer) as url, client(url) as dialled:
+        assert isinstance(dialled.reconcile(NOTES, {}, patience=0.1), Declined)
+        assert dialled.query([NOTES]) == ()
 
 
 @pytest.mark.parametrize(
     ("script", "kind"),
     [
-        (lambda _: None, FaultKind.CUT),
-        (says('["NEG-MSG","NAME","61ff"]'), FaultKind.PROTOCOL),
-        (says('["NEG-MSG","NAME","zz"]'), FaultKind.PROTOCOL),
-        (says(b'["NOTICE","\xff"]'), FaultKind.PROTOCOL),
+        (lambda _: None, Cause.CUT),
+        (says('["NEG-MSG","NAME","61ff"]'), Cause.PROTOCOL),
+        (says('["NEG-MSG","NAME","zz"]'), Cause.PROTOCOL),
+        (says(b'["NOTICE","\xff"]'), Cause.PROTOCOL),
     ],
 )
-def test_broken_relays_fail(script: Script, kind: FaultKind) -> None:
-    with scripted(script) as url, client(url) as relay:
+def test_broken_relays_fail(script: Script, kind: Cause) -> None:
+    with scripted(script) as url, client(url) as dialled:
         for _ in range(2):  # a connection that failed stays failed
             with pytest.raises(Failure) as caught:
-                relay.reconcile(NOTES, {})
-            assert caught.value.fault.kind is kind
+                dialled.reconcile(NOTES, {})
+            assert caught.value.unknown.cause is kind

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import ipaddress
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
@@ -18,8 +17,6 @@ import pytest
 import websocket
 from nostr_sdk import uniffi_set_event_loop
 
-from reconciler.edge.egress import Egress
-from reconciler.edge.relay import RelayClient
 from reconciler.nostr import messages
 from reconciler.nostr.event import Draft, Event, seal
 from reconciler.nostr.filters import Filter
@@ -30,8 +27,9 @@ from reconciler.nostr.strictjson import dumps
 from reconciler.sandbox.events.store import Added, Store
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
+from ..edge import kit as edge
+
 KEY = coincurve.PrivateKey(hashlib.sha256(b"negentropy judges").digest())
-LOOPBACK = Egress((ipaddress.ip_network("127.0.0.0/8"),))
 NOTES = Filter(kinds=(1,))
 THEIR_NOTES = nostr_sdk.Filter().kind(nostr_sdk.Kind(1))
 
@@ -111,9 +109,7 @@ def test_their_relay_answers_byte_for_byte_as_ours(theirs: str, notes: list[Even
 def test_our_client_and_their_relay_end_equal(theirs: str, notes: list[Event]) -> None:
     """Their relay is filled up in the end, so this stands behind the test of its bytes."""
     known = {event.id: event for event in notes[300:]}
-    with closing(
-        RelayClient(theirs.replace("ws:", "http:"), LOOPBACK, lambda _: None, cap=None)
-    ) as relay:
+    with closing(edge.relay(theirs.replace("ws:", "http:"))) as relay:
         found = relay.reconcile(NOTES, times(known))
         assert found == Difference(ids(notes[:300]), ids(notes[-500:]))
         assert isinstance(found, Difference)

@@ -17,8 +17,8 @@ from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Initiator
 from reconciler.sandbox.events.store import Added, Store
 from reconciler.sandbox.family.words import RelayWords
+from reconciler.sandbox.limits import NEG_IDLE_SECONDS, NEG_SESSIONS
 from reconciler.sandbox.server import RunningServer
-from reconciler.sandbox.wire import negentropy
 from reconciler.sandbox.wire.negentropy import Conversations
 
 from ..sandbox.kit import ALICE, BOB, NOW, PARKED, Clock, Relay, publish
@@ -117,7 +117,7 @@ def test_conversations_end_and_are_unknown_afterwards(starter: Starter, clock: C
         ]
         assert ask("NEG-MSG", "n", EMPTY) == unknown
         assert ask("NEG-OPEN", "n", {}, "62") == ["NEG-MSG", "n", "61"]
-        clock.advance(negentropy.IDLE_SECONDS + 1)
+        clock.advance(NEG_IDLE_SECONDS + 1)
         assert ask("NEG-MSG", "n", EMPTY)[2] == "closed: you took too long to respond"
         assert ask("NEG-MSG", "n", EMPTY) == unknown
         long = ["NEG-ERR", "n" * 65, "blocked: subscription ID exceeds max length"]
@@ -128,7 +128,11 @@ def test_conversations_end_and_are_unknown_afterwards(starter: Starter, clock: C
 def test_too_many_events_are_blocked(tmp_path: Path) -> None:
     store = Store(tmp_path / "events.sqlite")
     assert store.add_many(ALICE.sign(1, at=NOW + n) for n in range(4))[Added.STORED] == 4
-    talks = Conversations(RelayWords(), store, lambda: NOW, most=3)
+
+    def read(asked: NegOpen, most: int) -> list[tuple[int, str]]:
+        return store.pairs(asked.filter, now=NOW, most=most)
+
+    talks = Conversations(RelayWords(), read, lambda: NOW, most=3)
     empty = bytes.fromhex(EMPTY)
     assert talks.answer(NegOpen("n", Filter(), empty)) == neg_err(
         "n", "blocked: this query is too big"
@@ -142,7 +146,7 @@ def test_too_many_events_are_blocked(tmp_path: Path) -> None:
 def test_conversations_are_bounded(starter: Starter, clock: Clock) -> None:
     server = starter()
     with Relay(server.relay_url) as relay:
-        for number in range(negentropy.SESSIONS):
+        for number in range(NEG_SESSIONS):
             relay.send("NEG-OPEN", str(number), {}, EMPTY)
             assert relay.receive()[0] == "NEG-MSG"
         relay.send("NEG-OPEN", "0", {}, EMPTY)  # the same name again replaces
@@ -150,6 +154,6 @@ def test_conversations_are_bounded(starter: Starter, clock: Clock) -> None:
         relay.send("NEG-OPEN", "more", {}, EMPTY)
         refusal = ["NEG-ERR", "more", "blocked: too many negentropy conversations"]
         assert relay.receive() == refusal
-        clock.advance(negentropy.IDLE_SECONDS + 1)
+        clock.advance(NEG_IDLE_SECONDS + 1)
         relay.send("NEG-OPEN", "more", {}, EMPTY)
         assert relay.receive()[0] == "NEG-MSG"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reconciler.errors import OurFault, PeerFault
 from reconciler.limits import EVENT_BYTES, EVENT_TAGS, TAG_ITEMS
 from reconciler.nostr import bip340
-from reconciler.nostr.event import Draft, Event, newest_first, seal, verify, verify_text
+from reconciler.nostr.event import Draft, Event, Tag, newest_first, seal, verify, verify_text
 from reconciler.nostr.strictjson import Json, dumps
 
 FILE = Path(__file__).parents[1] / "vectors" / "real-events.jsonl"
@@ -183,3 +183,45 @@ def test_we_verify_what_rust_nostr_signs(draft: Draft) -> None:
 @pytest.mark.parametrize("raw", REAL, ids=lambda r: r["id"][:8])
 def test_rust_nostr_agrees_on_the_real_events(raw: dict[str, Json]) -> None:
     assert nostr_sdk.Event.from_json(dumps(raw)).verify()
+
+
+EXPIRATIONS: dict[str, int | None] = {
+    "1600000000": 1_600_000_000,
+    "0": 0,
+    "0" * 16 + "1": 1,
+    "0" * 5000: 0,
+    "9" * 15: 10**15 - 1,
+    **dict.fromkeys(("1" + "0" * 15, "9" * 5000), None),  # it never comes
+    **dict.fromkeys(("", "soon", "-1", "+5", " 5", "5\n", "1.5", "1e3", "²", "٣"), None),
+}
+
+
+@pytest.mark.parametrize("value", EXPIRATIONS, ids=ascii)
+def test_an_expiration_is_a_number_of_seconds_in_digits(value: str) -> None:
+    event = signed(Draft(PUBKEY, 1, 1, (("expiration", value),)))
+    assert event.expires == EXPIRATIONS[value]
+
+
+def test_the_first_expiration_that_has_a_value_counts() -> None:
+    tags = (("expiration",), ("expiration", "7", "x"), ("expiration", "5"))
+    assert signed(Draft(PUBKEY, 1, 1, tags)).expires == 7
+    assert signed(Draft(PUBKEY, 1, 1, ())).expires is None
+
+
+def test_an_event_is_protected_by_a_tag_of_that_name_whatever_else_it_holds() -> None:
+    named: tuple[Tag, ...] = (("-",), ("-", ""), ("-", "x", "y"))
+    others: tuple[Tag, ...] = ((), ("",), ("--",), ("t", "-"), ("−",))
+    for tag in named:
+        assert signed(Draft(PUBKEY, 1, 1, (("t", "x"), tag))).is_protected
+    for tag in others:
+        assert not signed(Draft(PUBKEY, 1, 1, (tag,))).is_protected
+
+
+@pytest.mark.parametrize("tag", [("-",), ("t", "-"), ("expiration", "0" * 16 + "1")], ids=str)
+def test_rust_nostr_agrees_about_what_nobody_else_may_send_and_what_is_over(
+    tag: Tag,
+) -> None:
+    event = signed(Draft(PUBKEY, 1, 1, (tag,)))
+    judge = nostr_sdk.Event.from_json(dumps(event.to_json()))
+    assert judge.is_protected() is event.is_protected
+    assert judge.is_expired() is (event.expires is not None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.limits import HUNT_EXPIRY_SECONDS
 from reconciler.sandbox.hunt.queue import Queue
+from reconciler.sandbox.limits import HUNT_EXPIRY_SECONDS
 
 
 def begin(queue: Queue, now: float) -> bool:

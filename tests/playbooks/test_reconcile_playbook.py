@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from reconciler.sandbox.demo.fleet import Fleet, start_fleet
+from reconciler.sandbox.faults import Aim
 from tests.fleet.conftest import case
 from tests.fleet.kit import Case
 
@@ -107,7 +108,7 @@ def written(fleet: Fleet) -> list[tuple[int, int]]:
 def test_a_small_fleet_changes_once(case: Case, ansible: Ansible) -> None:
     """A server that is down is a warning, and fails no play."""
     case.start("one", "two")
-    case.repository("widget", on=["one"], listed=["one"])
+    case.repository("widget", on=["one"], listed=["one", "two"])
     case.extra_servers.append("http://127.0.0.1:1")
     given = {
         "desired_state": str(case.desired(signer=True)),
@@ -115,7 +116,7 @@ def test_a_small_fleet_changes_once(case: Case, ansible: Ansible) -> None:
     }
     check = ansible.play("--check", "--diff", **given)
     assert (check.code, check.recap("changed")) == (0, 1), check.text
-    assert "Plan for 1 repository on 3 servers, 3 cells" in check.text
+    assert "1 repository on 3 servers, 3 cells" in check.text
     assert "could not be observed: connection-refused" in check.text
     assert case.servers["two"].counters.snapshot()["events_received"] == 0
     applied = ansible.play(**given)
@@ -134,8 +135,9 @@ def test_check_apply_check_apply_change_once(fleet: Fleet, ansible: Ansible) -> 
     check = ansible.play("--check", "--diff", desired_state=desired)
     assert (check.code, check.recap("changed")) == (0, 1), check.text
     assert written(fleet) == before
-    assert "Plan for 12 repositories on 5 servers" in check.text
-    assert "could not be observed: connection-refused" in check.text
+    assert "12 repositories on 5 servers" in check.text
+    assert "12 repositories on " in check.text
+    assert "could not be observed: http-error: 502" in check.text
 
     applied = ansible.play(desired_state=desired, keys_file=keys)
     assert (applied.code, applied.recap("changed")) == (0, 1), applied.text
@@ -151,7 +153,7 @@ def test_check_apply_check_apply_change_once(fleet: Fleet, ansible: Ansible) -> 
     secret = fleet.keys.read_text().split(": ")[1].split()[0]
     outputs = [play.text for play in (check, applied)]
     outputs += [path.read_text() for path in (ansible.folder / "reports").iterdir()]
-    assert len(outputs) == 7
+    assert len(outputs) == 8  # two texts, four runs, the latest of them, and the latest apply
     assert not any(secret in text for text in outputs)
     assert not list((ansible.folder / "home").iterdir())
 
@@ -162,6 +164,27 @@ def test_a_down_server_fails_the_play_when_asked(ansible: Ansible) -> None:
     play = ansible.play("--check", desired_state=str(desired), fail_on=["unknown"])
     assert (play.code, play.recap("failed")) == (2, 1)
     assert "the run ended as unknown" in play.text
+
+
+def test_failed_pushes_fail_a_play_that_asks_for_nothing(case: Case, ansible: Ansible) -> None:
+    case.start("one", "two")
+    case.repository("widget", on=["one"])
+    case.servers["two"].faults.set("http-500", Aim(method="POST", path="git-receive-pack"))
+    play = ansible.play(desired_state=str(case.desired()))
+    assert (play.code, play.recap("failed")) == (2, 1), play.text
+    assert "the run ended as failed" in play.text
+
+
+def test_what_is_held_fails_no_play_unless_it_is_asked_for(case: Case, ansible: Ansible) -> None:
+    case.start("one", "two")
+    case.repository("widget", on=["one"], listed=["one"])
+    desired = str(case.desired())
+    play = ansible.play(desired_state=desired)
+    assert (play.code, play.recap("failed")) == (0, 0), play.text
+    assert "held back: 1 x server-not-listed" in play.text
+    play = ansible.play(desired_state=desired, fail_on=["held"])
+    assert (play.code, play.recap("failed")) == (2, 1)
+    assert "the run ended as held" in play.text
 
 
 def test_a_mistake_is_named_with_its_line(ansible: Ansible) -> None:

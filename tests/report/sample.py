@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.guard import judge
-from reconciler.model.codec import digest
 from reconciler.model.desired import Desired, Npub
 from reconciler.model.observed import Absent, Observed
 from reconciler.model.outcome import Finding
@@ -38,7 +38,12 @@ def small() -> tuple[Desired, Observed]:
     listed = ["alpha", "beta", "gamma", "epsilon", "foreign"]
     ann = ALICE.announce("widget", listed)
     old = ALICE.state("widget", {"refs/heads/main": oid(1)}, at=5)
-    new = ALICE.state("widget", {"refs/heads/main": oid(2), "refs/tags/v1": oid(3)}, at=10)
+    new = ALICE.state(
+        "widget",
+        {"refs/heads/main": oid(2), "refs/tags/v1": oid(3)},
+        head="refs/heads/nowhere",
+        at=10,
+    )
     pull = BOB.sign(1618, ("a", str(WIDGET)), ("c", oid(4)), at=20)
     empty = BOB.announce("blank", SERVERS)
     full = {"refs/heads/main": oid(2), "refs/tags/v1": oid(3), f"refs/nostr/{pull.id}": oid(4)}
@@ -124,5 +129,5 @@ def huge(count: int) -> Plan:
     )
 
 
-def viewed(plan: Plan) -> PlanView:
-    return view(plan, digest(plan))
+def viewed(plan: Plan, findings: Sequence[Finding] = ()) -> PlanView:
+    return view(plan, findings)

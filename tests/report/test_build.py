@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model.codec import digest, pretty, report_to_json
 from reconciler.model.outcome import Outcome, Recap, Report, Result
-from reconciler.model.plan import Plan, Sign, Verdict
+from reconciler.model.plan import Entry, Plan, Sign, Unmatched, Verdict
 from reconciler.report.build import Header, build
 from reconciler.report.exits import Exit
 
@@ -27,10 +27,7 @@ def header(mode: str) -> Header:
 
 
 def outcomes(result: Result) -> tuple[Outcome, ...]:
-    return tuple(
-        Outcome(a.key, None if isinstance(a, Sign) else a.server, result, "words", 0.5)
-        for a in PLAN.actions
-    )
+    return tuple(Outcome(a.key, a.verb, a.server, result, "words", 0.5) for a in PLAN.actions)
 
 
 def applied(result: Result, remaining: Plan = PLAN) -> Report:
@@ -43,14 +40,14 @@ def recap(report: Report) -> dict[str, Recap]:
 
 def settled() -> Plan:
     cells = tuple(replace(cell, verdict=Verdict.IN_SYNC) for cell in PLAN.cells)
-    servers = tuple(replace(server, fault=None) for server in PLAN.servers)
+    servers = tuple(replace(server, unknown=None) for server in PLAN.servers)
     return replace(PLAN, actions=(), holds=(), cells=cells, servers=servers)
 
 
 def test_a_plan() -> None:
     report = build(header("plan"), PLAN, FINDINGS)
     assert (report.mode, report.plan_digest) == ("plan", digest(PLAN))
-    assert (report.exit_code, report.exit_codes) == (4, (4, 6, 2))
+    assert (report.exit_code, report.exit_codes) == (4, (4, 6, 7, 2))
     assert (report.planned, report.signatures, report.events_sent, report.pushes_sent) == (
         17,
         0,
@@ -107,7 +104,7 @@ def test_a_run_is_judged_by_the_world_that_it_left() -> None:
 
 def test_extra_codes_count() -> None:
     report = build(header("apply"), PLAN, (), extra=[Exit.TERMINATED], notes=("stopped",))
-    assert report.exit_codes == (143, 3, 6)
+    assert report.exit_codes == (143, 3, 6, 7)
     assert report.notes == ("stopped",)
 
 
@@ -139,3 +136,45 @@ def test_hostile_names_fit_the_schema_and_are_ascii() -> None:
     text = pretty(report_to_json(build(header("plan"), plan, findings)))
     assert text.isascii()
     assert "\x1b" not in text
+
+
+def test_every_cell_counts_once_beside_what_changed() -> None:
+    for result in Result:
+        for row in applied(result).recap:
+            parts = (row.ok, row.pending, row.drifted, row.unreachable, row.failed, row.held)
+            assert sum(parts) + row.accepted == 2
+
+
+def test_a_pending_cell_is_counted() -> None:
+    cells = tuple(replace(cell, verdict=Verdict.PENDING) for cell in PLAN.cells)
+    rows = recap(build(header("plan"), replace(PLAN, cells=cells), ()))
+    assert rows["alpha"].pending == 2
+
+
+def test_an_accepted_hold_has_its_own_count() -> None:
+    holds = tuple(replace(hold, accepted=True) for hold in PLAN.holds)
+    rows = recap(build(header("plan"), replace(PLAN, holds=holds), ()))
+    assert (rows["alpha"].held, rows["alpha"].accepted) == (0, 1)
+
+
+def test_a_limit_that_fits_nothing_is_judged_as_a_plan() -> None:
+    slip = Unmatched(Entry.LIMIT, "alice/widgit", ("alice/widget",))
+    plan = replace(settled(), unmatched=(slip,))
+    report = build(header("apply"), plan, ())
+    assert (report.exit_codes, report.unmatched) == ((64,), (slip,))
+
+
+def test_a_server_that_says_a_lot_does_not_make_the_report_large() -> None:
+    ends = tuple(
+        Outcome(a.key, a.verb, a.server, Result.PENDING, "x" * 4_000_000) for a in PLAN.actions[:1]
+    )
+    report = build(header("apply"), PLAN, (), outcomes=ends, remaining=PLAN)
+    assert len(pretty(report_to_json(report))) < 50_000
+
+
+def test_a_cell_that_waits_for_a_signature_is_held() -> None:
+    (sign,) = (a for a in PLAN.actions if isinstance(a, Sign))
+    ends = (Outcome(sign.key, sign.verb, None, Result.HELD, "no key"),)
+    rows = recap(build(header("apply"), PLAN, (), outcomes=ends, remaining=PLAN))
+    assert (rows["delta"].held, rows["delta"].drifted) == (2, 0)
+    assert (rows["beta"].held, rows["beta"].drifted) == (1, 1)

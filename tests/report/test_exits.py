@@ -8,13 +8,23 @@ from itertools import permutations
 import pytest
 
 from reconciler.model.outcome import Finding, Outcome, Result
-from reconciler.model.plan import CellVerdict, Hold, HoldReason, Plan, ServerSummary, Verdict
-from reconciler.report.exits import Exit, of_apply, of_plan, worst
+from reconciler.model.plan import (
+    CellVerdict,
+    Entry,
+    Hold,
+    HoldReason,
+    Plan,
+    ServerSummary,
+    Unmatched,
+    Verb,
+    Verdict,
+)
+from reconciler.report.exits import MEANING, Exit, leaving, of_apply, of_plan, worst
 
 from ..build import WIDGET, url
 from .sample import small_plan
 
-ORDER = [1, 130, 143, 78, 77, 64, 75, 4, 5, 3, 6, 2, 0]
+ORDER = [1, 130, 143, 129, 78, 77, 64, 75, 4, 5, 8, 3, 6, 7, 2, 0]
 """Worst first."""
 
 EMPTY = Plan("d" * 64, 0, (), (), (), (), ())
@@ -22,6 +32,12 @@ ACTIONS = replace(EMPTY, actions=small_plan()[0].actions)
 REFUSAL = Finding("mass-delete", "alice/widget", None, "", ())
 ACCEPTED = replace(REFUSAL, accepted=True)
 HELD = replace(EMPTY, holds=(Hold(WIDGET, None, HoldReason.TIE, "", ""),))
+ACCEPTED_HOLD = replace(
+    EMPTY, holds=(Hold(WIDGET, None, HoldReason.REFS_CLASH, "", "", accepted=True),)
+)
+RULE = Unmatched(Entry.RULE, "alice/widgit")
+LIMIT = Unmatched(Entry.LIMIT, "alice/widgit")
+OLD_HOLD = Unmatched(Entry.HOLD, "states-tie at x")
 DOWN = replace(EMPTY, servers=(ServerSummary(url("a"), "a", True, "spec", "", "timed-out"),))
 
 
@@ -31,6 +47,7 @@ def cell(verdict: Verdict) -> Plan:
 
 def test_the_numbers() -> None:
     assert {code.value for code in Exit} == set(ORDER)
+    assert MEANING.keys() == set(Exit)
 
 
 @pytest.mark.parametrize("code", Exit)
@@ -56,6 +73,15 @@ PLANS: dict[str, tuple[Plan, tuple[Finding, ...], set[Exit]]] = {
     "an accepted refusal": (EMPTY, (ACCEPTED,), set()),
     "one of two accepted": (EMPTY, (ACCEPTED, REFUSAL), {Exit.GUARD}),
     "a hold is no failure of planning": (HELD, (), set()),
+    "something settles": (cell(Verdict.PENDING), (), {Exit.CHANGES}),
+    "a rule fits nothing": (replace(EMPTY, unmatched=(RULE,)), (), {Exit.HELD}),
+    "a limit fits nothing": (replace(EMPTY, unmatched=(LIMIT,)), (), {Exit.USAGE}),
+    "an accepted hold is gone": (replace(EMPTY, unmatched=(OLD_HOLD,)), (), set()),
+    "what fits nothing may be on a server that is down": (
+        replace(DOWN, unmatched=(RULE, LIMIT)),
+        (),
+        {Exit.UNKNOWN},
+    ),
     "a server is down": (DOWN, (), {Exit.UNKNOWN}),
     "a cell is unknown": (cell(Verdict.UNKNOWN), (), {Exit.UNKNOWN}),
     "everything": (
@@ -74,13 +100,33 @@ def test_of_a_plan(name: str) -> None:
 
 APPLIED: dict[str, tuple[Plan, tuple[Finding, ...], set[Exit]]] = {
     "in sync": (cell(Verdict.IN_SYNC), (), set()),
-    "work is left": (ACTIONS, (), {Exit.PARTIAL}),
-    "a hold is left": (HELD, (), {Exit.PARTIAL}),
+    "work is left": (ACTIONS, (), {Exit.FAILED}),
+    "a hold is left": (HELD, (), {Exit.HELD}),
+    "an accepted hold is left": (ACCEPTED_HOLD, (), set()),
+    "one of two holds is accepted": (
+        replace(EMPTY, holds=(*HELD.holds, *ACCEPTED_HOLD.holds)),
+        (),
+        {Exit.HELD},
+    ),
+    "a hold that any stranger can cause": (
+        replace(EMPTY, holds=(replace(HELD.holds[0], reason=HoldReason.PULL_DATA_NOWHERE),)),
+        (),
+        set(),
+    ),
     "unknown alone": (cell(Verdict.UNKNOWN), (), {Exit.UNKNOWN}),
     "refused": (EMPTY, (REFUSAL,), {Exit.GUARD}),
+    "something settles": (cell(Verdict.PENDING), (), {Exit.CHANGES}),
     **{
-        f"a cell is {verdict}": (cell(verdict), (), {Exit.PARTIAL})
-        for verdict in (Verdict.DRIFTED, Verdict.PENDING, Verdict.CONFLICT, Verdict.IMPOSSIBLE)
+        f"a cell is {verdict}": (cell(verdict), (), {Exit.HELD})
+        for verdict in (Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE)
+    },
+    **{
+        f"a cell is {verdict} by an accepted hold": (
+            replace(ACCEPTED_HOLD, cells=cell(verdict).cells),
+            (),
+            set(),
+        )
+        for verdict in (Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE)
     },
 }
 
@@ -91,8 +137,64 @@ def test_of_the_world_that_a_run_left(name: str) -> None:
     assert of_apply(remaining, findings, ()) == expected
 
 
+BY_RESULT = {
+    Result.FAILED: {Exit.FAILED},
+    Result.STALE: {Exit.FAILED},
+    Result.UNREACHABLE: {Exit.FAILED},
+    Result.HELD: {Exit.HELD},
+}
+
+
 @pytest.mark.parametrize("result", Result)
 def test_of_outcomes(result: Result) -> None:
-    good = result in (Result.DONE, Result.UNCHANGED)
-    found = of_apply(EMPTY, (), [Outcome("k", None, Result.DONE), Outcome("l", None, result)])
-    assert found == (set() if good else {Exit.PARTIAL})
+    found = of_apply(
+        EMPTY,
+        (),
+        [Outcome(name, Verb.PUSH, None, end) for name, end in (("k", Result.DONE), ("l", result))],
+    )
+    assert found == BY_RESULT.get(result, set())
+
+
+def test_what_a_guard_kept_back_and_what_hangs_from_it_did_not_fail() -> None:
+    keys = tuple(action.key for action in ACTIONS.actions)
+    ends = [Outcome(keys[0], Verb.PUSH, None, Result.HELD)]
+    ends += [Outcome(key, Verb.PUSH, None, Result.SKIPPED) for key in keys[1:]]
+    refusal = replace(REFUSAL, keys=keys[:1])
+    assert of_apply(ACTIONS, (refusal,), ends) == {Exit.GUARD}
+
+
+def test_what_waits_for_a_key_is_held() -> None:
+    keys = tuple(action.key for action in ACTIONS.actions)
+    ends = [Outcome(keys[0], Verb.SIGN, None, Result.HELD)]
+    ends += [Outcome(key, Verb.PUSH, None, Result.SKIPPED) for key in keys[1:]]
+    assert of_apply(ACTIONS, (), ends) == {Exit.HELD}
+
+
+def test_accepted_work_that_is_still_wanted_did_not_converge() -> None:
+    ends = [Outcome(a.key, a.verb, a.server, Result.PENDING) for a in ACTIONS.actions]
+    assert of_apply(ACTIONS, (), ends) == {Exit.FAILED}
+
+
+# --- which one the process leaves with ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("codes", "without", "detailed", "expected"),
+    [
+        ((6, 2), (6,), True, 2),  # a server is down and changes are pending: still 2
+        ((6, 2), (6,), False, 0),
+        ((3, 6, 7), (7,), False, 3),
+        ((3, 6, 7), (3, 7), False, 6),
+        ((3, 6, 7), (3, 6, 7), False, 0),
+        ((4, 3), (3,), False, 4),
+        ((7,), (), False, 7),
+        ((2,), (), True, 2),
+        ((2,), (), False, 0),
+        ((0,), (), True, 0),
+        ((75,), (75,), False, 0),
+    ],
+)
+def test_a_code_that_is_taken_out_hides_no_other(
+    codes: tuple[int, ...], without: tuple[int, ...], detailed: bool, expected: int
+) -> None:
+    assert leaving(codes, without=without, detailed=detailed) == expected

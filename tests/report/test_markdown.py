@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.outcome import Finding
-from reconciler.report.markdown import COMMENT_CHARS, code, render
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.outcome import Finding, Outcome, Result
+from reconciler.model.plan import Plan, Push
+from reconciler.report import markdown
+from reconciler.report.build import build
+from reconciler.report.look import Look
+from reconciler.report.markdown import COMMENT_CHARS, code
+from reconciler.report.story import story
 
-from .sample import hostile, huge, small_plan, viewed
+from ..build import ZERO, oid
+from .sample import EVIL, hostile, huge, small_plan, viewed
+from .test_build import header
 
 GOLDEN = Path(__file__).with_name("plan.md")
+
+
+FULL = Look(verbose=True)
+
+
+def is_table(line: str) -> bool:
+    """A row of ours; the names in it stand in code spans like all others."""
+    numbers = line.startswith("|") and not set(line) - set("| -:0123456789")
+    return numbers or line.startswith("| server |")
 
 
 def outside_code(markdown: str) -> str:
@@ -24,14 +42,18 @@ def outside_code(markdown: str) -> str:
 
 def test_the_whole_text_of_a_plan() -> None:
     plan, findings = small_plan()
-    assert render(viewed(plan), findings, verbose=True) == GOLDEN.read_text("utf-8")
+    text = markdown.plan(viewed(plan, findings), FULL)
+    assert text == GOLDEN.read_text("utf-8")
 
 
 @pytest.mark.parametrize("verbose", [False, True])
 def test_hostile_names_are_inert(verbose: bool) -> None:
     plan, findings = hostile()
-    text = render(viewed(plan), findings, verbose=verbose)
-    left = outside_code(text)
+    outcomes = tuple(Outcome(a.key, a.verb, a.server, Result.FAILED, EVIL) for a in plan.actions)
+    told = story(build(header("apply"), plan, findings, outcomes=outcomes, notes=(EVIL,)))
+    look = Look(verbose=verbose)
+    text = markdown.plan(viewed(plan, findings), look) + markdown.outcome(told, look)
+    left = "\n".join(line for line in outside_code(text).splitlines() if not is_table(line))
     for word in ("@team", "<img", "](http", "[bold]", "|", "onerror"):
         assert word in text
         assert word not in left
@@ -53,26 +75,82 @@ def test_a_span_is_short() -> None:
 @pytest.mark.parametrize("count", [10, 2_000])
 def test_a_comment_fits_and_keeps_what_matters(count: int) -> None:
     shown = viewed(huge(count))
-    text = render(shown, (), verbose=True)
+    text = markdown.plan(shown, FULL)
     assert len(text) <= COMMENT_CHARS
     assert "**Destructive**" in text
     assert "delete refs/heads/repository-0 " in text
     assert f"{count} refs deleted" in text
-    assert f"digest: `{shown.digest}`" in text
+    assert f"**{count} deletions**" in text
+    assert f"digest `{shown.digest}`" in text
     left = re.search(r"and (\d+) more", text)
     assert bool(left) is (count > 10)
 
 
 def test_many_findings_fit_too_and_are_counted() -> None:
     findings = [Finding("mass-delete", f"alice/{n}", None, "x" * 400, ()) for n in range(500)]
-    text = render(viewed(huge(1)), findings)
+    text = markdown.plan(viewed(huge(1), findings), Look())
     assert len(text) <= COMMENT_CHARS
     said = text.count("REFUSED")
     assert 0 < said < 500
     assert f"and {500 - said} more guards" in text
 
 
-def test_what_was_left_out_first_is_the_repositories() -> None:
-    text = render(viewed(huge(300)), (), verbose=True)
-    assert text.count("delete refs/heads/") == 300
-    assert "more repositories" in text
+def test_what_is_destroyed_is_left_out_last() -> None:
+    text = markdown.plan(viewed(huge(450)), FULL)
+    assert text.count("delete refs/heads/") == 450
+    assert re.search(r"and \d+ more\n\n</details>", text)
+
+
+def alike(count: int) -> Plan:
+    """Many repositories that need the very same."""
+    plan = huge(count)
+    update = RefUpdate("refs/heads/main", ZERO, oid(1))
+    actions = tuple(replace(a, updates=(update,)) for a in plan.actions if isinstance(a, Push))
+    return replace(plan, actions=actions, holds=())
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_equal_repositories_are_counted_first_and_named_whole(verbose: bool) -> None:
+    text = markdown.plan(viewed(alike(289)), Look(verbose=verbose))
+    assert "289 repositories alike, each: 1 changes" in text
+    named = re.findall(r"`(alice/repository-\d+)`", text)
+    assert set(named) == {f"alice/repository-{number}" for number in range(289)}
+
+
+def test_verbosity_is_given_up_before_names_and_names_are_counted_never_cut() -> None:
+    text = markdown.plan(viewed(alike(4_000)), FULL)
+    assert len(text) <= COMMENT_CHARS
+    assert "4000 repositories alike, each: 1 changes" in text
+    assert "`+` `push 1 ref, the same" not in text
+    assert "push 1 ref on alpha.example" in text
+    named = re.findall(r"alice/[^`\s,]*", text)
+    assert all(re.fullmatch(r"alice/repository-\d+", name) for name in named)
+    assert f"and {4_000 - len(set(named))} more" in text
+
+
+def test_repositories_that_do_not_fit_are_counted_not_their_sections() -> None:
+    pairs = huge(2_000)
+    actions = tuple(
+        replace(a, updates=(RefUpdate(f"refs/heads/{n // 2}", ZERO, oid(1)),) * (n // 2 % 900 + 1))
+        for n, a in enumerate(pairs.actions)
+        if isinstance(a, Push)
+    )
+    shown = viewed(replace(pairs, actions=actions, holds=()))
+    text = markdown.plan(shown, Look())
+    assert len(text) <= COMMENT_CHARS
+    titles = re.findall(r"<summary>(\d+) repositor", text)
+    left = re.search(r"…and (\d+) more repositories", text)
+    assert left and sum(map(int, titles)) + int(left[1]) == 2_000
+
+
+def test_an_outcome_fits_and_says_how_it_ended_first() -> None:
+    plan = huge(3_000)
+    ends = tuple(
+        Outcome(a.key, a.verb, a.server, Result.FAILED, f"reason {n}")
+        for n, a in enumerate(plan.actions)
+    )
+    text = markdown.outcome(story(build(header("apply"), plan, (), outcomes=ends)), FULL)
+    assert len(text) <= COMMENT_CHARS
+    assert text.splitlines()[1] == "### Applied: 0 signatures, 0 events, 0 pushes"
+    assert "3000 actions: 0 done, 3000 failed" in text
+    assert re.search(r"and \d+ more", text)

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.plan import Hold, HoldReason, Plan, Publish, Push, Wave, Why
+from reconciler.model.plan import (
+    CellVerdict,
+    Hold,
+    HoldReason,
+    Plan,
+    Publish,
+    Push,
+    Verdict,
+    Wave,
+    Why,
+)
 from reconciler.nostr import kinds
 from reconciler.report.lines import Line
-from reconciler.report.view import PlanView, totals
+from reconciler.report.view import PlanView
 from reconciler.report.words import describe, plural
 
-from ..build import WIDGET, ZERO, oid, url
+from .. import build
+from ..build import ALICE, BOB, WIDGET, ZERO, oid, refs, url
 from .sample import hostile, huge, small_plan, viewed
 
 PLAN, _ = small_plan()
@@ -42,11 +55,8 @@ DELETE = RefUpdate("refs/heads/gone", oid(3), ZERO)
 
 def test_counts() -> None:
     assert SHOWN.headline == "2 repositories on 5 servers, 10 cells"
-    assert SHOWN.totals == totals(PLAN)
-    assert SHOWN.totals.splitlines() == [
-        "1 to sign, 10 events to send, 6 pushes of 11 refs, 2 refs deleted",
-        "cells: 4 drifted, 4 held, 2 unknown",
-    ]
+    assert SHOWN.counts == "1 to sign, 10 events to send, 6 pushes of 11 refs, 2 refs deleted"
+    assert SHOWN.cells == "4 drifted, 4 held, 2 unknown"
 
 
 def test_the_same_push_on_several_servers_is_one_line() -> None:
@@ -75,11 +85,11 @@ def test_what_is_deleted_stands_first_by_our_push_or_by_the_server_itself() -> N
     )
     found = with_actions(push("alpha", CHANGE, DELETE), push("gamma", DELETE), state)
     gone = "- alice/widget: delete refs/heads/gone (was 3333333333) on"
-    assert texts(found.destructive) == [
+    assert texts(found.destructive)[:2] == [
         f"{gone} alpha.example, gamma.example",
         f"{gone} beta.example, which deletes it by itself",
     ]
-    assert "3 refs deleted" in found.totals
+    assert "3 refs deleted" in found.counts
 
 
 def test_events_are_counted_by_kind_and_listed_as_details() -> None:
@@ -118,7 +128,7 @@ def alike() -> Plan:
 
 def test_repositories_that_need_the_same_share_a_section_and_keep_their_details() -> None:
     (section,) = viewed(alike()).sections
-    assert section.title == "alice/gadget, alice/widget  (2 alike, each:)"
+    assert section.names == ("alice/gadget", "alice/widget")
     (line,) = section.lines
     assert line.details == (
         "alice/gadget: ~ refs/heads/main  1111111111 → 2222222222",
@@ -130,7 +140,10 @@ def test_repositories_that_differ_stand_apart() -> None:
     plan = alike()
     other = replace(push("alpha", CREATE), coordinate=plan.actions[1].coordinate)
     plan = replace(plan, actions=(plan.actions[0], other))
-    assert [section.title for section in viewed(plan).sections] == ["alice/gadget", "alice/widget"]
+    assert [section.names for section in viewed(plan).sections] == [
+        ("alice/gadget",),
+        ("alice/widget",),
+    ]
 
 
 def test_equal_holds_share_a_line_and_say_what_would_release_them() -> None:
@@ -142,17 +155,18 @@ def test_equal_holds_share_a_line_and_say_what_would_release_them() -> None:
     )
     found = viewed(replace(PLAN, holds=holds)).holds
     assert texts(found) == [
-        "! server-not-listed on beta.example: alice/widget, gadget",
-        "! states-tie: alice/widget",
+        "! server-not-listed on beta.example",
+        "! states-tie",
     ]
+    assert [line.names for line in found] == [("alice/widget", "gadget"), ("alice/widget",)]
     assert found[0].details == ("why", "released when it is listed")
 
 
 def test_what_could_not_be_learnt_and_what_else_is_worth_saying() -> None:
-    assert texts(SHOWN.unknown) == ["? epsilon.example: connection-refused"]
+    assert texts(SHOWN.unknown) == ["? epsilon.example: connection-refused (2 cells)"]
     found = viewed(replace(PLAN, silent=("carol",))).notes
     assert found == (
-        "carol: no repository found on any server",
+        "carol: a repository was not found on the 4 servers that answered; 1 unknown",
         "announcements also list foreign.example, which the desired state does not know",
     )
 
@@ -162,7 +176,8 @@ def test_nothing_of_a_stranger_s_text_is_left_raw() -> None:
     lines = [*found.destructive, *found.holds, *found.unknown]
     lines += [line for section in found.sections for line in section.lines]
     said = [text for line in lines for text in (line.text, *line.details)]
-    said += [*found.notes, *(section.title for section in found.sections)]
+    said += [*found.notes, *(name for section in found.sections for name in section.names)]
+    said += [name for line in lines for name in line.names]
     for text in said:
         assert not set("\x1b\r\n\u202e").intersection(text)
         assert "::" not in text
@@ -171,10 +186,89 @@ def test_nothing_of_a_stranger_s_text_is_left_raw() -> None:
 def test_no_destructive_line_is_lost_in_a_huge_plan() -> None:
     found = viewed(huge(1000))
     assert len(found.destructive) == 1000
-    assert "1000 refs deleted" in found.totals
+    assert "1000 refs deleted" in found.counts
 
 
 def test_plurals() -> None:
     assert [plural(n, "patch") for n in (1, 2)] == ["1 patch", "2 patches"]
     assert [plural(n, "status") for n in (1, 0)] == ["1 status", "0 statuses"]
     assert [plural(n, "ref") for n in (1, 2)] == ["1 ref", "2 refs"]
+
+
+def test_a_cell_whose_git_side_fails_is_named_with_its_reason() -> None:
+    cells = (
+        CellVerdict(WIDGET, url("beta"), Verdict.UNKNOWN, "http-error: 502"),
+        CellVerdict(BOB.coordinate("blank"), url("beta"), Verdict.UNKNOWN, "http-error: 502"),
+        CellVerdict(WIDGET, url("gamma"), Verdict.UNKNOWN, "timed-out"),
+        CellVerdict(WIDGET, url("epsilon"), Verdict.UNKNOWN, "connection-refused"),
+    )
+    found = viewed(replace(PLAN, cells=cells)).unknown
+    assert texts(found) == [
+        "? epsilon.example: connection-refused (1 cell)",
+        "? git on beta.example: http-error: 502",
+        "? git on gamma.example: timed-out",
+    ]
+    assert [line.names for line in found[1:]] == [("alice/widget", "bob/blank"), ("alice/widget",)]
+
+
+@pytest.mark.parametrize(
+    ("down", "words"),
+    [
+        (0, "carol: a repository was found on no server"),
+        (2, "carol: a repository was not found on the 3 servers that answered; 2 unknown"),
+        (5, "carol: a repository could not be looked for: no server answered (5 unknown)"),
+    ],
+)
+def test_nothing_is_said_to_be_absent_where_somebody_did_not_answer(down: int, words: str) -> None:
+    servers = tuple(
+        replace(server, unknown="timed-out" if number < down else None)
+        for number, server in enumerate(PLAN.servers)
+    )
+    found = viewed(replace(PLAN, silent=("carol",), servers=servers, discovered=()))
+    assert found.notes == (words,)
+
+
+def test_a_missing_state_and_missing_objects_are_sure_only_when_all_answered() -> None:
+    held = {hold.reason: hold.detail for hold in PLAN.holds}
+    assert held == {
+        HoldReason.EMPTY_REPOSITORY: "no state was found on the 4 servers that answered; 1 unknown"
+    }
+    announced = ALICE.announce("widget", ["alpha", "beta"])
+    state = ALICE.state("widget", {"refs/heads/main": oid(2)}, at=10)
+    for down, words in (
+        (False, "1 objects of the newest state are on no server (222222222222 for one)"),
+        (
+            True,
+            "1 objects of the newest state were not found on the 1 server that answered; "
+            "1 unknown (222222222222 for one)",
+        ),
+    ):
+        seen = build.observed(
+            [announced, state],
+            build.view("alpha", [announced, state], {WIDGET: refs({})}),
+            build.view("beta", [announced], {} if down else {WIDGET: refs({})}, down=down),
+        )
+        cells = build.planned(build.desired("alpha", "beta"), seen)
+        assert [hold.detail for hold in cells.holds] == [words]
+
+
+def test_each_server_at_a_glance() -> None:
+    rows = {row.name.partition(".")[0]: row for row in SHOWN.servers}
+    counts = {n: (r.new, r.changed, r.deleted, r.held, r.unknown) for n, r in rows.items()}
+    assert counts == {
+        "alpha": (0, 1, 0, 1, 0),
+        "beta": (0, 1, 1, 1, 0),
+        "gamma": (0, 1, 1, 1, 0),
+        "delta": (1, 0, 0, 1, 0),
+        "epsilon": (0, 0, 0, 0, 2),
+    }
+    assert rows["beta"].work == "3 events, 2 pushes of 4 refs, 1 ref deleted"
+
+
+def test_a_refusal_names_its_server() -> None:
+    refusal, unsure = viewed(*small_plan()).refusals
+    assert unsure.text.startswith("alice/widget: a newer announcement may stand on epsilon")
+    assert refusal.text == (
+        "alice/widget on beta.example: deletes refs/heads/gone, which HEAD names"
+    )
+    assert refusal.accept == f"delete-head@{SHOWN.digest[:16]}"

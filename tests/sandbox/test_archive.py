@@ -11,7 +11,7 @@ from reconciler.errors import OurFault
 from reconciler.nostr import kinds, nip19
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.policy.archive import Archive, selection
+from reconciler.sandbox.policy.archive import Archive, whitelist
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
 from .kit import ALICE, BOB, MALLORY, PARKED, Clock, Person, Work, publish, remote_refs
@@ -29,7 +29,7 @@ HERS, HIS = Coordinate(ALICE.pubkey, "widget"), Coordinate(BOB.pubkey, "widget")
     ],
 )
 def test_three_forms(entry: str, hers: bool, other: bool, his: bool) -> None:
-    chosen = selection((entry,))
+    chosen = whitelist((entry,))
     assert chosen.holds(HERS) is hers
     assert chosen.holds(Coordinate(ALICE.pubkey, "other")) is other
     assert chosen.holds(HIS) is his

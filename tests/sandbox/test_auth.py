@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.nostr.event import Tag
 from reconciler.sandbox.family.words import AuthWords
-from reconciler.sandbox.policy import auth
+from reconciler.sandbox.policy.acceptance import AUTH, AUTH_SECONDS, auth_refusal
 
 from .kit import ALICE, NOW
 
@@ -23,17 +23,17 @@ GOOD: dict[str, Tag] = {
 def judged(
     change: Mapping[str, Tag | None] = MappingProxyType({}),
     *,
-    kind: int = auth.KIND,
+    kind: int = AUTH,
     at: int = NOW,
 ) -> str | None:
     found = [tag for tag in {**GOOD, **change}.values() if tag]
     event = ALICE.sign(kind, *found, at=at)
-    return auth.refusal(AuthWords(), event, challenge="abc", server=SERVER, now=NOW)
+    return auth_refusal(AuthWords(), event, challenge="abc", server=SERVER, now=NOW)
 
 
 def test_the_answer_to_the_challenge_is_taken() -> None:
     assert judged() is None
-    assert judged(at=NOW - auth.WINDOW_SECONDS) is None
+    assert judged(at=NOW - AUTH_SECONDS) is None
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_other_tags_prove_nothing(reason: str, change: dict[str, Tag | None]) ->
 
 def test_other_kinds_and_times_prove_nothing() -> None:
     assert "no authentication" in (judged(kind=1) or "")
-    assert "too far" in (judged(at=NOW + auth.WINDOW_SECONDS + 1) or "")
+    assert "too far" in (judged(at=NOW + AUTH_SECONDS + 1) or "")

@@ -12,7 +12,8 @@ from reconciler.nostr.nip34 import State
 from reconciler.sandbox.family.ngit_grasp import NGIT_GRASP
 from reconciler.sandbox.family.presets import SPEC
 from reconciler.sandbox.family.rules import Family, Tie
-from reconciler.sandbox.policy.authorise import Push, newest, refusal
+from reconciler.sandbox.policy.authorise import Push, refusal
+from reconciler.sandbox.policy.reading import newest
 
 from .kit import ALICE, BOB, NOW, ZERO
 

@@ -11,7 +11,7 @@ import pytest
 import websocket
 
 from reconciler.nostr import kinds
-from reconciler.sandbox.wire import outbox
+from reconciler.sandbox.limits import LIVE_EVENTS
 
 from .conftest import Starter
 from .kit import ALICE, NOW, Relay
@@ -24,12 +24,12 @@ KERNEL = ((socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536),)
 
 
 def test_the_buffer_is_that_of_ngit_grasp() -> None:
-    assert outbox.LIVE_EVENTS == 1_024
+    assert LIVE_EVENTS == 1_024
 
 
 @pytest.mark.long
 def test_who_does_not_read_loses_events(starter: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "LIVE_EVENTS", SMALL)
+    monkeypatch.setattr("reconciler.sandbox.wire.outbox.LIVE_EVENTS", SMALL)
     server = starter(dialect="spec", grasp=False)
     notes = [ALICE.sign(kinds.NOTE, content=f"{n}" + "x" * BYTES, at=NOW + n) for n in range(COUNT)]
     with (

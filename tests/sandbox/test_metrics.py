@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -50,6 +52,21 @@ def test_relay_purgatory_and_git(server: RunningServer, work: Work) -> None:
     assert found["ngit_git_operation_duration_seconds_count", ("push",)] == 2
     assert found["ngit_git_bytes_total", ("in",)] > 100
     assert found["ngit_build_info", ("1.0.2-30c47f3",)] == 1
+
+
+def test_pushes_side_by_side_are_counted_once_each(server: RunningServer, work: Work) -> None:
+    """In both books: the server's counters, and what it tells Prometheus."""
+    commit = hosted(server, work, ALICE, "widget")
+    allowed = [f"{commit}:refs/nostr/{number:064x}" for number in range(4)]
+    denied = [f"{commit}:refs/heads/other{number}" for number in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        done = pool.map(lambda ref: work.push(server, ALICE, "widget", ref), (*allowed, *denied))
+        assert list(done) == [True] * 4 + [False] * 4
+    counted = server.counters.snapshot()
+    assert (counted["pushes_authorised"], counted["pushes_refused"]) == (5, 4)
+    found = figures(server)
+    assert found["ngit_git_push_authorization_total", ("allowed",)] == 5
+    assert found["ngit_git_push_authorization_total", ("denied",)] == 4
 
 
 def test_a_registry_for_each_server(starter: Starter, work: Work) -> None:

@@ -10,9 +10,9 @@ import requests
 
 from reconciler.git import receive_pack
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.limits import PARKED_ANNOUNCEMENTS
 from reconciler.nostr import nip34, urls
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox.limits import PARKED_ANNOUNCEMENTS
 from reconciler.sandbox.server import RunningServer
 from reconciler.sandbox.waiting.parked import Bounds, Everything
 from reconciler.sandbox.waiting.purgatory import Purgatory

@@ -97,7 +97,7 @@ def test_every_filter_has_an_index(
 ) -> None:
     query = select("id, json", wanted, now=NOW, limit=500)
     with sqlite3.connect(tmp_path / "events.sqlite") as other:
-        rows = other.execute(f"EXPLAIN QUERY PLAN {query.sql}", query.values).fetchall()
+        rows = other.execute(f"EXPLAIN QUERY PLAN {query.text}", query.values).fetchall()
     other.close()
     plan = "\n".join(str(row[3]) for row in rows)
     assert index in plan

@@ -2,5 +2,5 @@
 
 authors.py   made-up people with keys, and the announcements, states, issues they sign
 history.py   git repositories with branches, tags and merges; sends and pushes, as an owner does
-fleet.py     which server gets what, so that one is stale, one diverged, one empty, one down
+fleet.py     which server gets what, so that one is stale, one diverged, one empty, one ill
 """

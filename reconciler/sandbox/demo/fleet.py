@@ -4,7 +4,7 @@
     beta     is stale: an older state, and none of the newer conversation
     gamma    has diverged: one repository stands at a rewritten main
     delta    is empty; bob lists it, alice does not yet, carol does not and has no signer
-    epsilon  is down
+    epsilon  is ill: its relay answers, its git side says 502
     index    a plain relay that knows the announcements
 
 Three owners, four repositories each. Everything is written as its author would write it: signed
@@ -13,7 +13,6 @@ events over WebSockets, pushes by the git program.
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -26,9 +25,16 @@ from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import authors, history
 from reconciler.sandbox.demo.authors import Author, new
+from reconciler.sandbox.faults import Aim
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
-FAMILIES = {"alpha": "ngit-grasp", "beta": "spec", "gamma": "ngit-grasp", "delta": "ngit-grasp"}
+FAMILIES = {
+    "alpha": "ngit-grasp",
+    "beta": "spec",
+    "gamma": "ngit-grasp",
+    "delta": "ngit-grasp",
+    "epsilon": "spec",
+}
 REPOSITORIES = {
     "alice": ("reconciler", "widget", "my tools", "grün"),
     "bob": ("engine", "engine-docs", "plugins", "site"),
@@ -39,12 +45,11 @@ _DAY = 86_400
 
 @dataclass(kw_only=True)
 class Fleet:
-    """A running fleet. `servers` are by name; `down` is the URL at which nothing listens."""
+    """A running fleet. `servers` are by name."""
 
     folder: Path
     servers: dict[str, RunningServer]
     index: RunningServer
-    down: str
     people: dict[str, Author]
     sources: dict[Coordinate, Path] = field(default_factory=dict)
     states: dict[Coordinate, Event] = field(default_factory=dict)
@@ -61,7 +66,7 @@ class Fleet:
 
     def url(self, name: str) -> str:
         """A server's URL by its name."""
-        return self.down if name == "epsilon" else self.servers[name].url
+        return self.servers[name].url
 
     def stop(self) -> None:
         """Stop all servers."""
@@ -83,7 +88,7 @@ def start_fleet(folder: Path, *, project: Path | None = None) -> Fleet:
     }
     index = start(ServerSpec("index", folder / "servers" / "index", "spec", grasp=False))
     people = {name: new(name) for name in (*REPOSITORIES, "dave")}
-    fleet = Fleet(folder=folder, servers=servers, index=index, down=_closed_port(), people=people)
+    fleet = Fleet(folder=folder, servers=servers, index=index, people=people)
     jobs = [
         (people[owner], identifier, number * 10 + place)
         for number, (owner, names) in enumerate(REPOSITORIES.items())
@@ -96,6 +101,7 @@ def start_fleet(folder: Path, *, project: Path | None = None) -> Fleet:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda job: _populate(fleet, *job), jobs))
     _write_files(fleet)
+    servers["epsilon"].faults.set("http-502", Aim(path="info/refs"))
     return fleet
 
 
@@ -201,16 +207,9 @@ def _copy(project: Path, path: Path) -> bool:
     return done.returncode == 0 and not (path / "shallow").exists()
 
 
-def _closed_port() -> str:
-    """A URL on loopback at which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
-
-
 def _write_files(fleet: Fleet) -> None:
     lines = ["version: 1", "servers:"]
-    for name in (*FAMILIES, "epsilon"):
+    for name in FAMILIES:
         lines.append(f"  - {{url: {fleet.url(name)}, groups: [{name}]}}")
     lines += [f"index_relays: [{fleet.index.relay_url}]", "npubs:"]
     for name in REPOSITORIES:

@@ -18,7 +18,9 @@ import websocket
 from reconciler.nostr import messages, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.messages import Ok
+from reconciler.plumbing import gitenv
 
+_NOWHERE = Path(os.devnull)
 _SECONDS = 20
 _EPOCH = 1_700_000_000
 _WHO = "A Developer <developer@example.org>"
@@ -81,13 +83,9 @@ def refs(path: Path) -> dict[str, str]:
 def git(path: Path | None, *args: str, stdin: bytes = b"") -> bytes:
     """Run git without anybody's configuration; its stdout."""
     where = (f"--git-dir={path}",) if path else ()
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_TERMINAL_PROMPT": "0",
-        "LC_ALL": "C",
-    }
+    environment = gitenv.environment(
+        _NOWHERE, protocols="file:http:https", path=os.environ.get("PATH", os.defpath)
+    )
     done = subprocess.run(
         ["git", *where, *args], input=stdin, env=environment, capture_output=True, check=False
     )

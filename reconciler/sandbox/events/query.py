@@ -1,19 +1,56 @@
-"""NIP-01 filters as SQL. Pure: a filter in, a statement and its values out."""
+"""The tables of a relay's events, and NIP-01 filters as questions to them. Pure: a filter in, a
+statement and its values out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter, TagFilter
 from reconciler.nostr.strictjson import dumps
 from reconciler.sandbox.events import loose
+
+SCHEMA: Final = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS events (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    pubkey TEXT NOT NULL,
+    kind INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    d TEXT,
+    expires INTEGER,
+    json TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS by_time ON events (created_at DESC, id);
+CREATE INDEX IF NOT EXISTS by_kind ON events (kind, created_at DESC, id);
+CREATE INDEX IF NOT EXISTS by_author ON events (pubkey, kind, created_at DESC, id);
+CREATE INDEX IF NOT EXISTS by_address ON events (kind, pubkey, d) WHERE d IS NOT NULL;
+CREATE INDEX IF NOT EXISTS by_expiry ON events (expires) WHERE expires IS NOT NULL;
+CREATE TABLE IF NOT EXISTS tags (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    event INTEGER NOT NULL REFERENCES events (number) ON DELETE CASCADE,
+    PRIMARY KEY (name, value, event)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tags_of ON tags (event);
+CREATE TABLE IF NOT EXISTS deleted_ids (
+    id TEXT NOT NULL, pubkey TEXT NOT NULL, PRIMARY KEY (id, pubkey)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deleted_addresses (
+    kind INTEGER NOT NULL, pubkey TEXT NOT NULL, d TEXT NOT NULL, until INTEGER NOT NULL,
+    PRIMARY KEY (kind, pubkey, d)
+) WITHOUT ROWID;
+PRAGMA foreign_keys = ON;
+"""
 
 _LISTED = " IN (SELECT value FROM json_each(?))"
 _TAGGED = (
     "number IN (SELECT event FROM tags WHERE name = ?"
     " AND value IN (SELECT value FROM json_each(?)))"
 )
+
 
 _LOOSE = """(
     SELECT tags.event AS event, max(CASE WHEN substr(tags.value, 1, length(wanted.value))
@@ -25,22 +62,16 @@ Value = str | float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class Sql:
     """A statement with its values, in order."""
 
-    sql: str
+    text: str
     values: tuple[Value, ...]
-
-
-def expires_at(event: Event) -> int | None:
-    """The second from which on the event is expired (NIP-40); None when it never is."""
-    text = event.first("expiration") or ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def select(
     columns: str, one: Filter, *, now: float, limit: int | None = None, loosely: bool = False
-) -> Query:
+) -> Sql:
     """The rows of `events` that match, newest first, lowest id first among equal seconds.
 
     Lists travel as one JSON value each (json_each), so a long list needs no long statement. With
@@ -62,7 +93,7 @@ def select(
     if limit is not None:
         sql += " LIMIT ?"
         values.append(limit)
-    return Query(sql, tuple(values))
+    return Sql(sql, tuple(values))
 
 
 def _conditions(

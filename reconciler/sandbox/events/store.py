@@ -12,22 +12,16 @@ from collections.abc import Iterable
 from enum import Enum, auto
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
 
 from reconciler.nostr import kinds
+from reconciler.nostr.addresses import Address, address_of, deleted_by
 from reconciler.nostr.event import Event, Tag, is_hex32, verify_text
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
 from reconciler.sandbox.events import loose
-from reconciler.sandbox.events.addresses import Address, address_of, own_addresses
-from reconciler.sandbox.events.query import Query, expires_at, select
-from reconciler.sandbox.events.schema import SCHEMA
+from reconciler.sandbox.events.query import SCHEMA, Sql, select
 from reconciler.sandbox.family.rules import DeletionMemory
-
-_KNOWN_TEXTS: Final = 4_096
-"""Verified texts that are remembered, of all stores in this process together."""
-_KNOWN_CHARS: Final = 4 * 2**10
-"""Longer ones are verified each time: large states would fill the memory."""
+from reconciler.sandbox.limits import KNOWN_CHARS, KNOWN_TEXTS
 
 
 class Added(Enum):
@@ -84,7 +78,7 @@ class Store:
             before = self._db.total_changes
             for event_id in filter(is_hex32, deletion.values("e")):
                 self._delete_id(event_id, deletion.pubkey)
-            for address in own_addresses(deletion):
+            for address in deleted_by(deletion):
                 self._delete_address(address, deletion.created_at)
             return self._db.total_changes > before
 
@@ -121,9 +115,9 @@ class Store:
     def pairs(self, one: Filter, *, now: float, most: int) -> list[tuple[int, str]]:
         """created_at and id of the matching events, at most so many; `limit` is honoured."""
         limit = most if one.limit is None else min(one.limit, most)
+        asked = self._select("created_at, id", one, now, limit)
         with self._lock:
-            query = self._select("created_at, id", one, now, limit)
-            return self._db.execute(query.sql, query.values).fetchall()
+            return self._db.execute(asked.text, asked.values).fetchall()
 
     def count(self, filters: Iterable[Filter], *, now: float) -> int:
         """How many events match any of the filters (NIP-45); their limits do not count."""
@@ -132,7 +126,7 @@ class Store:
             ((number,),) = self._all(self._select("count(*)", wanted[0], now))
             return int(number)
         asked = (self._select("id", one, now) for one in wanted)
-        return len({row[0] for query in asked for row in self._all(query)})
+        return len({row[0] for sql in asked for row in self._all(sql)})
 
     def has(self, event_id: str) -> bool:
         """Is this event stored?"""
@@ -189,7 +183,7 @@ class Store:
                 event.kind,
                 event.created_at,
                 address[2] if address else None,
-                expires_at(event) if self._expires else None,
+                event.expires if self._expires else None,
                 dumps(event.to_json()),
             ),
         )
@@ -217,7 +211,7 @@ class Store:
                 continue
             pair = (event_id, deletion.pubkey)
             self._db.execute("INSERT OR IGNORE INTO deleted_ids VALUES (?, ?)", pair)
-        for address in own_addresses(deletion):
+        for address in deleted_by(deletion):
             self._db.execute(
                 "INSERT INTO deleted_addresses VALUES (?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET until = max(until, excluded.until)",
@@ -245,16 +239,16 @@ class Store:
         row = self._one(sql, *address)
         return row is not None and event.created_at <= row[0]
 
-    def _select(self, columns: str, one: Filter, now: float, limit: int | None = None) -> Query:
+    def _select(self, columns: str, one: Filter, now: float, limit: int | None = None) -> Sql:
         return select(columns, one, now=now, limit=limit, loosely=self._loose_tags)
 
     def _ask(self, sql: str, *values: object) -> bool:
         with self._lock:
             return self._one(sql, *values) is not None
 
-    def _all(self, query: Query) -> list[tuple[str, ...]]:
+    def _all(self, asked: Sql) -> list[tuple[str, ...]]:
         with self._lock:
-            return self._db.execute(query.sql, query.values).fetchall()
+            return self._db.execute(asked.text, asked.values).fetchall()
 
     def _one(self, sql: str, *values: object) -> tuple[int, str] | None:
         row: tuple[int, str] | None = self._db.execute(sql, values).fetchone()
@@ -265,11 +259,11 @@ def _pair(tag: Tag) -> tuple[str, str]:
     return tag[0], tag[1]
 
 
-_known = lru_cache(_KNOWN_TEXTS)(verify_text)
+_known = lru_cache(KNOWN_TEXTS)(verify_text)
 
 
 def _event(text: str) -> Event:
     """The event of a row. The file is a trust boundary: somebody else may have changed it since we
     wrote it. Verifying is a pure function of the text, though, so the very same text needs it
     once, and a changed one is another text."""
-    return _known(text) if len(text) <= _KNOWN_CHARS else verify_text(text)
+    return _known(text) if len(text) <= KNOWN_CHARS else verify_text(text)

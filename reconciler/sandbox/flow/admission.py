@@ -7,22 +7,20 @@ Announcements have a module of their own (`announcing`).
 from __future__ import annotations
 
 from reconciler.errors import PeerFault
-from reconciler.nostr import kinds, nip34
+from reconciler.nostr import addresses, kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate, State
-from reconciler.sandbox.events.addresses import named_addresses, own_addresses
 from reconciler.sandbox.events.store import Added
 from reconciler.sandbox.family.rules import Alignment, DeletionMemory, DeletionRule
-from reconciler.sandbox.flow import announcing, gitdata
-from reconciler.sandbox.flow.announcing import Answer, keep, told
+from reconciler.sandbox.flow import announcing
+from reconciler.sandbox.flow.announcing import Answer, keep, revive, told
+from reconciler.sandbox.flow.gitdata import Delivery
 from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.policy.maintainers import Announced
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.waiting.agenda import Task
 
-__all__ = ["Answer", "identifiers", "receive", "revive"]
-
-revive = announcing.revive
+__all__ = ["Answer", "identifiers", "receive"]
 
 
 def identifiers(service: Service, event: Event) -> frozenset[str]:
@@ -34,7 +32,7 @@ def identifiers(service: Service, event: Event) -> frozenset[str]:
     if event.kind in kinds.PULLS:
         return frozenset({_pull_identifier(event)})
     if event.kind == kinds.DELETION:
-        named = {d for _, _, d in own_addresses(event)}
+        named = {address.d for address in addresses.deleted_by(event)}
         return service.purgatory.identifiers_of(frozenset(event.values("e"))) | named
     return frozenset()
 
@@ -103,14 +101,15 @@ def _state(service: Service, event: Event) -> Answer:
         if rules.crashes_without_d and event.first("d") is None:
             service.crash()
         return keep(service, event)
-    found = service.announced(state.identifier)
+    delivery = Delivery(service, state.identifier)
+    found = delivery.standing.announced
     if not rules.anyone and (reason := _state_refusal(service, found, state)):
         return Answer(False, reason)
     for owner in found.owners_for(event.pubkey):
         revive(service, Coordinate(owner, state.identifier))
     if not rules.waits:
         return _stored_state(service, found, state)
-    added = gitdata.apply_state(service, state)
+    added = delivery.apply_state(state)
     if added is not None:
         return told(service, added)
     service.purgatory.park_state(state)
@@ -141,8 +140,7 @@ def _stored_state(service: Service, found: Announced, state: State) -> Answer:
     if added is Added.STORED and rules.alignment is Alignment.DELETES:
         own = Coordinate(state.event.pubkey, state.identifier)
         service.agenda.add(Task.PRUNE, own, rules.deletes_seconds)
-        for owner in found.by_owner:
-            coordinate = Coordinate(owner, state.identifier)
+        for coordinate in found.repositories:
             service.agenda.add(Task.ALIGN, coordinate, rules.others_seconds)
     return told(service, added)
 
@@ -163,7 +161,7 @@ def _pull(service: Service, event: Event) -> Answer:
             return Answer(False, words.no_commit.format(id=event.id))
         return keep(service, event)
     identifier = _pull_identifier(event)
-    if gitdata.apply_pull(service, event, commit, identifier):
+    if Delivery(service, identifier).apply_pull(event, commit):
         return Answer(True)
     service.purgatory.park_pull(event, commit, identifier)
     return Answer(True, words.pull_waits.format(commit=commit))
@@ -215,15 +213,15 @@ def _foreign(service: Service, event: Event, *, stored: bool) -> str | None:
     if not rules.foreign_deletion_refused:
         return None
     authors = {store.author_of(i) for i in event.values("e")} - {None}
-    authors |= {a[1] for a in named_addresses(event) if not stored or store.has_address(*a)}
+    authors |= {a.pubkey for a in addresses.named_by(event) if not stored or store.has_address(*a)}
     return rules.words.foreign if authors - {event.pubkey} else None
 
 
 def _carry_out(service: Service, event: Event) -> bool:
     """Delete what the author may; the git data of a released announcement stays."""
     ids = frozenset(event.values("e"))
-    addresses = own_addresses(event)
-    gone = service.purgatory.withdraw(event.pubkey, ids, addresses, event.created_at)
+    named = addresses.deleted_by(event)
+    gone = service.purgatory.withdraw(event.pubkey, ids, named, event.created_at)
     for coordinate in gone:
         service.repos.remove(coordinate)
     memory = service.dialect.events.deletion_memory

@@ -15,7 +15,8 @@ from reconciler.limits import ADVERT_BYTES
 from reconciler.nostr import nip34
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.family.rules import Creation, HeadRule
-from reconciler.sandbox.flow import admission, gitdata
+from reconciler.sandbox.flow import announcing
+from reconciler.sandbox.flow.gitdata import Delivery
 from reconciler.sandbox.policy.authorise import Push, nostr_event, refusal
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.waiting.agenda import Task
@@ -51,24 +52,18 @@ def receive(service: Service, coordinate: Coordinate, body: IO[bytes]) -> bytes:
     judged_first = updates and service.dialect.git.state_first
     if not judged_first and not _is_known(service, coordinate):
         raise NoRepository("repository not found")
+    delivery = Delivery(service, coordinate.identifier)
     if updates:
-        reason = _reason(service, coordinate, updates, objects)
+        push = _question(service, delivery, coordinate, updates)
+        reason = _reason(service, push, objects)
         _authorise(service, coordinate, updates, capabilities, reason)
         if service.dialect.announcements.creation is Creation.FIRST_PUSH:
             service.repos.ensure(coordinate)
-    body.seek(0)
-    answer = service.repos.git(
-        coordinate,
-        "receive-pack",
-        "--stateless-rpc",
-        str(service.repos.path(coordinate)),
-        stdin=body,
-    )
-    accepted = _accepted(answer, updates)
+    answer, accepted = delivery.repos.receive(coordinate, updates, body)
     if accepted:
         _remember(service, coordinate, accepted)
-        gitdata.deliver(service, coordinate)
-        answer += _after(service, coordinate)
+        delivery.deliver(coordinate)
+        answer += _after(service, delivery, coordinate)
     return answer
 
 
@@ -94,13 +89,11 @@ def is_promised(service: Service, coordinate: Coordinate) -> bool:
     return coordinate.owner in service.announced(coordinate.identifier).by_owner
 
 
-def _reason(
-    service: Service, coordinate: Coordinate, updates: tuple[RefUpdate, ...], objects: int
-) -> str | None:
+def _reason(service: Service, push: Push, objects: int) -> str | None:
     most = service.dialect.git.pack_objects
     if most is not None and objects > most:
         return service.dialect.git.words.too_large
-    return refusal(service.dialect, _question(service, coordinate, updates))
+    return refusal(service.dialect, push)
 
 
 def _authorise(
@@ -115,27 +108,27 @@ def _authorise(
         service.counters.bump("pushes_refused")
         raise Refused(reason, tuple(u.name for u in updates), capabilities)
     service.counters.bump("pushes_authorised")
-    admission.revive(service, coordinate)
+    announcing.revive(service, coordinate)
     service.purgatory.extend_states(coordinate.identifier)
     for update in updates:
         service.purgatory.extend_pull(update.name.removeprefix(NOSTR))
 
 
-def _question(service: Service, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Push:
-    identifier = coordinate.identifier
-    refs = service.repos.refs(coordinate)
-    found = service.announced(identifier)
+def _question(
+    service: Service, delivery: Delivery, coordinate: Coordinate, updates: tuple[RefUpdate, ...]
+) -> Push:
+    standing, refs = delivery.standing, delivery.repos.refs(coordinate)
     return Push(
         updates,
         {name: oid for name, oid in refs.items() if is_branch_or_tag(name)},
-        service.authority(found, coordinate.owner),
-        service.purgatory.states(identifier),
-        service.stored_states(identifier),
+        standing.authority(coordinate.owner),
+        standing.waiting,
+        standing.stored,
         _tips(service, updates),
         pulls=sum(name.startswith(NOSTR) for name in refs),
         read_only=service.dialect.git.archive_refuses and service.spec.archive.read_only,
         owner=coordinate.owner,
-        repository=identifier,
+        repository=coordinate.identifier,
     )
 
 
@@ -151,14 +144,6 @@ def _tips(service: Service, updates: tuple[RefUpdate, ...]) -> dict[str, str | N
         elif event := service.stored_event(event_id):
             tips[event_id] = nip34.pull_tip(event)
     return tips
-
-
-def _accepted(answer: bytes, updates: tuple[RefUpdate, ...]) -> tuple[RefUpdate, ...]:
-    """The commands that git carried out; all of them when no report was asked for."""
-    report = receive_pack.parse_report(answer)
-    if report.unpack is None:
-        return updates
-    return tuple(u for u in updates if u.name in report.accepted)
 
 
 def _remember(service: Service, coordinate: Coordinate, accepted: tuple[RefUpdate, ...]) -> None:
@@ -177,16 +162,16 @@ def _remember(service: Service, coordinate: Coordinate, accepted: tuple[RefUpdat
             service.purgatory.drop_pull(event_id)
 
 
-def _after(service: Service, coordinate: Coordinate) -> bytes:
+def _after(service: Service, delivery: Delivery, coordinate: Coordinate) -> bytes:
     """khatru: HEAD follows the state only now; an impossible one adds a text behind git's answer,
     although the push is done."""
     if service.dialect.states.head is not HeadRule.PUSH:
         return b""
-    state = gitdata.governing(service, coordinate)
+    state = delivery.standing.governing(coordinate.owner)
     if state is None or state.head is None:
         return b""
     if state.head in dict(state.refs):
-        service.repos.set_head(coordinate, state.head)
+        delivery.repos.set_head(coordinate, state.head)
         return b""
     short = state.head.removeprefix(HEADS)
     return service.dialect.git.words.head.format(short=short).encode()

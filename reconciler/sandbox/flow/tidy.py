@@ -1,17 +1,41 @@
-"""What time brings for one identifier: purgatory is cleaned, errands are done. Runs in a worker
-thread under the identifier's lock."""
+"""What a server does by itself. At its start: refs are checked. As time passes, in a worker thread
+under an identifier's lock: purgatory is cleaned, errands are done."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
 from reconciler.errors import PeerFault
-from reconciler.git.refname import HEADS, NOSTR
+from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag
+from reconciler.nostr import kinds
+from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.flow import gitdata
+from reconciler.sandbox.flow.gitdata import Delivery
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.waiting.agenda import Task
 from reconciler.sandbox.waiting.parked import ParkedPull
+
+
+def at_start(service: Service) -> None:
+    """Where the family checks itself: refs that no stored state authorises go, others are turned
+    back as far as their objects are here, in all repositories whose announcement is served. Before
+    anybody is, so without locks."""
+    if not service.dialect.states.start_check:
+        return
+    stored = service.store.events(Filter(kinds=(kinds.ANNOUNCEMENT,)), now=service.clock())
+    for event in stored:
+        coordinate = Coordinate(event.pubkey, event.first("d") or "")
+        if service.repos.exists(coordinate):
+            _check(service, coordinate)
+
+
+def _check(service: Service, coordinate: Coordinate) -> None:
+    delivery = Delivery(service, coordinate.identifier)
+    if delivery.standing.governing(coordinate.owner):
+        delivery.follow(coordinate)
+        return
+    names = filter(is_branch_or_tag, delivery.repos.refs(coordinate))
+    delivery.repos.update(coordinate, dict.fromkeys(names))
 
 
 def tidy(service: Service, identifier: str) -> None:
@@ -48,11 +72,11 @@ def _do(service: Service, task: Task, coordinate: Coordinate) -> None:
             service.repos.ensure(coordinate)
             service.agenda.add(Task.ALIGN, coordinate, service.dialect.fetches.created_seconds)
         case Task.PRUNE:
-            gitdata.prune(service, coordinate)
+            Delivery(service, coordinate.identifier).prune(coordinate)
         case Task.ALIGN:
-            gitdata.take_from_others(service, coordinate)
+            Delivery(service, coordinate.identifier).take_from_others(coordinate)
         case Task.RELEASE:
-            gitdata.release(service, coordinate)
+            Delivery(service, coordinate.identifier).release(coordinate)
         case Task.CLEAN_PULLS:
             _clean_pulls(service, coordinate)
 
@@ -61,9 +85,11 @@ def _clean_pulls(service: Service, coordinate: Coordinate) -> None:
     """khatru: refs/nostr refs go that a branch holds, or whose event is not stored."""
     refs = service.repos.refs(coordinate)
     branches = [oid for name, oid in refs.items() if name.startswith(HEADS)]
-    for name, oid in refs.items():
-        if not name.startswith(NOSTR):
-            continue
-        merged = any(service.repos.is_ancestor(coordinate, oid, tip) for tip in branches)
-        if merged or not service.store.has(name.removeprefix(NOSTR)):
-            service.repos.update(coordinate, {name: None})
+
+    def goes(name: str, oid: str) -> bool:
+        return not service.store.has(name.removeprefix(NOSTR)) or any(
+            service.repos.is_ancestor(coordinate, oid, tip) for tip in branches
+        )
+
+    gone = [n for n, oid in refs.items() if n.startswith(NOSTR) and goes(n, oid)]
+    service.repos.update(coordinate, dict.fromkeys(gone))

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.errors import PeerFault
-from reconciler.nostr import urls
+from reconciler.nostr import networks, urls
 
 
 class Unreachable(PeerFault):
@@ -77,13 +77,12 @@ class EgressPolicy:
 
     def permits(self, address: str, port: int) -> bool:
         """May this address be dialled?"""
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:  # a zone id, for example
+        parsed = networks.parse(address)
+        if parsed is None:
             return False
         if parsed.is_loopback:
             return port != urlsplit(self.own).port  # by whatever name: that is this server
-        return parsed.is_global and not parsed.is_multicast
+        return networks.is_public(parsed)
 
     def open(self, info: Any) -> socket.socket:
         """aiohttp's socket factory: every dial passes here, redirects and rebound names too.

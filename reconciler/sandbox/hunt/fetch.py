@@ -10,42 +10,26 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from reconciler.errors import NetworkFault
-from reconciler.limits import CHILD_MEMORY_BYTES, CHILD_WALL_SECONDS, PACK_BYTES
+from reconciler.limits import CHILD_WALL_SECONDS
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.plumbing import gitenv
+from reconciler.plumbing.staging import FETCH, staging, wanted
 from reconciler.sandbox.flow import gitdata, push
 from reconciler.sandbox.hunt.egress import Endpoint
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import Service
 
-_LIMITED: Final = (
-    f'ulimit -v {CHILD_MEMORY_BYTES // 1024}; ulimit -f {PACK_BYTES // 512}; exec "$@"'
-)
-"""In the child's own shell; units are KiB and 512-byte blocks. git parses untrusted packs there."""
-_SETTINGS: Final = (
-    "http.followRedirects=false",
-    "http.proxy=",
-    "http.lowSpeedLimit=1000",
-    "http.lowSpeedTime=30",
-    "credential.helper=",
-    "transfer.credentialsInUrl=die",
-    "transfer.bundleURI=false",
-    "fetch.recurseSubmodules=false",
-    "protocol.file.allow=user",
-)
+_SETTINGS: Final = tuple(f"{name}={value}" for name, value in gitenv.STRANGERS.items())
 _NOT_OURS: Final = re.compile(rb"not our ref ([0-9a-f]{40})")
 _UNADVERTISED: Final = re.compile(rb"request for unadvertised object ([0-9a-f]{40})")
-_ERROR_BYTES: Final = 64 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +45,13 @@ async def fetch(
 ) -> Fetched:
     """Fetch exactly these objects, all or none, and deliver them to `target`."""
     service = runtime.service
-    with _staging(service, target) as staging:
-        flags = ("--quiet", "--no-tags", "--no-write-fetch-head", "--stdin")
-        lines = "".join(f"{oid}:refs/stage/{oid}\n" for oid in sorted(oids)).encode()
-        code, errors = await _git(service, staging, endpoint, lines, "fetch", *flags)
+    with _staging(service, target) as stage:
+        code, errors = await _git(service, stage, endpoint, wanted(oids), *FETCH, "--quiet")
         if code:
             found = _NOT_OURS.search(errors) or _UNADVERTISED.search(errors)
             return Fetched(refused=found[1].decode()) if found else Fetched()
         lock = [target.identifier]
-        if await runtime.run_locked(lock, _deliver, service, target, staging, oids):
+        if await runtime.run_locked(lock, _deliver, service, target, stage, oids):
             return Fetched(oids)
     return Fetched()
 
@@ -77,8 +59,8 @@ async def fetch(
 async def advertised(runtime: Runtime, endpoint: Endpoint, target: Coordinate) -> frozenset[str]:
     """The objects that the source names in its refs; empty when it cannot be read."""
     service = runtime.service
-    with _staging(service, target) as staging:
-        _, output = await _git(service, staging, endpoint, b"", "ls-remote", "--quiet")
+    with _staging(service, target) as stage:
+        _, output = await _git(service, stage, endpoint, b"", "ls-remote", "--quiet")
     return frozenset(line[:40].decode() for line in output.splitlines() if line[40:41] == b"\t")
 
 
@@ -97,26 +79,15 @@ def _deliver(service: Service, target: Coordinate, staging: Path, oids: frozense
     return True
 
 
-@contextmanager
-def _staging(service: Service, target: Coordinate) -> Iterator[Path]:
-    """A bare repository that borrows the target's objects, so that only new ones travel."""
-    root = service.spec.directory / "staging"
-    root.mkdir(exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=root))
-    try:
-        (staging / "refs").mkdir()
-        (staging / "objects" / "info").mkdir(parents=True)
-        (staging / "HEAD").write_text("ref: refs/heads/main\n")
-        if service.repos.exists(target):
-            alternates = staging / "objects" / "info" / "alternates"
-            alternates.write_text(f"{service.repos.path(target) / 'objects'}\n")
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+def _staging(service: Service, target: Coordinate) -> AbstractContextManager[Path]:
+    """A staging repository that borrows from the target, if there is one."""
+    repos = service.repos
+    lender = repos.path(target) if repos.exists(target) else None
+    return staging(service.spec.directory / "staging", lender)
 
 
 async def _git(
-    service: Service, staging: Path, endpoint: Endpoint, given: bytes, *args: str
+    service: Service, stage: Path, endpoint: Endpoint, given: bytes, *args: str
 ) -> tuple[int, bytes]:
     """Run git against a source; its exit code, and what it printed.
 
@@ -125,19 +96,14 @@ async def _git(
     """
     pinned = f"http.curloptResolve={endpoint.host}:{endpoint.port}:{endpoint.address}"
     settings = [x for s in (*_SETTINGS, pinned) for x in ("-c", s)]
-    command = service.repos.argv(None, *settings, f"--git-dir={staging}", *args, "--", endpoint.url)
+    command = service.repos.argv(None, *settings, f"--git-dir={stage}", *args, "--", endpoint.url)
     scheme = urlsplit(endpoint.url).scheme
     child = await asyncio.create_subprocess_exec(
-        "/bin/sh",
-        "-c",
-        _LIMITED,
-        "sh",
-        *command,
+        *gitenv.limited(command),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env=service.repos.environment()
-        | {"GIT_ALLOW_PROTOCOL": scheme, "GIT_ASKPASS": "/bin/false"},
+        env=service.repos.environment() | {"GIT_ALLOW_PROTOCOL": scheme},
         start_new_session=True,
     )
     try:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import inf
 
-from reconciler.limits import HUNT_EXPIRY_SECONDS, HUNTS
 from reconciler.pacing.backoff import HUNT, Backoff
+from reconciler.sandbox.limits import HUNT_EXPIRY_SECONDS, HUNTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-LABELS: Final = 500
-"""Names of one kind that metrics tell apart: somebody's announcements choose relays and domains,
-and each one is a time series for ever."""
+from reconciler.sandbox.limits import LABELS
+
 OTHER: Final = "other"
 
 

@@ -1,13 +1,14 @@
 """What a server tells Prometheus, in ngit-grasp's names, from a registry of its own.
 
-Counting ones are instruments that the code touches; sizes are read when somebody asks. Labels are
-bounded: no identifier, address or URL of a peer becomes one, except the relays and domains that
-GRASP-02 talks to, which the server chose itself.
+Counting ones are instruments that the code touches; sizes, and pushes, which `Counters` counts, are
+read when somebody asks: pushes run side by side, and a difference around one would hold others.
+Labels are bounded: no identifier, address or URL of a peer becomes one, except the relays and
+domains that GRASP-02 talks to, which the server chose itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,7 +26,7 @@ _REASONS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
     """One moment of what the server holds."""
 
@@ -61,14 +62,17 @@ class Metrics:
             "ngit_git_operation_duration_seconds", "Their duration", "operation"
         )
         self.git_bytes = self._counter("ngit_git_bytes", "Bytes of git operations", "direction")
-        self.pushes = self._counter(
-            "ngit_git_push_authorization", "Push authorisation results", "result"
-        )
         self._gauge("ngit_build_info", "Build information", "version").labels(version).set(1)
 
-    def watch(self, sizes: Callable[[], Sizes], figures: Callable[[], Figures]) -> None:
-        """Read sizes, and GRASP-02's figures, from here whenever somebody asks."""
-        self._registry.register(_Scrape(sizes, figures))
+    def watch(
+        self,
+        sizes: Callable[[], Sizes],
+        figures: Callable[[], Figures],
+        counted: Callable[[], Mapping[str, int]],
+    ) -> None:
+        """Read sizes, GRASP-02's figures, and the server's counters by name, from here whenever
+        somebody asks."""
+        self._registry.register(_Scrape(sizes, figures, counted))
 
     def rejected(self, kind: int, message: str) -> None:
         """Count a refusal under the machine-readable prefix of its message (NIP-01)."""
@@ -96,16 +100,23 @@ def kind_label(kind: int) -> str:
 
 
 class _Scrape(Collector):
-    """Reads sizes and figures at the moment of the question."""
+    """Reads sizes, figures and counters at the moment of the question."""
 
-    def __init__(self, sizes: Callable[[], Sizes], figures: Callable[[], Figures]) -> None:
+    def __init__(
+        self,
+        sizes: Callable[[], Sizes],
+        figures: Callable[[], Figures],
+        counted: Callable[[], Mapping[str, int]],
+    ) -> None:
         self._sizes = sizes
         self._figures = figures
+        self._counted = counted
 
     def collect(self) -> Iterator[Metric]:
         """All of them, as metric families."""
         yield from _sizes(self._sizes())
         yield from _sync(self._figures())
+        yield _pushes(self._counted())
 
 
 def _sizes(now: Sizes) -> Iterator[Metric]:
@@ -123,6 +134,15 @@ def _sizes(now: Sizes) -> Iterator[Metric]:
         "ngit_websocket_unique_ips", "Addresses with a connection", value=now.addresses
     )
     yield CounterMetricFamily("ngit_uptime_seconds", "Seconds since start-up", value=now.uptime)
+
+
+def _pushes(counted: Mapping[str, int]) -> Metric:
+    pushes = CounterMetricFamily(
+        "ngit_git_push_authorization", "Push authorisation results", labels=["result"]
+    )
+    pushes.add_metric(["allowed"], counted["pushes_authorised"])
+    pushes.add_metric(["denied"], counted["pushes_refused"])
+    return pushes
 
 
 def _sync(now: Figures) -> Iterator[Metric]:

@@ -1,4 +1,5 @@
-"""Which events a GRASP server takes (GRASP-01), as pure policy over a narrow view of the store.
+"""Which events a GRASP server takes (GRASP-01), and who its clients are (NIP-42), as pure policy
+over a narrow view of the store.
 
 A refusal is the text of the OK message, in the family's words. What happens to an accepted event
 is `admission`'s part.
@@ -7,15 +8,20 @@ is `admission`'s part.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote
 
-from reconciler.nostr import kinds, urls
+from reconciler.errors import PeerFault
+from reconciler.nostr import addresses, kinds, urls
 from reconciler.nostr.event import Event, is_hex32
 from reconciler.nostr.nip34 import Announcement, Coordinate, parse_coordinate
-from reconciler.sandbox.events.query import expires_at
 from reconciler.sandbox.family.rules import AddressRule, EventRules, Family, ListingRule, Relation
+from reconciler.sandbox.family.words import AuthWords
 
+AUTH: Final = 22_242
+"""The kind that proves a client's identity (NIP-42)."""
+AUTH_SECONDS: Final = 600
+"""How far an answer's created_at may be from now (NIP-42: about 10 minutes)."""
 _BY_ID = ("e", "E", "q")
 _BY_ADDRESS = ("a", "A", "q")
 
@@ -36,11 +42,6 @@ class Facts(Protocol):
         """Does a stored event carry one of these tags with this value?"""
 
 
-def is_protected(event: Event) -> bool:
-    """May only its author publish it (NIP-70)?"""
-    return any(tag == ("-",) for tag in event.tags)
-
-
 def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) -> str | None:
     """Why the relay does not take the event at all, whatever it relates to: protected (NIP-70),
     expired (NIP-40), or beyond what the family allows in time and tags.
@@ -48,10 +49,9 @@ def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) 
     Args:
         author_present: its author has authenticated on this connection (NIP-42).
     """
-    if is_protected(event) and not (rules.protected and author_present):
+    if event.is_protected and not (rules.protected and author_present):
         return rules.protected or rules.words.protected_by_all
-    expires = expires_at(event)
-    if rules.expires and expires is not None and expires <= now:
+    if rules.expires and event.expires is not None and event.expires <= now:
         return rules.words.expired
     if rules.future_seconds is not None and event.created_at > now + rules.future_seconds:
         return rules.words.future
@@ -59,6 +59,23 @@ def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) 
     if most is not None and any(_is_large(tag, most) for tag in event.tags):
         return rules.words.large_tags
     return None
+
+
+def auth_refusal(
+    words: AuthWords, event: Event, *, challenge: str, server: str, now: float
+) -> str | None:
+    """Why a verified event does not prove that its author is on this connection (NIP-42)."""
+    if event.kind != AUTH:
+        return words.kind.format(kind=event.kind)
+    if abs(event.created_at - now) > AUTH_SECONDS:
+        return words.time
+    if event.first("challenge") != challenge:
+        return words.challenge
+    try:
+        meant = urls.canonical(event.first("relay") or "")
+    except PeerFault:
+        return words.no_relay
+    return None if meant == server else words.relay
 
 
 def lists_service(dialect: Family, announcement: Announcement, server: str) -> bool:
@@ -131,8 +148,8 @@ def is_related(rules: EventRules, event: Event, facts: Facts) -> bool:
             return True
     if facts.is_named(_BY_ID, event.id):
         return True
-    address = _address_text(rules, event)
-    return address is not None and facts.is_named(_BY_ADDRESS, address)
+    address = _named_by(rules, event)
+    return bool(address) and facts.is_named(_BY_ADDRESS, address)
 
 
 def _is_hosted(event: Event, facts: Facts, hosts: Callable[[Coordinate], bool]) -> bool:
@@ -144,23 +161,20 @@ def _is_hosted(event: Event, facts: Facts, hosts: Callable[[Coordinate], bool]) 
 
 
 def _address_stored(rules: EventRules, value: str, facts: Facts) -> bool:
-    kind, _, rest = value.partition(":")
-    pubkey, _, d = rest.partition(":")
-    if rules.addresses is AddressRule.CUT:
-        d = d.partition(":")[0]
-    if rules.addresses is AddressRule.PLAIN and ":" in d:
+    found = addresses.parse(value)
+    if found is None:
         return False
-    if not (kind.isascii() and kind.isdigit() and len(kind) <= 5 and is_hex32(pubkey)):
+    if rules.addresses is AddressRule.PLAIN and ":" in found.d:
         return False
-    return facts.has_address(int(kind), pubkey, d)
+    d = found.d.partition(":")[0] if rules.addresses is AddressRule.CUT else found.d
+    return facts.has_address(found.kind, found.pubkey, d)
 
 
-def _address_text(rules: EventRules, event: Event) -> str | None:
-    if kinds.is_addressable(event.kind):
-        return f"{event.kind}:{event.pubkey}:{event.first('d') or ''}"
-    if kinds.is_replaceable(event.kind) and rules.replaceable_address:
+def _named_by(rules: EventRules, event: Event) -> str:
+    """The address by which others name this event; empty: by none."""
+    if kinds.is_replaceable(event.kind):
         return rules.replaceable_address.format(kind=event.kind, pubkey=event.pubkey)
-    return None
+    return str(addresses.address_of(event) or "")
 
 
 def _both_hold(announcement: Announcement, text: str) -> bool:

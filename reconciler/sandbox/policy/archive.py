@@ -15,7 +15,7 @@ from reconciler.sandbox.family.words import ArchiveWords
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class Whitelist:
     """Repositories by whitelist entries, read. Pairs are (owner or "", identifier or "")."""
 
     pairs: frozenset[tuple[str, str]]
@@ -45,7 +45,7 @@ class Archive:
 
     def takes(self, coordinate: Coordinate) -> bool:
         """Is an announcement that does not list the service archived?"""
-        return self.everything or selection(self.whitelist).holds(coordinate)
+        return self.everything or whitelist(self.whitelist).holds(coordinate)
 
     def is_on(self) -> bool:
         """Is this an archive at all?"""
@@ -53,15 +53,15 @@ class Archive:
 
     def refusal(self, words: ArchiveWords, coordinate: Coordinate, *, listed: bool) -> str | None:
         """Why the operator refuses an announcement before any other rule is asked."""
-        if selection(self.blocked_authors).holds(coordinate):
+        if whitelist(self.blocked_authors).holds(coordinate):
             return words.blocked_author
-        if selection(self.blocked_repositories).holds(coordinate):
+        if whitelist(self.blocked_repositories).holds(coordinate):
             return words.blocked_repository
         if not listed or self.takes(coordinate):
             return None
         if self.read_only:
             return words.read_only
-        narrowed = selection(self.repositories)
+        narrowed = whitelist(self.repositories)
         if narrowed and not narrowed.holds(coordinate):
             return words.not_chosen
         return None
@@ -78,7 +78,7 @@ class Archive:
             self.blocked_authors,
             self.blocked_repositories,
         ):
-            selection(entries)
+            whitelist(entries)
 
     def curation(self) -> str:
         """What NIP-11 says of it; empty when everybody is served."""
@@ -88,13 +88,13 @@ class Archive:
         return "chosen repositories only" if self.repositories else ""
 
 
-def selection(entries: tuple[str, ...]) -> Selection:
+def whitelist(entries: tuple[str, ...]) -> Whitelist:
     """Read whitelist entries.
 
     Raises:
         OurFault: one that begins with `npub1` is no npub, or one is empty.
     """
-    return Selection(frozenset(map(_pair, entries)))
+    return Whitelist(frozenset(map(_pair, entries)))
 
 
 def _pair(entry: str) -> tuple[str, str]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag, is_ours
 from reconciler.nostr.nip34 import State
-from reconciler.sandbox.family.rules import Deletes, Family, NostrPush, PullRules, PushRule, Tie
+from reconciler.sandbox.family.rules import Deletes, Family, NostrPush, PullRules, PushRule
 from reconciler.sandbox.family.words import PushWords
-from reconciler.sandbox.policy.reading import odd
+from reconciler.sandbox.policy.reading import newest, odd
 
 _PR_BRANCHES = f"{HEADS}pr/"
 
@@ -74,18 +74,6 @@ def _state_refusal(words: PushWords, push: Push) -> str | None:
     if not any(state.event.pubkey == push.owner for state in push.stored):
         return words.no_state.format(repository=push.repository)
     return None if push.authority else words.no_announcement.format(repository=push.repository)
-
-
-def newest(states: tuple[State, ...], tie: Tie) -> State | None:
-    """The state that counts: newest second; among equals as the family decides. With Tie.LAST the
-    states must stand in the order of their arrival."""
-
-    def rank(state: State) -> tuple[int, int]:
-        number = int(state.event.id, 16)
-        equals = {Tie.LOWEST: -number, Tie.HIGHEST: number, Tie.LAST: 0}
-        return state.event.created_at, equals[tie]
-
-    return max(reversed(states), key=rank, default=None)  # the last one among equal ranks
 
 
 def _quota_refusal(dialect: Family, push: Push, nostr: tuple[RefUpdate, ...]) -> str | None:

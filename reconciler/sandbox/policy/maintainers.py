@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from reconciler.nostr.event import is_hex32, newest_first
-from reconciler.nostr.nip34 import Announcement
+from reconciler.nostr.nip34 import Announcement, Coordinate
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,11 @@ class Announced:
     by_owner: Mapping[str, Announcement]
     roles: bool = False
     all_tags: bool = False
+
+    @property
+    def repositories(self) -> tuple[Coordinate, ...]:
+        """All that are announced, by owner."""
+        return tuple(Coordinate(owner, self.identifier) for owner in sorted(self.by_owner))
 
     def authority(self, owner: str) -> frozenset[str]:
         """The owner and all whom the announcements invite, step by step; without roles, leaves

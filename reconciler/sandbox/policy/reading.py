@@ -1,4 +1,4 @@
-"""States as a family reads them: what nip34 refuses, most families skip or keep.
+"""States as a family reads and ranks them: what nip34 refuses, most families skip or keep.
 
 Pure. A value that is no object id is kept as it is: an object that nobody has, so that a state with
 one is never applied.
@@ -13,7 +13,7 @@ from reconciler.git.refname import HEADS, is_branch_or_tag
 from reconciler.nostr import nip34
 from reconciler.nostr.event import Event, Tag
 from reconciler.nostr.nip34 import State
-from reconciler.sandbox.family.rules import StateRules
+from reconciler.sandbox.family.rules import StateRules, Tie
 
 _SYMBOLIC = "ref: "
 
@@ -46,6 +46,18 @@ def states(rules: StateRules, events: tuple[Event, ...]) -> tuple[State, ...]:
         except PeerFault:
             continue
     return tuple(found)
+
+
+def newest(states: tuple[State, ...], tie: Tie) -> State | None:
+    """The state that counts: newest second; among equals as the family decides. With Tie.LAST the
+    states must stand in the order of their arrival."""
+
+    def rank(state: State) -> tuple[int, int]:
+        number = int(state.event.id, 16)
+        equals = {Tie.LOWEST: -number, Tie.HIGHEST: number, Tie.LAST: 0}
+        return state.event.created_at, equals[tie]
+
+    return max(reversed(states), key=rank, default=None)  # the last one among equal ranks
 
 
 def _with_odd_values(event: Event) -> State:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 
 from reconciler.errors import PeerFault
-from reconciler.limits import NEG_ITEMS, NEG_SILENCE_SECONDS, REQ_PAGE, REQ_PAGES
+from reconciler.limits import NEG_ITEMS, NEG_SILENCE_SECONDS, REQ_PAGE
 from reconciler.nostr.event import Event, verify
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import RelayMessage
 from reconciler.nostr.negentropy.dialogue import Declined, Dialogue, Difference
+from reconciler.nostr.paging import Pager
 from reconciler.nostr.strictjson import Json
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.sync.relay_link import RelayLink
@@ -87,31 +87,14 @@ def readable(raws: list[Json], question: Filter | None = None) -> tuple[Event, .
 async def _pages(
     runtime: Runtime, link: RelayLink, question: Filter
 ) -> AsyncIterator[tuple[Event, ...]]:
-    """Relays cap answers silently: ask for older ones until none come.
-
-    The next page starts at the oldest second of the last one, because the cap may have cut through
-    that second; only when nothing new is in it, at the second before. When there are events before
-    a second that filled a page, the cap cut it: nobody can say how many more it holds.
-    """
-    seen: set[str] = set()
-    stuck = cut = False
-    for _ in range(REQ_PAGES):
-        raws = await link.ask(replace(question, limit=REQ_PAGE))
-        page = await runtime.run(readable, raws, question)
-        fresh = tuple(event for event in page if event.id not in seen)
-        seen |= {event.id for event in fresh}
-        if fresh:
+    """Page by page (`nostr.paging`); nothing that NIP-11 says of caps is believed."""
+    pager = Pager(question)
+    while asked := pager.question:
+        raws = await link.ask(asked)
+        if fresh := pager.feed(await runtime.run(readable, raws, question), len(raws)):
             yield fresh
-        cut = cut or (stuck and bool(page))
-        oldest = min((event.created_at for event in page), default=0)
-        stuck = not fresh
-        if not page or (stuck and oldest == 0):
-            break
-        question = replace(question, until=oldest - 1 if stuck else oldest)
-    else:
-        raise PeerFault(f"more than {REQ_PAGES} pages")
-    if cut:
-        raise Withheld("more events in one second than one answer can hold")
+    if pager.cut:
+        raise Withheld(pager.cut)
 
 
 async def _reconcile(runtime: Runtime, link: RelayLink, question: Filter) -> tuple[str, ...] | None:

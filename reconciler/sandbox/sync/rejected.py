@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.nostr import kinds
+from reconciler.nostr.addresses import address_of
 from reconciler.nostr.event import Event
-from reconciler.sandbox.events.addresses import address_of
 
 HOT_SECONDS: Final = 120.0
 COLD_SECONDS: Final = 7 * 86_400.0
@@ -117,7 +117,7 @@ def _subjects(event: Event) -> frozenset[str]:
 def _releases(event: Event) -> frozenset[str]:
     found = {event.id, *_names(event)}
     if address := address_of(event):
-        found.add(":".join(map(str, address)))
+        found.add(str(address))
     if event.kind == kinds.ANNOUNCEMENT:
         found.add(_identifier(event))
     return frozenset(found)

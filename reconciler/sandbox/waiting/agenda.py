@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from reconciler.errors import PeerFault
+from reconciler.nostr import nip34
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.nostr.strictjson import Json
 from reconciler.sandbox.waiting.journal import Journal
@@ -43,8 +45,17 @@ class Errand:
         return f"{self.due} {self.task.name} {self.coordinate}"
 
     def to_json(self) -> Json:
-        """As plain values; `written.errand` reads them."""
+        """As plain values."""
         return {"due": self.due, "task": self.task.name, "coordinate": str(self.coordinate)}
+
+    @classmethod
+    def from_json(cls, raw: Json) -> Errand:
+        """Read one; what became due in between is done at once. Raises PeerFault, KeyError or
+        TypeError."""
+        coordinate = nip34.parse_coordinate(raw["coordinate"])
+        if coordinate is None:
+            raise PeerFault("an errand for no repository")
+        return cls(raw["due"], Task[raw["task"]], coordinate)
 
 
 class Agenda:

@@ -1,4 +1,4 @@
-"""What must outlive a kill: entries by shelf and key, in SQLite.
+"""What must outlive a kill: entries by shelf and key, in SQLite; and shelves that are kept there.
 
 Written before the call returns that changed something, so that what a client was told is true after
 a crash, too. Any thread may call it. Knows nothing of what an entry means.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from reconciler.nostr.strictjson import Json, dumps, loads
+from reconciler.sandbox.limits import JOURNAL_DEPTH
+from reconciler.sandbox.waiting.shelf import K, NewShelf, Shelf, W
 
 _SCHEMA: Final = """
 PRAGMA journal_mode = WAL;
@@ -21,7 +24,6 @@ CREATE TABLE IF NOT EXISTS kept (
     number INTEGER PRIMARY KEY, shelf TEXT, key TEXT, entry TEXT, UNIQUE (shelf, key)
 );
 """
-_DEPTH: Final = 10
 
 
 class Journal:
@@ -64,12 +66,52 @@ class Journal:
         sql = "SELECT entry FROM kept WHERE shelf = ? ORDER BY number"
         with self._lock:
             rows = self._db.execute(sql, (shelf,)).fetchall()
-        return [loads(text, depth=_DEPTH, floats=True) for (text,) in rows]
+        return [loads(text, depth=JOURNAL_DEPTH, floats=True) for (text,) in rows]
 
     def close(self) -> None:
         """Close the file; later calls fail."""
         with self._lock:
             self._db.close()
+
+
+class KeptShelf(Shelf[K, W]):
+    """A shelf whose entries are in the journal, too, under its name."""
+
+    def __init__(
+        self, clock: Callable[[], float], journal: Journal, name: str, *, most: int, each: int
+    ) -> None:
+        super().__init__(clock, name, most=most, each=each)
+        self._journal = journal
+
+    def put(self, key: K, entry: W) -> None:
+        """As a shelf does."""
+        super().put(key, entry)
+        self._journal.put(self._name, str(key), entry.to_json())
+
+    def update(self, key: K, entry: W) -> None:
+        """As a shelf does."""
+        super().update(key, entry)
+        self._journal.put(self._name, str(key), entry.to_json())
+
+    def drop(self, key: K) -> None:
+        """As a shelf does."""
+        super().drop(key)
+        self._journal.drop(self._name, str(key))
+
+    def fill(self, entries: Iterable[tuple[K, W]]) -> None:
+        """As a shelf does."""
+        kept = tuple(entries)
+        self._journal.clear(self._name)
+        super().fill(kept)
+
+
+def kept(clock: Callable[[], float], journal: Journal) -> NewShelf:
+    """Shelves that outlive a kill: each change is in the journal before it returns."""
+
+    def shelf(name: str, *, most: int, each: int) -> Shelf[K, W]:
+        return KeptShelf(clock, journal, name, most=most, each=each)
+
+    return shelf
 
 
 def _opened(path: Path) -> sqlite3.Connection:

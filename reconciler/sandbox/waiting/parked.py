@@ -1,13 +1,19 @@
-"""What waits in purgatory, as values, and for how long (GRASP-01). Times are in seconds."""
+"""What waits in purgatory, as values, and for how long (GRASP-01). Times are in seconds.
+
+`to_json` gives what a file keeps; `from_json` reads it, verifies events again, and adds `downtime`
+to the time: it raises PeerFault, KeyError or TypeError.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.limits import PARKED, PARKED_ANNOUNCEMENTS, PARKED_EACH, PARKED_EXPIRED
-from reconciler.nostr.event import Event
+from reconciler.nostr import nip34
+from reconciler.nostr.event import Event, verify
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
+from reconciler.nostr.strictjson import Json
+from reconciler.sandbox.limits import PARKED, PARKED_ANNOUNCEMENTS, PARKED_EACH, PARKED_EXPIRED
 
 EXPIRY_SECONDS: Final = 1800.0
 """How long an entry waits (GRASP-01: 30 minutes)."""
@@ -30,6 +36,11 @@ class Bounds:
 
 BOUNDS: Final = Bounds()
 
+ANNOUNCEMENTS: Final = "announcements"
+STATES: Final = "states"
+PULLS: Final = "pulls"
+"""The names of the shelves, in every file."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParkedAnnouncement:
@@ -49,6 +60,17 @@ class ParkedAnnouncement:
         """Its repository's owner."""
         return self.announcement.coordinate.owner
 
+    def to_json(self) -> Json:
+        """As plain values."""
+        event = self.announcement.event.to_json()
+        return {"event": event, "expires": self.expires, "soft": self.soft}
+
+    @classmethod
+    def from_json(cls, raw: Json, downtime: float) -> ParkedAnnouncement:
+        """Read one."""
+        read = nip34.announcement(verify(raw["event"]))
+        return cls(read, raw["expires"] + downtime, raw["soft"])
+
 
 @dataclass(frozen=True, slots=True)
 class ParkedState:
@@ -66,6 +88,15 @@ class ParkedState:
     def author(self) -> str:
         """Who signed it."""
         return self.state.event.pubkey
+
+    def to_json(self) -> Json:
+        """As plain values."""
+        return {"event": self.state.event.to_json(), "expires": self.expires}
+
+    @classmethod
+    def from_json(cls, raw: Json, downtime: float) -> ParkedState:
+        """Read one."""
+        return cls(nip34.state(verify(raw["event"])), raw["expires"] + downtime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +117,29 @@ class ParkedPull:
     def author(self) -> str:
         """Who signed it; of a commit without event, whose repository it was pushed to."""
         return self.event.pubkey if self.event else self.owner
+
+    def to_json(self) -> Json:
+        """As plain values."""
+        return {
+            "event_id": self.event_id,
+            "commit": self.commit,
+            "identifier": self.identifier,
+            "expires": self.expires,
+            "event": self.event.to_json() if self.event else None,
+            "owner": self.owner,
+        }
+
+    @classmethod
+    def from_json(cls, raw: Json, downtime: float) -> ParkedPull:
+        """Read one."""
+        return cls(
+            raw["event_id"],
+            raw["commit"],
+            raw["identifier"],
+            raw["expires"] + downtime,
+            verify(raw["event"]) if raw["event"] else None,
+            raw["owner"],
+        )
 
 
 @dataclass(frozen=True, slots=True)

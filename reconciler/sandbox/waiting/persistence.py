@@ -12,13 +12,22 @@ from pathlib import Path
 
 from reconciler.errors import PeerFault
 from reconciler.nostr.strictjson import Json, dumps, loads
+from reconciler.sandbox.limits import JOURNAL_DEPTH
 from reconciler.sandbox.repos import Repos
-from reconciler.sandbox.waiting import written
-from reconciler.sandbox.waiting.agenda import ERRANDS, Agenda
-from reconciler.sandbox.waiting.durable import DurablePurgatory
-from reconciler.sandbox.waiting.journal import Journal
-from reconciler.sandbox.waiting.parked import Everything
+from reconciler.sandbox.waiting.agenda import ERRANDS, Agenda, Errand
+from reconciler.sandbox.waiting.journal import Journal, kept
+from reconciler.sandbox.waiting.parked import (
+    ANNOUNCEMENTS,
+    PULLS,
+    STATES,
+    Everything,
+    ParkedAnnouncement,
+    ParkedPull,
+    ParkedState,
+)
 from reconciler.sandbox.waiting.purgatory import Purgatory
+
+_SHELVES = (ANNOUNCEMENTS, STATES, PULLS, ERRANDS)
 
 
 class Ledger:
@@ -38,10 +47,8 @@ class Ledger:
         self._file = directory / "purgatory.json"
         self._journal = Journal(directory / "purgatory.sqlite") if durable else None
         self.agenda = Agenda(clock, self._journal)
-        if self._journal:
-            self.purgatory: Purgatory = DurablePurgatory(clock, parked, self._journal)
-        else:
-            self.purgatory = Purgatory(clock, parked)
+        shelves = kept(clock, self._journal) if self._journal else None
+        self.purgatory = Purgatory(clock, parked, new_shelf=shelves)
         self._load(repos)
 
     def close(self, *, clean: bool) -> None:
@@ -55,9 +62,9 @@ class Ledger:
         held = self.purgatory.everything()
         document = {
             "saved_at": self._clock(),
-            written.ANNOUNCEMENTS: [written.announcement_json(e) for e in held.announcements],
-            written.STATES: [written.state_json(e) for e in held.states],
-            written.PULLS: [written.pull_json(e) for e in held.pulls],
+            ANNOUNCEMENTS: [e.to_json() for e in held.announcements],
+            STATES: [e.to_json() for e in held.states],
+            PULLS: [e.to_json() for e in held.pulls],
             ERRANDS: [e.to_json() for e in self.agenda.all()],
         }
         self._file.write_text(dumps(document), encoding="utf-8")
@@ -70,7 +77,7 @@ class Ledger:
             saved_at = document["saved_at"]
             downtime = 0.0 if saved_at is None else max(0.0, self._clock() - saved_at)
             held = _everything(document, downtime, repos)
-            errands = [written.errand(raw) for raw in document[ERRANDS]]
+            errands = [Errand.from_json(raw) for raw in document[ERRANDS]]
         except (PeerFault, KeyError, TypeError):
             held, errands = Everything(), []
         self.purgatory.restore(held)
@@ -79,13 +86,13 @@ class Ledger:
     def _document(self) -> Mapping[str, Json]:
         """Raises PeerFault: there is none, or it is no JSON."""
         if self._journal:
-            shelves = {name: self._journal.entries(name) for name in written.SHELVES}
+            shelves = {name: self._journal.entries(name) for name in _SHELVES}
             return {"saved_at": None, **shelves}
         if not self._file.is_file():
             raise PeerFault("nothing was kept")
         text = self._file.read_bytes()
         self._file.unlink()
-        return _mapping(loads(text, depth=10, floats=True))
+        return _mapping(loads(text, depth=JOURNAL_DEPTH, floats=True))
 
 
 def _mapping(raw: Json) -> Mapping[str, Json]:
@@ -96,8 +103,8 @@ def _mapping(raw: Json) -> Mapping[str, Json]:
 
 def _everything(document: Mapping[str, Json], downtime: float, repos: Repos) -> Everything:
     """Raises PeerFault, KeyError or TypeError: something is damaged."""
-    announcements = (written.announcement(raw, downtime) for raw in document[written.ANNOUNCEMENTS])
-    states = tuple(written.state(raw, downtime) for raw in document[written.STATES])
-    pulls = tuple(written.pull(raw, downtime) for raw in document[written.PULLS])
+    announcements = (ParkedAnnouncement.from_json(r, downtime) for r in document[ANNOUNCEMENTS])
+    states = tuple(ParkedState.from_json(r, downtime) for r in document[STATES])
+    pulls = tuple(ParkedPull.from_json(r, downtime) for r in document[PULLS])
     kept = tuple(e for e in announcements if e.soft or repos.exists(e.announcement.coordinate))
     return Everything(kept, states, pulls)

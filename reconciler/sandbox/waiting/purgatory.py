@@ -2,8 +2,16 @@
 
 Three shelves: announcements by coordinate; states by event id, several of one identifier at a time,
 bound to refs only when a push comes; pull requests by event id, where either half may come first.
-How much waits is bounded, too: the oldest makes room. What expired is remembered by its id, so that
-the sync does not bring it in again and again.
+
+    what happens          to an announcement                    to a state or a pull request
+    it comes              waits 30 minutes                      waits 30 minutes
+    a push concerns it    30 minutes at least, also when soft   15 minutes at least
+    its time is over      soft: its bare repository goes        gone, its id remembered
+    24 hours soft         gone, its id remembered
+    too many wait         gone with its repository, the oldest  gone, the oldest first
+    its git data comes, or its author deletes it: gone
+
+An id is remembered so that the sync does not bring it in again and again; a client may.
 Values and an injected clock: files, repositories and events served are somebody else's.
 
 Whoever changes entries holds the identifier's lock; the inner lock only keeps the shelves whole.
@@ -16,14 +24,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from reconciler.nostr import kinds
+from reconciler.nostr.addresses import Address
 from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
-from reconciler.sandbox.events.addresses import Address
 from reconciler.sandbox.waiting.parked import (
+    ANNOUNCEMENTS,
     BOUNDS,
     EXPIRY_SECONDS,
     EXTENSION_SECONDS,
+    PULLS,
     SOFT_SECONDS,
+    STATES,
     Bounds,
     Everything,
     Expired,
@@ -31,8 +42,7 @@ from reconciler.sandbox.waiting.parked import (
     ParkedPull,
     ParkedState,
 )
-from reconciler.sandbox.waiting.remembered import Remembered
-from reconciler.sandbox.waiting.shelf import Shelf
+from reconciler.sandbox.waiting.shelf import NewShelf, Remembered, Shelf, in_memory
 
 
 class Purgatory:
@@ -43,17 +53,19 @@ class Purgatory:
         clock: Callable[[], float],
         parked: Callable[[str], None] = lambda _: None,
         bounds: Bounds = BOUNDS,
+        new_shelf: NewShelf | None = None,
     ) -> None:
-        """`parked` is told the identifier of everything that begins to wait."""
+        """`parked` is told the identifier of everything that begins to wait. Without `new_shelf`
+        all is lost with the process."""
         self._clock = clock
         self._parked = parked
         self._lock = threading.RLock()
-        most, each = bounds.most, bounds.each
-        self._announcements: Shelf[Coordinate, ParkedAnnouncement] = Shelf(
-            clock, most=most, each=bounds.announcements
+        shelf, most, each = new_shelf or in_memory(clock), bounds.most, bounds.each
+        self._announcements: Shelf[Coordinate, ParkedAnnouncement] = shelf(
+            ANNOUNCEMENTS, most=most, each=bounds.announcements
         )
-        self._states: Shelf[str, ParkedState] = Shelf(clock, most=most, each=each)
-        self._pulls: Shelf[str, ParkedPull] = Shelf(clock, most=most, each=each)
+        self._states: Shelf[str, ParkedState] = shelf(STATES, most=most, each=each)
+        self._pulls: Shelf[str, ParkedPull] = shelf(PULLS, most=most, each=each)
         self._expired = Remembered(bounds.expired)
 
     # --- announcements ---
@@ -201,12 +213,12 @@ class Purgatory:
             gone = tuple(
                 e.announcement.coordinate
                 for e in self._announcements.all()
-                if hit(e.announcement.event, (kinds.ANNOUNCEMENT, author, e.identifier))
+                if hit(e.announcement.event, Address(kinds.ANNOUNCEMENT, author, e.identifier))
             )
             for coordinate in gone:
                 self._announcements.drop(coordinate)
             for state in self._states.all():
-                if hit(state.state.event, (kinds.STATE, author, state.identifier)):
+                if hit(state.state.event, Address(kinds.STATE, author, state.identifier)):
                     self._states.drop(state.state.event.id)
             for pull in self._pulls.all():
                 if pull.event and hit(pull.event, None):

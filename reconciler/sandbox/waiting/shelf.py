@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
 
+from reconciler.nostr.strictjson import Json
+
 
 class Waiting(Protocol):
     """What a shelf holds: whose it is, and until when it waits, in seconds on the clock."""
@@ -26,6 +28,9 @@ class Waiting(Protocol):
     def expires(self) -> float:
         """From this second on it is as good as gone."""
 
+    def to_json(self) -> Json:
+        """As plain values, for shelves that are kept in a file."""
+
 
 K = TypeVar("K", bound=Hashable)
 W = TypeVar("W", bound=Waiting)
@@ -34,9 +39,10 @@ W = TypeVar("W", bound=Waiting)
 class Shelf(Generic[K, W]):
     """`of` costs what waits for one identifier, not what waits at all."""
 
-    def __init__(self, clock: Callable[[], float], *, most: int, each: int) -> None:
-        """`most` entries wait at a time, and `each` of one author."""
+    def __init__(self, clock: Callable[[], float], name: str, *, most: int, each: int) -> None:
+        """`most` entries wait at a time, and `each` of one author; `name` is that of their kind."""
         self._clock = clock
+        self._name = name
         self._most = most
         self._each = each
         self._entries: dict[K, W] = {}
@@ -119,3 +125,48 @@ class Shelf(Generic[K, W]):
             return
         waiting = [key for key in keys if self._waits(key)]
         self._ousted.update(waiting[: max(0, len(waiting) - most)])
+
+
+class NewShelf(Protocol):
+    """Makes one of a server's shelves."""
+
+    def __call__(self, name: str, *, most: int, each: int) -> Shelf[K, W]:
+        """As `Shelf` takes them."""
+
+
+def in_memory(clock: Callable[[], float]) -> NewShelf:
+    """Shelves that are lost with the process."""
+
+    def shelf(name: str, *, most: int, each: int) -> Shelf[K, W]:
+        return Shelf(clock, name, most=most, each=each)
+
+    return shelf
+
+
+class Remembered:
+    """Ids, at most so many: of too many the one that was added first is forgotten. Not safe for
+    threads by itself."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._ids: dict[str, None] = {}
+
+    def __contains__(self, member: object) -> bool:
+        return member in self._ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, member: str) -> None:
+        """Remember it."""
+        self._ids[member] = None
+        if len(self._ids) > self._most:
+            del self._ids[next(iter(self._ids))]
+
+    def discard(self, member: str) -> None:
+        """Forget it; nothing happens when it is not there."""
+        self._ids.pop(member, None)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._ids.clear()

@@ -1,1 +1,1 @@
-"""What clients see: the port, WebSocket and HTTP, answers healthy or broken."""
+"""What clients see: the port, WebSocket and HTTP."""

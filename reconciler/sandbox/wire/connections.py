@@ -11,11 +11,12 @@ from aiohttp import web
 from reconciler.nostr.event import Event
 from reconciler.sandbox.family.rates import Buckets, Per
 from reconciler.sandbox.runtime import Runtime
-from reconciler.sandbox.wire.outbox import Channel
+from reconciler.sandbox.wire.outbox import Outbox
+from reconciler.sandbox.wire.questions import Questions
 from reconciler.sandbox.wire.relay import Session
 
 
-class Hub:
+class Connections:
     """All open connections of one server, and the budgets that they share."""
 
     def __init__(self) -> None:
@@ -52,8 +53,7 @@ class Hub:
         shared = limits.events is not None and limits.events.per is Per.ADDRESS
         own = str(next(self._numbers))
         payer = address if shared else own
-        channel = Channel(socket, request.transport, service.metrics)
-        session = Session(runtime, channel, events, payer)
+        session = self._session(runtime, socket, request.transport, events, payer)
         self._sessions[session] = address
         began = time.monotonic()
         try:
@@ -73,6 +73,17 @@ class Hub:
     async def close(self) -> None:
         """Close every connection."""
         await asyncio.gather(*(s.close() for s in list(self._sessions)), return_exceptions=True)
+
+    def _session(
+        self,
+        runtime: Runtime,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+        budget: Buckets,
+        payer: str,
+    ) -> Session:
+        outbox = Outbox(socket, transport, runtime.service.metrics)
+        return Session(runtime, outbox, Questions(runtime.service), budget, payer)
 
     def _shared(self, runtime: Runtime) -> tuple[Buckets, Buckets]:
         """Budgets for connections and for events."""

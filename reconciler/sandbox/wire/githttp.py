@@ -25,11 +25,10 @@ from reconciler.nostr import nip19
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.family.rules import DumbRule, GitRules, ServiceQuery
 from reconciler.sandbox.family.words import PushWords
-from reconciler.sandbox.faults import Effect, Stage
 from reconciler.sandbox.flow import push
 from reconciler.sandbox.repos import GitFailed
 from reconciler.sandbox.runtime import Runtime
-from reconciler.sandbox.wire import broken, capped, refused
+from reconciler.sandbox.wire import refused
 
 _PATH = re.compile(r"/(npub1[^/]*)/([^/]+?)(?:/(info/refs|git-upload-pack|git-receive-pack))?")
 _SUFFIX = ".git"
@@ -40,6 +39,15 @@ _UNCACHED: Final = {"Cache-Control": "no-cache"}
 _FLUSH: Final = pktline.FLUSH.value
 _GZIP: Final = 31
 """zlib's window size, with the gzip header."""
+_LS_REFS: Final = b"command=ls-refs"
+"""The first line of an upload-pack request that asks for refs (gitprotocol-v2)."""
+
+WHOLE: Final = web.RequestKey("whole", bool)
+"""Set by a middleware that changes the answer: then it does not stream."""
+
+
+class Listing(web.Response):
+    """Refs, as a client is going to believe them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +145,7 @@ async def _info_refs(
         protocol=protocol,
     )
     if "version=2" not in protocol.split(":"):  # git http-backend: version 2 has no such header
-        return _whole(_listing(runtime, request, header + body), kind)
+        return Listing(body=header + body, content_type=kind, headers=_UNCACHED)
     return _whole(body, kind)
 
 
@@ -156,13 +164,6 @@ async def _dumb(runtime: Runtime, coordinate: Coordinate) -> web.Response:
         case DumbRule.NAMELESS:
             body = pktline.encode(b"# service=\n") + _FLUSH
             return _whole(body, "application/x--advertisement")
-
-
-def _listing(runtime: Runtime, request: web.Request, listing: bytes) -> bytes:
-    """Refs as they are sent: all of them, unless a fault says otherwise."""
-    faults = runtime.service.faults
-    fault = faults.strike(Stage.REFS, method=request.method, path=request.raw_path)
-    return capped.capped(listing, fault.value) if fault else listing
 
 
 def _asked_service(rule: ServiceQuery, request: web.Request) -> str:
@@ -196,7 +197,7 @@ async def _upload(
         await _spool(request, words, body, ADVERT_BYTES, gunzips=True)
         body.seek(0)
         # not read(): its buffer would leave the child's offset behind what was looked at
-        lists = capped.lists_refs(os.pread(body.fileno(), capped.COMMAND_BYTES, 0))
+        lists = os.pread(body.fileno(), len(_LS_REFS), 4) == _LS_REFS
         async with runtime.fetches, asyncio.timeout(CHILD_WALL_SECONDS):
             path = str(repos.path(coordinate))
             child = await asyncio.create_subprocess_exec(
@@ -208,7 +209,8 @@ async def _upload(
             )
             try:
                 if lists:
-                    return _whole(_listing(runtime, request, await _output(child)), _RESULT)
+                    refs = await _output(child)
+                    return Listing(body=refs, content_type=_RESULT, headers=_UNCACHED)
                 return await _stream(request, child)
             finally:
                 if child.returncode is None:
@@ -217,9 +219,9 @@ async def _upload(
 
 
 async def _stream(request: web.Request, child: asyncio.subprocess.Process) -> web.StreamResponse:
-    """The child's output as it comes; whole when a fault is going to change it."""
+    """The child's output as it comes."""
     output = child.stdout
-    if request.get(broken.STRUCK):
+    if request.get(WHOLE):
         return _whole(await _output(child), _RESULT)
     response = web.StreamResponse(headers=_UNCACHED)
     response.content_type = _RESULT
@@ -247,9 +249,6 @@ async def _receive(
         await _spool(request, rules.words, body, rules.body_bytes, gunzips=zipped)
         lock = [coordinate.identifier]
         answer = await runtime.run_locked(lock, push.receive, runtime.service, coordinate, body)
-        fault = request.get(broken.STRUCK)
-        if fault and fault.effect is Effect.LOCKED_REF:
-            answer = await runtime.run(refused.locked, body)
     return _whole(answer, "application/x-git-receive-pack-result")
 
 

@@ -19,7 +19,6 @@ async def measured(runtime: Runtime, request: web.Request, target: Target) -> we
     """Answer a git request and write down how it went."""
     instruments = runtime.service.metrics
     operation = _OPERATIONS[target.service]
-    before = runtime.service.counters.snapshot()
     began = time.monotonic()
     answer = await githttp.handle(runtime, request, target)
     instruments.git_seconds.labels(operation).observe(time.monotonic() - began)
@@ -28,8 +27,4 @@ async def measured(runtime: Runtime, request: web.Request, target: Target) -> we
     instruments.git_bytes.labels("in").inc(request.content.total_bytes)
     if isinstance(answer, web.Response) and isinstance(answer.body, bytes):
         instruments.git_bytes.labels("out").inc(len(answer.body))
-    if target.service == RECEIVE:
-        after = runtime.service.counters.snapshot()
-        for name, result in (("pushes_authorised", "allowed"), ("pushes_refused", "denied")):
-            instruments.pushes.labels(result).inc(after[name] - before[name])
     return answer

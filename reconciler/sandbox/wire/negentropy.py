@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from reconciler.errors import PeerFault
 from reconciler.limits import NEG_ITEMS
@@ -17,15 +16,11 @@ from reconciler.nostr import messages
 from reconciler.nostr.messages import NegClose, NegMsg, NegOpen
 from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Responder
-from reconciler.sandbox.events.store import Store
 from reconciler.sandbox.family.words import RelayWords
-from reconciler.sandbox.faults import Fault
-from reconciler.sandbox.wire import questions
+from reconciler.sandbox.limits import NEG_IDLE_SECONDS, NEG_SESSIONS
 
-SESSIONS: Final = 16
-"""Open conversations of one connection; a snapshot of 100,000 events takes about 16 MB."""
-IDLE_SECONDS: Final = 60.0
-"""A conversation that rests longer is forgotten."""
+Read = Callable[[NegOpen, int], list[tuple[int, str]]]
+"""created_at and id of what a conversation is about, at most so many."""
 
 
 @dataclass(slots=True)
@@ -38,41 +33,33 @@ class Conversations:
     """What one client has open. `most` bounds the events of one conversation."""
 
     def __init__(
-        self,
-        words: RelayWords,
-        store: Store,
-        clock: Callable[[], float],
-        *,
-        most: int = NEG_ITEMS,
+        self, words: RelayWords, read: Read, clock: Callable[[], float], *, most: int = NEG_ITEMS
     ) -> None:
         self._words = words
-        self._store = store
+        self._read = read
         self._clock = clock
         self._most = most
         self._sessions: dict[str, _Session] = {}
 
-    def answer(
-        self, message: NegOpen | NegMsg | NegClose, fault: Fault | None = None
-    ) -> str | None:
-        """The message to send back, if any. `fault` hides events from a new conversation."""
+    def answer(self, message: NegOpen | NegMsg | NegClose) -> str | None:
+        """The message to send back, if any."""
         match message:
             case NegOpen():
-                return self._open(message, fault)
+                return self._open(message)
             case NegMsg(name, payload):
                 return self._feed(name, payload)
             case NegClose(name):
                 self._sessions.pop(name, None)
                 return None
 
-    def _open(self, message: NegOpen, fault: Fault | None) -> str:
+    def _open(self, message: NegOpen) -> str:
         name = message.subscription
         self._sessions.pop(name, None)  # NIP-77: the same name again replaces
         self._forget_idle()
-        if len(self._sessions) >= SESSIONS:
+        if len(self._sessions) >= NEG_SESSIONS:
             return messages.neg_err(name, self._words.many_conversations)
         now = self._clock()
-        most = self._most + 1
-        pairs = questions.pairs(self._store, message.filter, fault, now=now, most=most)
+        pairs = self._read(message, self._most + 1)
         if len(pairs) > self._most:
             return messages.neg_err(name, self._words.large_conversation)
         self._sessions[name] = _Session(Responder(items(pairs)), now)
@@ -83,7 +70,7 @@ class Conversations:
         if session is None:
             return messages.neg_err(name, self._words.unknown_conversation)
         now = self._clock()
-        if now - session.used_at > IDLE_SECONDS:
+        if now - session.used_at > NEG_IDLE_SECONDS:
             del self._sessions[name]
             return messages.neg_err(name, self._words.late_conversation)
         session.used_at = now
@@ -94,5 +81,5 @@ class Conversations:
             return messages.neg_err(name, self._words.bad_negentropy)
 
     def _forget_idle(self) -> None:
-        last = self._clock() - IDLE_SECONDS
+        last = self._clock() - NEG_IDLE_SECONDS
         self._sessions = {n: s for n, s in self._sessions.items() if s.used_at >= last}

@@ -7,13 +7,12 @@ FORBIDDEN    403 and text                                         (khatru)
 
 from __future__ import annotations
 
-from typing import IO, Final
+from typing import Final
 
 from aiohttp import web
 
-from reconciler.git import pktline, receive_pack
+from reconciler.git import pktline
 from reconciler.git.pktline import FLUSH, Packet
-from reconciler.limits import ADVERT_BYTES
 from reconciler.sandbox.family.rules import GitRules, Refusal
 from reconciler.sandbox.flow.push import Refused
 
@@ -48,14 +47,6 @@ def report(
         parts.append(b"\2" + f"{chatter}\n".encode("utf-8", "replace")[:_PART])
     parts += [b"\1" + status[at : at + _PART] for at in range(0, len(status), _PART)]
     return pktline.encode_all([*parts, FLUSH])
-
-
-def locked(body: IO[bytes]) -> bytes:
-    """What git says when somebody else holds a ref's lock: the fault `cannot-lock-ref`."""
-    body.seek(0)
-    updates, capabilities, _ = receive_pack.parse_request(body.read(ADVERT_BYTES))
-    why = "cannot lock ref: it is at another object than expected"
-    return report(tuple(update.name for update in updates), capabilities, why)
 
 
 def _answer(body: bytes) -> web.Response:

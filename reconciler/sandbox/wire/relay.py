@@ -28,18 +28,16 @@ from reconciler.nostr.messages import (
 from reconciler.nostr.strictjson import Json, dumps
 from reconciler.sandbox.family.rates import Buckets
 from reconciler.sandbox.family.rules import RelayLimits
-from reconciler.sandbox.faults import Effect, Fault, Stage
 from reconciler.sandbox.flow import admission
+from reconciler.sandbox.limits import INLINE_BYTES, LIVE_EVENTS
 from reconciler.sandbox.metrics.metrics import kind_label
-from reconciler.sandbox.policy import acceptance, auth
+from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import Service
-from reconciler.sandbox.wire import questions
 from reconciler.sandbox.wire.negentropy import Conversations
-from reconciler.sandbox.wire.outbox import LIVE_EVENTS, Channel, Ended
+from reconciler.sandbox.wire.outbox import Ended, Outbox
+from reconciler.sandbox.wire.questions import Questions, is_complete
 
-_INLINE_BYTES: Final = 64 * 2**10
-"""Messages up to this size are read in the event loop; larger ones in a thread."""
 _KINDS: Final = {Req: "REQ", Count: "COUNT", Close: "CLOSE", Publish: "EVENT", Authenticate: "AUTH"}
 
 
@@ -54,31 +52,39 @@ class Subscription:
 class Session:
     """One connection. `budget` pays for its events, under `payer`."""
 
-    def __init__(self, runtime: Runtime, channel: Channel, budget: Buckets, payer: str) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        outbox: Outbox,
+        questions: Questions,
+        budget: Buckets,
+        payer: str,
+    ) -> None:
         self._runtime = runtime
         self._service = runtime.service
-        self._channel = channel
+        self._outbox = outbox
+        self._questions = questions
         self._budget = budget
         self._payer = payer
         self._challenge = secrets.token_hex(16)
         self._authenticated: frozenset[str] = frozenset()
         self._subscriptions: dict[str, Subscription] = {}
-        self._words = self._service.dialect.events.words
+        dialect = self._service.dialect
+        self._words = dialect.events.words
         self._conversations = Conversations(
-            self._service.dialect.limits.words, self._service.store, self._service.clock
+            dialect.limits.words, questions.pairs, self._service.clock
         )
 
     async def run(self, socket: web.WebSocketResponse) -> None:
-        """Serve until the client goes, or a fault ends it."""
-        pump = asyncio.create_task(self._channel.pump())
+        """Serve until the client goes, or is dropped."""
+        pump = asyncio.create_task(self._outbox.pump())
         try:
             async for message in socket:
                 if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                     break
-                await self._suffer(message.data)
                 await self._handle(message.data)
         except (ConnectionError, Ended):
-            pass  # the client left while we were writing, or a fault has ended it
+            pass  # the client left while we were writing, or we have ended it
         finally:
             pump.cancel()
 
@@ -88,40 +94,25 @@ class Session:
             if not any(one.matches(event) for one in subscription.filters):
                 continue
             if subscription.held is None:
-                self._channel.queue(messages.event(event, name))
+                self._outbox.queue(messages.event(event, name))
             elif len(subscription.held) < LIVE_EVENTS:
                 subscription.held.append(event)
 
     async def close(self) -> None:
         """The server stops: say goodbye."""
-        await self._channel.close()
-
-    async def _suffer(self, data: str | bytes) -> None:
-        """The fault that this message meets before anything is done with it."""
-        text = data if isinstance(data, str) else data.decode("utf-8", "replace")
-        fault = self._service.faults.strike(Stage.MESSAGE, message=text)
-        self._channel.fault = fault
-        match fault.effect if fault else Effect.NONE:
-            case Effect.HANG:
-                await self._runtime.outlast_hang()
-            case Effect.CUT:
-                self._channel.cut()
-            case Effect.RESET_REQUEST:
-                self._channel.reset()
-            case _:
-                pass
+        await self._outbox.close()
 
     async def _handle(self, text: str | bytes) -> None:
         try:
-            if len(text) <= _INLINE_BYTES:
+            if len(text) <= INLINE_BYTES:
                 message = messages.parse_client(text)
             else:
                 message = await self._runtime.run(messages.parse_client, text)
         except PeerFault as fault:
             if self._service.dialect.limits.drops_malformed:
-                self._channel.drop()
+                self._outbox.drop()
             text = self._service.dialect.limits.words.malformed.format(why=fault)
-            await self._channel.say(messages.notice(text))
+            await self._outbox.say(messages.notice(text))
             return
         self._service.metrics.received.labels(_KINDS.get(type(message), "NEG")).inc()
         await self._answer(message, len(text))
@@ -131,10 +122,10 @@ class Session:
         match message:
             case Publish(raw):
                 await self._publish(raw, size)
-            case Req(name, filters):
-                await self._req(name, filters)
-            case Count(name, filters):
-                await self._count(name, filters)
+            case Req():
+                await self._req(message)
+            case Count():
+                await self._count(message)
             case Close(name):
                 self._subscriptions.pop(name, None)
             case Authenticate(raw):
@@ -142,7 +133,7 @@ class Session:
             case NegOpen() | NegMsg() | NegClose() if limits.negentropy:
                 await self._reconcile(message)
             case NegOpen() | NegMsg() | NegClose():
-                await self._channel.say(messages.notice(limits.words.no_negentropy))
+                await self._outbox.say(messages.notice(limits.words.no_negentropy))
 
     # --- events ---
 
@@ -152,31 +143,33 @@ class Session:
             await self._refuse(raw, self._budget.text)
             return
         try:
-            event = verify(raw) if size <= _INLINE_BYTES else await self._runtime.run(verify, raw)
+            event = verify(raw) if size <= INLINE_BYTES else await self._runtime.run(verify, raw)
         except PeerFault as fault:
             await self._refuse(raw, self._words.malformed.format(why=fault))
             return
         self._service.metrics.events_received.labels(kind_label(event.kind)).inc()
-        if self._strikes(f"EVENT {event.id}", Stage.PUBLISH):
-            await self._channel.say(messages.ok(event.id, True))
-            return
+        await self._judge(event)
+
+    async def _judge(self, event: Event) -> None:
+        """What becomes of a verified event, and its OK."""
         try:
             answer = await self._admit(event)
         except PeerFault as fault:
-            await self._refuse(raw, self._words.failed.format(why=fault))
+            reason = self._words.failed.format(why=fault)
+            await self._outbox.say(messages.ok(event.id, False, reason))
             return
         if answer.accepted:
             self._service.counters.bump("events_accepted")
         else:
             self._service.metrics.rejected(event.kind, answer.message)
-        await self._channel.say(messages.ok(event.id, answer.accepted, answer.message))
+        await self._outbox.say(messages.ok(event.id, answer.accepted, answer.message))
 
     async def _admit(self, event: Event) -> admission.Answer:
         """Ask who it is where only the author may publish (NIP-70), then judge."""
         wants_auth = bool(self._service.dialect.events.protected)
         absent = event.pubkey not in self._authenticated
-        if wants_auth and absent and acceptance.is_protected(event):
-            await self._channel.say(messages.auth(self._challenge))
+        if wants_auth and absent and event.is_protected:
+            await self._outbox.say(messages.auth(self._challenge))
         await self._runtime.tidy()
         needed = admission.identifiers(self._service, event)
         return await self._runtime.run_locked(
@@ -186,9 +179,9 @@ class Session:
     async def _refuse(self, raw: Json, reason: str) -> None:
         event_id = raw.get("id") if isinstance(raw, dict) else None
         if isinstance(event_id, str):
-            await self._channel.say(messages.ok(event_id, False, reason))
+            await self._outbox.say(messages.ok(event_id, False, reason))
         else:
-            await self._channel.say(messages.notice(reason))
+            await self._outbox.say(messages.notice(reason))
 
     async def _authenticate(self, raw: Json) -> None:
         try:
@@ -197,7 +190,7 @@ class Session:
             await self._refuse(raw, self._words.malformed.format(why=fault))
             return
         service = self._service
-        reason = auth.refusal(
+        reason = acceptance.auth_refusal(
             self._words.auth,
             event,
             challenge=self._challenge,
@@ -206,31 +199,31 @@ class Session:
         )
         if reason is None:
             self._authenticated |= {event.pubkey}
-        await self._channel.say(messages.ok(event.id, reason is None, reason or ""))
+        await self._outbox.say(messages.ok(event.id, reason is None, reason or ""))
 
     # --- questions ---
 
-    async def _req(self, name: str, filters: tuple[Filter, ...]) -> None:
+    async def _req(self, asked: Req) -> None:
+        name, filters = asked.subscription, asked.filters
         self._service.counters.bump("reqs")
         limits = self._service.dialect.limits
         if _is_long(limits, name):
-            await self._channel.say(messages.closed(name, limits.words.long_name))
+            await self._outbox.say(messages.closed(name, limits.words.long_name))
             return
         most = limits.subscriptions
         if most is not None and len(self._subscriptions.keys() - {name}) >= most:
-            await self._channel.say(messages.closed(name, limits.words.many_questions))
+            await self._outbox.say(messages.closed(name, limits.words.many_questions))
             return
         subscription = Subscription(filters)
         self._subscriptions[name] = subscription  # before reading, so that nothing falls between
-        fault = self._strikes(f"REQ {name}", Stage.QUERY, Stage.REQ)
-        texts = await self._runtime.run(questions.answer, self._service, filters, fault)
+        texts = await self._runtime.run(self._questions.answer, asked)
         head = f'["EVENT",{dumps(name)},'
         for text in texts:
-            await self._channel.say(f"{head}{text}]")
-        await self._channel.say(messages.eose(name))
-        if questions.is_complete(limits, filters, len(texts)):
+            await self._outbox.say(f"{head}{text}]")
+        await self._outbox.say(messages.eose(name))
+        if is_complete(limits, filters, len(texts)):
             self._subscriptions.pop(name, None)
-            await self._channel.say(messages.closed(name, ""))
+            await self._outbox.say(messages.closed(name, ""))
             return
         self._go_live(name, subscription, frozenset(texts))
 
@@ -238,28 +231,22 @@ class Session:
         held, subscription.held = subscription.held or [], None
         for event in held:
             if dumps(event.to_json()) not in sent:
-                self._channel.queue(messages.event(event, name))
+                self._outbox.queue(messages.event(event, name))
 
-    async def _count(self, name: str, filters: tuple[Filter, ...]) -> None:
+    async def _count(self, asked: Count) -> None:
         self._service.counters.bump("counts")
-        fault = self._strikes(f"COUNT {name}", Stage.QUERY)
-        number = await self._runtime.run(questions.count, self._service, filters, fault)
-        await self._channel.say(messages.count(name, number))
+        number = await self._runtime.run(self._questions.count, asked)
+        await self._outbox.say(messages.count(asked.subscription, number))
 
     async def _reconcile(self, message: NegOpen | NegMsg | NegClose) -> None:
         self._service.counters.bump("negs")
         limits = self._service.dialect.limits
         if _is_long(limits, message.subscription):
-            await self._channel.say(messages.neg_err(message.subscription, limits.words.long_name))
+            await self._outbox.say(messages.neg_err(message.subscription, limits.words.long_name))
             return
-        opens = isinstance(message, NegOpen)
-        fault = self._strikes(f"NEG-OPEN {message.subscription}", Stage.QUERY) if opens else None
-        answer = await self._runtime.run(self._conversations.answer, message, fault)
+        answer = await self._runtime.run(self._conversations.answer, message)
         if answer is not None:
-            await self._channel.say(answer)
-
-    def _strikes(self, text: str, *stages: Stage) -> Fault | None:
-        return self._service.faults.strike(*stages, message=text)
+            await self._outbox.say(answer)
 
 
 def _is_long(limits: RelayLimits, name: str) -> bool:

@@ -1,96 +1,67 @@
-"""One port for everything: WebSocket and NIP-11 at `/`, git below `/<npub>/`, metrics, and control.
+"""One port for everything: WebSocket and NIP-11 at `/`, git below `/<npub>/`, metrics.
 
-    /                       relay (upgrade), NIP-11 (Accept), or a line of text
-    /<npub>/<id>.git        a web page
-    /<npub>/<id>.git/…      git smart HTTP
-    /metrics                Prometheus
-    /_sandbox/…             control (`control`)
-
-Faults strike between here and there.
+/                       relay (upgrade), NIP-11 (Accept), or a line of text
+/<npub>/<id>.git        a web page
+/<npub>/<id>.git/…      git smart HTTP
+/metrics                Prometheus
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from reconciler.errors import PeerFault
-from reconciler.sandbox.faults import Effect, Fault, Stage
 from reconciler.sandbox.metrics import metrics
 from reconciler.sandbox.runtime import Runtime
-from reconciler.sandbox.wire import broken, control, cors, githttp, gitmetrics, nip11, pages
-from reconciler.sandbox.wire.connections import Hub
+from reconciler.sandbox.wire import cors, githttp, gitmetrics, nip11, pages
+from reconciler.sandbox.wire.connections import Connections
 
 _NOSTR_JSON: Final = "application/nostr+json"
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-
-def application(runtime: Runtime, hub: Hub) -> web.Application:
-    """The aiohttp application of one server."""
+def application(
+    runtime: Runtime, connections: Connections, *middlewares: Middleware
+) -> web.Application:
+    """The aiohttp application of one server, behind these middlewares."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        return await _dispatch(runtime, hub, request)
+        return await _route(runtime, connections, request)
 
     async def open_to_pages(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(cors.headers(runtime.service.dialect.git, request))
 
-    app = web.Application()
+    app = web.Application(middlewares=middlewares)
     app.router.add_route("*", "/{tail:.*}", handle)
     app.on_response_prepare.append(open_to_pages)
     return app
 
 
-async def _dispatch(runtime: Runtime, hub: Hub, request: web.Request) -> web.StreamResponse:
+async def _route(
+    runtime: Runtime, connections: Connections, request: web.Request
+) -> web.StreamResponse:
     path = request.raw_path.partition("?")[0]
-    if path.startswith(control.PREFIX):
-        return control.answer(runtime.service, request, path.removeprefix(control.PREFIX))
-    fault = _struck(runtime, request)
-    if fault is None:
-        return await _route(runtime, hub, request, path)
-    match fault.effect:
-        case Effect.HANG:
-            await runtime.outlast_hang()
-            request.protocol.force_close()
-            return web.Response(status=503)
-        case Effect.STATUS:
-            return broken.refuse(fault)
-        case Effect.RESET_REQUEST:
-            return await broken.reset_request(request)
-        case _:
-            request[broken.STRUCK] = fault
-            return await broken.spoil(request, await _route(runtime, hub, request, path), fault)
-
-
-def _struck(runtime: Runtime, request: web.Request) -> Fault | None:
-    """The fault that this request meets."""
-    stages = [Stage.UPGRADE if _upgrades(request) else Stage.HTTP]
-    if request.method == "POST" and request.path.endswith("/git-receive-pack"):
-        stages.append(Stage.PUSH)
-    faults = runtime.service.faults
-    return faults.strike(*stages, method=request.method, path=request.raw_path)
-
-
-async def _route(runtime: Runtime, hub: Hub, request: web.Request, path: str) -> web.StreamResponse:
     if request.method == "OPTIONS":
         return cors.preflight(runtime.service.dialect.git, request)
     info = runtime.service.dialect.info
     if path == "/metrics" and info.metrics:
         headers = {"Content-Type": metrics.CONTENT_TYPE}
         return web.Response(body=runtime.service.metrics.text(), headers=headers)
-    if path == "/" or (info.any_path and (_upgrades(request) or _wants_document(request))):
-        return await _front(runtime, hub, request)
+    if path == "/" or (info.any_path and (upgrades(request) or _wants_document(request))):
+        return await _front(runtime, connections, request)
     return await _git(runtime, request, path)
 
 
-async def _front(runtime: Runtime, hub: Hub, request: web.Request) -> web.StreamResponse:
+async def _front(
+    runtime: Runtime, connections: Connections, request: web.Request
+) -> web.StreamResponse:
     info = runtime.service.dialect.info
-    if _upgrades(request):
+    if upgrades(request):
         plain = request.headers.get("Connection", "").lower() == "upgrade"
         if plain or not info.plain_upgrade:
-            return await hub.serve(runtime, request)
+            return await connections.serve(runtime, request)
     exactly = request.headers.get("Accept") == _NOSTR_JSON
     if exactly or (_wants_document(request) and not info.exact_accept):
         text = nip11.document(runtime.service)
@@ -116,7 +87,8 @@ async def _git(runtime: Runtime, request: web.Request, path: str) -> web.StreamR
     return await gitmetrics.measured(runtime, request, target)
 
 
-def _upgrades(request: web.Request) -> bool:
+def upgrades(request: web.Request) -> bool:
+    """Does it open a WebSocket?"""
     return request.headers.get("Upgrade", "").lower() == "websocket"
 
 

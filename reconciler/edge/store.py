@@ -1,0 +1,196 @@
+"""One bare repository of the archive, asked and changed through the git program alone.
+
+Whether an object is here is asked of a child, under a time limit: a file that a power cut left
+half written must be able to do no more than end that child. Whoever writes holds the archive's lock
+for this repository and the run lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Final
+
+from reconciler.edge.child import Git, check, is_local
+from reconciler.limits import ANCESTRY_COMMITS, CHILD_WALL_SECONDS, QUESTION_SECONDS
+from reconciler.model.observed import Ancestry, Cause, Commit, Unknown
+from reconciler.plumbing.child import Done
+from reconciler.plumbing.staging import STAGED
+from reconciler.world import Failure
+
+KEPT: Final = "refs/archive/"
+"""Objects live as long as a ref here names them, or something that needs them."""
+_RECEIVE: Final = (
+    "-c receive.fsckObjects=true -c receive.autogc=false -c receive.unpackLimit=1 "
+    f"-c core.fsync=all -c core.hooksPath={os.devnull} receive-pack"
+)
+"""git hands no settings of its environment on to the other side of a push, so these are named.
+
+What arrives stays one pack (unpackLimit) instead of a file for each object, and pack, index and ref
+are on the disk before git says that it is done (core.fsync; by itself git syncs neither loose
+objects nor refs): after a power cut they are there, or they are not there.
+"""
+_PACKS: Final = 50
+"""Packs of one repository; git searches all of them for each object, so more are joined."""
+
+
+class Store:
+    """The repository at `path`, which need not exist."""
+
+    def __init__(self, path: Path, git: Git) -> None:
+        self.path = path
+        self._git = git
+
+    # --- questions ---
+
+    def holds(self, oids: Iterable[str]) -> frozenset[str]:
+        """Those of the objects that are here; none when the repository cannot be read."""
+        return frozenset(name for name, oid in self._named(oids).items() if oid)
+
+    def ancestry(self, pairs: Iterable[tuple[str, str]]) -> tuple[Ancestry, ...]:
+        """Of each (old, new): is `old` an ancestor of `new`, and what is lost if it is not?
+
+        Tags count as what they point to. What cannot be told within QUESTION_SECONDS, all pairs
+        together, is unknown.
+        """
+        wanted = tuple(pairs)
+        names = self._named(f"{oid}^{{commit}}" for pair in wanted for oid in pair)
+        end = time.monotonic() + QUESTION_SECONDS
+        return tuple(self._ancestry(pair, names, end) for pair in wanted)
+
+    def is_torn(self) -> bool:
+        """Is a pack, or a pack's index, not what git wrote? Each ends with its own SHA-1.
+
+        git copies out of a pack what it need not unpack, and does not look at it then: a receiver
+        would find out, again and again.
+        """
+        files = (self.path / "objects" / "pack").glob("pack-*.*")
+        return any(not _is_whole(file) for file in files if file.suffix in (".pack", ".idx"))
+
+    def is_damaged(self) -> bool:
+        """Does git find anything wrong here? Reads everything, so ask when something has failed.
+
+        Raises:
+            Failure: it could not be told.
+        """
+        if not self.path.exists():
+            return False
+        try:
+            (self.path / "HEAD").read_bytes()
+        except PermissionError as error:
+            raise Failure(Unknown(Cause.LOCAL, f"{error.filename}: {error.strerror}")) from None
+        except OSError:
+            return True
+        done = self._run("fsck", "--no-dangling", "--no-progress")
+        short = "memory" in done.text()
+        if done.code < 0 or (done.code and (short or is_local(done))):
+            raise Failure(Unknown(Cause.LOCAL, f"git fsck: {done.text()}"))
+        return done.code != 0
+
+    # --- changes ---
+
+    def create(self) -> None:
+        """Make it, unless it is there. Raises Failure, OSError."""
+        if not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            init = ("init", "--bare", "--quiet", "--template=")
+            check(self._git.run(*init, str(self.path)), self.path)
+
+    def keep(self, oid: str) -> None:
+        """Let an object that is here stay, whatever else goes. Raises Failure."""
+        check(self._run("update-ref", f"{KEPT}{oid}", oid), self.path)
+
+    def receive(self, staging: Path) -> None:
+        """Take over what was staged, if it passes the checks and lacks nothing. Raises Failure."""
+        receiver = f"--receive-pack={shlex.quote(self._git.program)} {_RECEIVE}"
+        specs = ("--no-verify", receiver, str(self.path), f"{STAGED}*:{KEPT}*")
+        push = self._git.run(f"--git-dir={staging}", "push", "--quiet", *specs, protocols="file")
+        check(push, self.path, alone=True)
+        if len(list((self.path / "objects" / "pack").glob("*.pack"))) > _PACKS:
+            # its failure costs nothing but speed
+            self._run("repack", "--geometric=2", "-d", "-n", "--quiet")
+
+    def pack(self, wants: Iterable[str], haves: Iterable[str], out: IO[bytes]) -> None:
+        """Write a thin pack of what `wants` need beyond `haves`. Raises Failure."""
+        lines = [*sorted(wants), *(f"^{oid}" for oid in sorted(haves))]
+        flags = ("--revs", "--stdout", "--thin", "--delta-base-offset", "--quiet")
+        check(self._run("pack-objects", *flags, stdin=_lines(lines), out=out), self.path)
+
+    # --- the child ---
+
+    def _run(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        out: IO[bytes] | None = None,
+        seconds: float = CHILD_WALL_SECONDS,
+    ) -> Done:
+        return self._git.run(f"--git-dir={self.path}", *args, stdin=stdin, out=out, seconds=seconds)
+
+    def _named(self, names: Iterable[str]) -> dict[str, str | None]:
+        """The object that each name means; None for those that are not here."""
+        asked = sorted(set(names))
+        if not asked or not self.path.exists():
+            return {}
+        try:
+            done = self._run(
+                "cat-file",
+                "--batch-check=%(objectname):%(objecttype)",  # the type is read from the object
+                stdin=_lines(asked),
+                seconds=QUESTION_SECONDS,
+            )
+        except Failure:
+            return {}
+        answers = done.out.decode("ascii", "replace").splitlines()
+        if done.code or len(answers) != len(asked):
+            return {}
+        found = (None if " " in answer else answer.partition(":")[0] for answer in answers)
+        return dict(zip(asked, found, strict=True))
+
+    def _ancestry(
+        self, pair: tuple[str, str], names: Mapping[str, str | None], end: float
+    ) -> Ancestry:
+        old, new = pair
+        commits = [names.get(f"{oid}^{{commit}}") for oid in pair]
+        if None in commits:
+            return Ancestry(old, new, None)
+        dropped = (f"{commits[0]}", f"^{commits[1]}")
+        try:
+            count = self._asked(end, "rev-list", "--count", *dropped)
+            if int(count) == 0:
+                return Ancestry(old, new, forward=True)
+            form = "--format=%H %<(200,trunc)%s"
+            log = self._asked(end, "log", f"--max-count={ANCESTRY_COMMITS}", form, *dropped)
+        except Failure:
+            return Ancestry(old, new, None)
+        lines = log.decode("utf-8", "replace").split("\n")[:-1]
+        newest = tuple(Commit(line[:40], line[41:].rstrip()) for line in lines)
+        return Ancestry(old, new, forward=False, dropped=newest, count=int(count))
+
+    def _asked(self, end: float, *args: str) -> bytes:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise Failure(Unknown(Cause.TIMEOUT, "no time left for this question"))
+        done = self._run(*args, seconds=left)
+        check(done, self.path)
+        return done.out
+
+
+def _lines(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _is_whole(file: Path) -> bool:
+    """Are its last 20 bytes the SHA-1 of all others? (git: gitformat-pack)"""
+    digest = hashlib.sha1(usedforsecurity=False)
+    left = file.stat().st_size - 20
+    with file.open("rb") as data:
+        while left > 0:
+            part = data.read(min(left, 2**20))
+            digest.update(part)
+            left -= len(part) or left
+        return data.read() == digest.digest()

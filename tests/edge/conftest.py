@@ -1,0 +1,23 @@
+"""What all tests of the archive begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.sandbox.demo import history
+
+from .yard import Yard
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Yard:
+    return Yard(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A repository with history: main is an ancestor of nothing, `search` one of main."""
+    yield history.create(tmp_path_factory.mktemp("origin") / "o.git", 1)

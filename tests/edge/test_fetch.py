@@ -1,0 +1,261 @@
+"""Fetches from servers that waste time, fill disks or lie, and what is said of them."""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import pytest
+
+from reconciler.edge.fetch import Source, TooLarge, fetch
+from reconciler.git.pktline import FLUSH, encode_all
+from reconciler.limits import FETCH_PROGRESS_BYTES
+from reconciler.model.observed import Cause, Unknown
+from reconciler.sandbox.demo import history
+from reconciler.world import BadSource, Failure, NotGathered
+
+from .kit import Talk, answer, door, request
+from .test_archive import bad_tree, make
+from .yard import OTHER, WIDGET, Yard, offer, tips, wrap
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-result\r\n\r\n"
+
+
+def upload(path: Path, pieces: Iterator[bytes]) -> Talk:
+    """Smart HTTP (protocol v0): the refs of `path`, and these as the answer to a request."""
+    refs = [(oid, name) for name, oid in sorted(tips(path).items())]
+    lines = [f"{oid} {name}".encode() for oid, name in refs]
+    lines[0] += b"\0side-band-64k ofs-delta"
+    advert = encode_all([b"# service=git-upload-pack\n", FLUSH, *lines, FLUSH])
+
+    def talk(connection: socket.socket) -> None:
+        if request(connection).startswith(b"GET "):
+            kind = "Content-Type: application/x-git-upload-pack-advertisement"
+            connection.sendall(answer("200 OK", advert, kind))
+            return
+        connection.sendall(HEAD + encode_all([b"NAK\n"]))
+        for piece in pieces:
+            connection.sendall(encode_all([piece]))
+        connection.sendall(encode_all([FLUSH]))
+
+    return talk
+
+
+def chatter(seconds: float, every: float = 0.1, size: int = 300) -> Iterator[bytes]:
+    """Side-band talk without a pack."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield b"\2" + b"." * (size - 1) + b"\n"
+        time.sleep(every)
+
+
+def in_pieces(data: bytes, *, size: int, every: float) -> Iterator[bytes]:
+    """A pack, slowly."""
+    for start in range(0, len(data), size):
+        yield b"\1" + data[start : start + size]
+        time.sleep(every)
+
+
+@contextmanager
+def serving(yard: Yard, name: str, pieces: Iterator[bytes]) -> Iterator[None]:
+    with door(upload(yard.folder / "servers" / name, pieces)) as found:
+        yard.urls[name] = f"{found.url}/x.git"
+        yield
+
+
+def with_blob(yard: Yard, name: str, size: int) -> str:
+    """A server with one commit of one large file; its id."""
+    path = yard.server(name)
+    blob = make(path, "blob", random.Random(size).randbytes(size))
+    tree = make(path, "tree", b"100644 x\0" + bytes.fromhex(blob))
+    text = f"tree {tree}\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n"
+    commit = make(path, "commit", text.encode())
+    history.git(path, "update-ref", "refs/heads/main", commit)
+    return commit
+
+
+def pack_of(path: Path) -> bytes:
+    return history.git(path, "pack-objects", "--all", "--revs", "--stdout", "--quiet", stdin=b"\n")
+
+
+# --- time ------------------------------------------------------------------------------------
+
+
+def test_talk_without_a_pack_ends_and_the_server_is_not_asked_again(
+    yard: Yard, origin: Path
+) -> None:
+    main = frozenset({tips(origin)["refs/heads/main"]})
+    for name in ("slow", "good"):
+        offer(yard, origin, name, "refs/heads/main")
+    archive = yard.archive(idle=1.0)
+    start = time.monotonic()
+    with serving(yard, "slow", chatter(60)):
+        (bad,) = archive.gather(WIDGET, main, ("slow", "good"))
+        (again,) = archive.gather(OTHER, main, ("slow", "good"))
+    assert time.monotonic() - start < 10
+    assert bad.server == again.server == "slow"
+    assert bad.unknown == Unknown(Cause.TIMEOUT, "no pack came for 1 s, whatever else was said")
+    assert again.unknown.cause is Cause.SKIPPED
+    assert yard.asked == ["slow", "good", "good"]
+    assert archive.holds(OTHER, main) == main
+    assert yard.staged() == []
+
+
+def test_a_slow_pack_is_waited_for(yard: Yard) -> None:
+    oid = with_blob(yard, "slow", 5 * FETCH_PROGRESS_BYTES)
+    data = pack_of(yard.folder / "servers" / "slow")
+    # pieces of more than a third of the least progress, in far less than a third of the time
+    pieces = in_pieces(data, size=25_000, every=0.2)
+    with serving(yard, "slow", pieces):
+        assert yard.archive(idle=2.0).gather(WIDGET, frozenset({oid}), ("slow",)) == ()
+
+
+def test_work_on_what_has_come_is_waited_for(yard: Yard, origin: Path) -> None:
+    main = frozenset({tips(origin)["refs/heads/main"]})
+    offer(yard, origin, "one", "refs/heads/main")
+    say = 'for n in 1 2 3 4 5 6; do sleep 0.5; printf "Resolving deltas: $n%%\\r" >&2; done'
+    wrap(yard, " fetch ", f'$git "$@" && {say}')
+    assert yard.archive(idle=1.0).gather(WIDGET, main, ("one",)) == ()
+    wrap(yard, " fetch ", f'$git "$@" && {say.replace("Resolving", "remote: Resolving")}')
+    with pytest.raises(NotGathered, match="no pack came"):
+        yard.archive(idle=1.0).gather(OTHER, main, ("one",))
+
+
+# --- disk ------------------------------------------------------------------------------------
+
+
+def test_chatter_fills_neither_disk_nor_memory(yard: Yard, origin: Path) -> None:
+    main = frozenset({tips(origin)["refs/heads/main"]})
+    offer(yard, origin, "loud", "refs/heads/main")
+    pieces = (b"\2" + (b"." * 1000 + b"\n") * 60 for _ in range(3_000))
+    start = time.monotonic()
+    with serving(yard, "loud", pieces), pytest.raises(NotGathered, match="16 MB of chatter"):
+        yard.archive().gather(WIDGET, main, ("loud",))
+    assert time.monotonic() - start < 30
+
+
+def test_a_fetch_stays_within_its_quota(yard: Yard, tmp_path: Path) -> None:
+    oid = with_blob(yard, "big", 3_000_000)
+    stage = tmp_path / "stage.git"
+    history.git(None, "init", "--bare", "--quiet", str(stage))
+    pieces = in_pieces(pack_of(yard.folder / "servers" / "big"), size=60_000, every=0.05)
+    with serving(yard, "big", pieces), pytest.raises(TooLarge, match="larger than 1 MB"):
+        source = Source(yard.urls["big"], {}, "http")
+        fetch(yard.git(), source, {oid}, stage, quota=2**20)
+    assert sum(f.stat().st_size for f in stage.rglob("*") if f.is_file()) < 2_500_000
+
+
+def test_a_large_one_is_fetched_again_alone(yard: Yard) -> None:
+    oid = with_blob(yard, "big", 3_000_000)
+    wrap(yard, " fetch ", '$git "$@"; code=$?; sleep 0.6; exit $code')  # so that it is looked at
+    sizes: list[int] = []
+    archive = yard.archive(quota=2**20, charge=lambda _: nullcontext(sizes.append))
+    assert archive.gather(WIDGET, frozenset({oid}), ("big",)) == ()
+    assert len([size for size in sizes if size]) == 2
+
+
+def test_a_full_disk_is_said_with_its_place_and_is_no_server_s_fault(
+    yard: Yard, origin: Path
+) -> None:
+    main = frozenset({tips(origin)["refs/heads/main"]})
+    offer(yard, origin, "one", "refs/heads/main")
+    full = "fatal: write error: No space left on device"
+    wrap(yard, " fetch ", f'echo "{full}" >&2; exit 128')
+    with pytest.raises(Failure) as found:
+        yard.archive().gather(WIDGET, main, ("one", "two"))
+    assert found.value.unknown.cause is Cause.LOCAL
+    assert full in str(found.value)
+    assert str(yard.folder / "archive") in str(found.value)
+
+
+def test_a_disk_that_is_full_at_the_second_step_is_no_server_s_fault(
+    yard: Yard, origin: Path
+) -> None:
+    main = frozenset({tips(origin)["refs/heads/main"]})
+    offer(yard, origin, "one", "refs/heads/main")
+    words = "remote: fatal: write error: No space left on device"
+    wrap(yard, " push ", f'echo "{words}" >&2; exit 1')
+    with pytest.raises(Failure) as found:
+        yard.archive().gather(WIDGET, main, ("one", "two"))
+    assert found.value.unknown.cause is Cause.LOCAL
+
+
+@pytest.mark.parametrize("said", ["remote: fatal: ", "fatal: remote error: "])
+def test_a_server_s_full_disk_is_the_server_s(yard: Yard, origin: Path, said: str) -> None:
+    main = frozenset({tips(origin)["refs/heads/main"]})
+    offer(yard, origin, "one", "refs/heads/main")
+    wrap(yard, " fetch ", f'echo "{said}No space left on device" >&2; exit 128')
+    with pytest.raises(NotGathered) as found:
+        yard.archive().gather(WIDGET, main, ("one",))
+    assert found.value.bad[0].unknown.cause is Cause.PROTOCOL
+
+
+def test_a_place_that_is_no_folder_is_said(yard: Yard, origin: Path) -> None:
+    offer(yard, origin, "one", "refs/heads/main")
+    (yard.folder / "archive").write_text("")
+    with pytest.raises(Failure) as found:
+        yard.archive().gather(WIDGET, frozenset({tips(origin)["refs/heads/main"]}), ("one",))
+    assert found.value.unknown.cause is Cause.LOCAL
+    assert str(yard.folder / "archive") in str(found.value)
+
+
+def test_what_cannot_be_opened_is_not_thrown_away(yard: Yard, origin: Path) -> None:
+    """A machine out of files or memory must not be read as a damaged archive."""
+    main = frozenset({tips(origin)["refs/heads/main"]})
+    offer(yard, origin, "one", "refs/heads/main")
+    yard.archive().gather(WIDGET, main, ("one",))
+    repository = yard.repository()
+    for words in ("error: x: Too many open files", "fatal: Out of memory, malloc failed"):
+        wrap(yard, " fsck ", f'echo "{words}" >&2; exit 128')
+        with pytest.raises(Failure, match="fsck"):
+            yard.archive().pack(WIDGET, frozenset({"1" * 40}), frozenset())
+        assert yard.repository() == repository
+
+
+# --- words -----------------------------------------------------------------------------------
+
+
+def test_the_reason_names_the_server_and_what_is_wrong(yard: Yard) -> None:
+    oid = bad_tree(yard.server("bad"), b".git")
+    with pytest.raises(NotGathered) as found:
+        yard.archive().gather(WIDGET, frozenset({oid}), ("absent", "bad"))
+    (bad,) = found.value.bad
+    assert bad.server == "bad"
+    assert bad.unknown.cause is Cause.PROTOCOL
+    assert "hasDotgit" in bad.unknown.detail
+    assert f"could not be fetched (bad: {bad.unknown})" in str(found.value)
+
+
+def test_a_bad_source_is_told_although_another_is_good(yard: Yard, origin: Path) -> None:
+    main = tips(origin)["refs/heads/main"]
+    offer(yard, origin, "good", "refs/heads/main")
+    offer(yard, origin, "bad", "refs/heads/main")
+    yard.urls["bad"] = "http://127.0.0.1:1/x.git"
+    (bad,) = yard.archive().gather(WIDGET, frozenset({main}), ("bad", "good"))
+    assert isinstance(bad, BadSource)
+    assert bad.server == "bad"
+    assert "Failed to connect" in bad.unknown.detail
+
+
+def test_each_fetch_is_charged_and_may_be_refused(yard: Yard, origin: Path) -> None:
+    main = frozenset({tips(origin)["refs/heads/main"]})
+    for name in ("one", "two"):
+        offer(yard, origin, name, "refs/heads/main")
+    charges: list[tuple[str, int]] = []
+
+    @contextmanager
+    def charge(server: str) -> Iterator[Callable[[int], None]]:
+        if server == "one":
+            raise Failure(Unknown(Cause.RATE, "had its share"))
+        yield lambda size: charges.append((server, size))
+
+    (bad,) = yard.archive(charge=charge).gather(WIDGET, main, ("one", "two"))
+    assert bad == BadSource("one", Unknown(Cause.RATE, "had its share"))
+    ((server, size),) = charges
+    assert server == "two"
+    assert size > 1000
+    assert yard.asked == ["one", "two"]

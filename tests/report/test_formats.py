@@ -1,0 +1,90 @@
+"""A form of showing is a row of one table, and nothing else in the program knows its name."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import reconciler
+from reconciler.model.outcome import Outcome, Result
+from reconciler.report.build import build
+from reconciler.report.formats import FORMATS, Format
+from reconciler.report.look import Look
+from reconciler.report.story import Story, story
+from reconciler.report.view import PlanView
+
+from .sample import EVIL, hostile, small_plan, viewed
+from .test_build import header
+
+
+def junit_plan(view: PlanView, look: Look) -> str:
+    """A test a server: it fails when something would change there."""
+    del look
+    suite = ElementTree.Element("testsuite", name=view.headline)
+    for row in view.servers:
+        case = ElementTree.SubElement(suite, "testcase", name=row.name)
+        if row.work:
+            ElementTree.SubElement(case, "failure", message=row.work)
+    return ElementTree.tostring(suite, encoding="unicode")
+
+
+def junit_outcome(told: Story, look: Look) -> str:
+    """A test a reason of failure."""
+    del look
+    suite = ElementTree.Element("testsuite", name=told.headline)
+    for line in told.failed:
+        case = ElementTree.SubElement(suite, "testcase", name=line.text)
+        ElementTree.SubElement(case, "failure", message=line.text)
+    return ElementTree.tostring(suite, encoding="unicode")
+
+
+TABLE = {**FORMATS, "junit": Format(junit_plan, junit_outcome)}
+"""The program's table, and a stranger's row: two functions of the views, no line elsewhere."""
+
+
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("evil", [False, True])
+def test_every_row_shows_a_plan_and_an_outcome_without_raw_foreign_text(
+    name: str, evil: bool
+) -> None:
+    plan, findings = hostile() if evil else small_plan()
+    words = EVIL if evil else "no"
+    ends = tuple(Outcome(a.key, a.verb, a.server, Result.FAILED, words) for a in plan.actions)
+    told = story(build(header("apply"), plan, findings, outcomes=ends))
+    for text in (
+        TABLE[name].plan(viewed(plan, findings), Look()),
+        TABLE[name].outcome(told, Look()),
+    ):
+        assert text
+        assert not set("\x1b\r\u202e").intersection(text)
+
+
+def test_a_new_row_is_well_formed_although_names_are_hostile() -> None:
+    plan, findings = hostile()
+    text = TABLE["junit"].plan(viewed(plan, findings), Look())
+    assert "<img" not in text
+    assert text.count("<testsuite ") == text.count("</testsuite>") == 1
+
+
+def test_the_machine_s_forms_are_the_documents_that_are_saved() -> None:
+    plan, findings = small_plan()
+    view = viewed(plan, findings)
+    assert json.loads(FORMATS["json"].plan(view, Look()))["digest"] == view.digest
+    told = story(build(header("apply"), plan, findings))
+    assert json.loads(FORMATS["json"].outcome(told, Look()))["run_id"] == told.report.run_id
+
+
+def test_nothing_asks_which_format_it_is() -> None:
+    """No comparison with a format's name anywhere: the table is asked."""
+    found = []
+    for path in Path(reconciler.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Compare):
+                sides = [node.left, *node.comparators]
+                words = {side.value for side in sides if isinstance(side, ast.Constant)}
+                found += [(path.name, node.lineno)] if words & FORMATS.keys() else []
+    assert found == []

@@ -1,0 +1,124 @@
+"""An apply as a person reads it: in the plan's words, folded by server and reason, keys nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.model.outcome import Outcome, Result
+from reconciler.model.plan import Plan, Verdict, Wave
+from reconciler.report import terminal
+from reconciler.report.build import build
+from reconciler.report.exits import Exit
+from reconciler.report.lines import Line
+from reconciler.report.look import Look
+from reconciler.report.story import Story, story
+
+from ..build import url
+from .sample import EVIL, hostile, huge, small_plan
+from .test_build import header
+
+PLAN, FINDINGS = small_plan()
+
+
+def told(result: Result, detail: str = "", plan: Plan = PLAN) -> Story:
+    ends = tuple(Outcome(a.key, a.verb, a.server, result, detail) for a in plan.actions)
+    return story(build(header("apply"), plan, FINDINGS, outcomes=ends))
+
+
+def texts(lines: tuple[Line, ...]) -> list[str]:
+    return [f"{line.symbol} {line.text}" for line in lines]
+
+
+def test_one_failure_is_worded_as_the_plan_words_it() -> None:
+    push = next(a for a in PLAN.actions if a.wave == Wave.PULLS and a.server == url("gamma"))
+    end = Outcome(push.key, push.verb, push.server, Result.FAILED, "not-found: HTTP 404")
+    found = story(build(header("apply"), PLAN, (), outcomes=(end,)))
+    assert texts(found.failed) == [
+        "x alice/widget: push 1 pull ref on gamma.example: not-found: HTTP 404"
+    ]
+
+
+def test_equal_failures_share_a_line_with_their_count_and_their_repositories() -> None:
+    found = told(Result.FAILED, "http-error: 404", huge(12))
+    assert texts(found.failed) == ["x 12 pushes on alpha.example: http-error: 404"]
+    assert len(found.failed[0].names) == 12
+    assert found.failed[0].details[0] == "alice/repository-0: push 1 ref"
+
+
+@pytest.mark.parametrize("result", [Result.STALE, Result.UNREACHABLE])
+def test_an_end_that_is_no_plain_failure_is_named(result: Result) -> None:
+    (line,) = told(result, "why", huge(2)).failed
+    assert line.text == f"2 pushes on alpha.example ({result}): why"
+
+
+def test_what_was_not_attempted_is_counted_only() -> None:
+    found = told(Result.SKIPPED, "after: the guard keeps it back")
+    assert found.failed == ()
+    assert texts(found.kept) == [
+        "! 1 signature, 10 events, 6 pushes not attempted: what they need did not happen"
+    ]
+
+
+def test_what_was_written_is_told_by_repository() -> None:
+    found = told(Result.DONE, plan=huge(3))
+    assert texts(found.changed) == ["+ push 1 ref on alpha.example"]
+    assert len(found.changed[0].names) == 3
+    assert found.headline == "Applied: 0 signatures, 0 events, 3 pushes"
+    assert found.counts == "3 actions: 3 done"
+
+
+def test_a_hundred_refused_signatures_take_a_line_and_not_a_page() -> None:
+    text = terminal.outcome(told(Result.FAILED, "no key", huge(800)), Look(100))
+    failed = text.partition("Failed")[2].partition("Held back")[0]
+    assert len(failed.splitlines()) < 8
+    assert "800 pushes on alpha.example: no key" in failed
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_keys_are_for_machines(verbose: bool) -> None:
+    text = terminal.outcome(told(Result.FAILED, "no"), Look(200, verbose=verbose))
+    assert not any(action.key in text for action in PLAN.actions)
+    assert "30617:" not in text
+
+
+def test_a_stale_plan_says_that_nothing_was_written() -> None:
+    report = build(header("apply"), PLAN, (), extra=[Exit.STALE_PLAN], notes=("new: x",))
+    found = story(report)
+    assert found.headline == "Nothing was written: the saved plan no longer matches the world"
+    assert found.notes == ("new: x",)
+
+
+def test_every_code_that_holds_is_said_in_words() -> None:
+    assert "6 (part of the world is unknown)" in told(Result.DONE).ends
+
+
+def test_a_pending_cell_has_its_column() -> None:
+    found = told(Result.PENDING)
+    assert {line.symbol for line in found.pending} == {"?"}
+    assert "pending" in terminal.outcome(found, Look(100)).partition("Recap")[2]
+
+
+def test_nothing_of_a_stranger_s_text_is_left_raw() -> None:
+    plan, findings = hostile()
+    ends = [Outcome(a.key, a.verb, a.server, Result.FAILED, EVIL) for a in plan.actions]
+    report = build(header("apply"), plan, findings, outcomes=tuple(ends), notes=(EVIL,))
+    found = story(replace(report, outcomes=report.outcomes * 2))
+    lines = [*found.failed, *found.holds, *found.unknown]
+    said = [t for line in lines for t in (line.text, *line.details, *line.names)]
+    for text in [*said, *found.notes, *(refusal.text for refusal in found.refusals)]:
+        assert not set("\x1b\r\n\u202e").intersection(text)
+        assert "::" not in text
+
+
+def test_a_server_that_answers_half_is_explained_in_the_recap() -> None:
+    cells = tuple(
+        replace(cell, verdict=Verdict.UNKNOWN, detail="http-error: 502")
+        if cell.server == url("beta")
+        else cell
+        for cell in PLAN.cells
+    )
+    report = build(header("plan"), replace(PLAN, cells=cells), ())
+    (row,) = (row for row in report.recap if row.server == "beta.example")
+    assert (row.unreachable, row.detail) == (2, "http-error: 502: bob/blank, alice/widget")
