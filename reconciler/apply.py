@@ -109,8 +109,9 @@ class _Run:
     def end(self, action: Action, result: Result, detail: str = "", seconds: float = 0.0) -> None:
         """Write one outcome down; what fails breaks its cell for the waves that follow."""
         with self.lock:
+            moved = tuple(update for update in action.changes if not update.creates)
             self.outcomes[action.key] = Outcome(
-                action.key, action.verb, action.server, result, detail, seconds
+                action.key, action.verb, action.server, result, detail, seconds, moved=moved
             )
             if result in _BREAKS and not _is_leaf(action):
                 places = action.adds if isinstance(action, Sign) else (action.server,)

@@ -113,8 +113,9 @@ def plan_index(repository: Repository, view: ServerView, known: Knowledge) -> tu
 def _left_to_server(
     state: State, refs: Listing | Absent, found: PushOrWhyNot
 ) -> tuple[RefUpdate, ...]:
-    """What the server changes by itself when the state arrives: the rest of the differences."""
-    if found.reason or isinstance(refs, Absent):
+    """What the server changes by itself when the state arrives, or once it has fetched what the
+    state names: the rest of the differences."""
+    if isinstance(refs, Absent) or found.reason not in (None, HoldReason.SERVER_MUST_FETCH):
         return ()
     ours = frozenset(found.updates)  # thousands of refs: a set, or the search is quadratic
     return tuple(u for u in differences(state, refs.refs) if u not in ours)

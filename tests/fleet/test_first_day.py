@@ -135,7 +135,10 @@ def test_a_forced_update_is_called_one_and_what_it_drops_is_kept(case: Case) -> 
     plan = case.reconcile("--plan")
     assert "forced update of refs/heads/main, drops 1 commit" in plan.out
     assert lost[:10] in plan.out
-    assert case.reconcile("--apply").code == 0
+    done = case.reconcile("--apply")
+    assert done.code == 0
+    moved = [update for outcome in done.report["outcomes"] for update in outcome["moved"]]
+    assert {"name": MAIN, "old": lost, "new": before[MAIN]} in moved
     assert case.refs("two", "widget")[MAIN] == before[MAIN]
     (kept,) = archived(case)
     assert history.git(kept, "cat-file", "-t", lost).strip() == b"commit"
