@@ -16,6 +16,7 @@ NEEDS: Final[dict[str, str]] = {
     "1.1-case": SECOND,
     "1.3-forgotten": CLOCK,
     "1.3-head": FILES,
+    "1.3-later": SECOND,
     "1.3-parked-again": CLOCK,
     "1.3-returns": CLOCK,
     "1.3-soft": CLOCK,
