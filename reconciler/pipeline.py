@@ -26,7 +26,7 @@ from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed, Seen, Submission
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
-from reconciler.model.plan import Action, Entry, Plan
+from reconciler.model.plan import Action, Entry, HoldReason, Plan
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.observe import observe
@@ -182,7 +182,9 @@ def _read_back(
         observed = observe(desired, world, watcher, selection, forks=options.forks)
         remaining = plan(desired, observed, selection)
         left = confirm(outcomes, applied, remaining)
-        if not any(outcome.result is Result.PENDING for outcome in left) or watcher.stopped():
+        settling = any(outcome.result is Result.PENDING for outcome in left)
+        fetching = any(hold.reason is HoldReason.SERVER_MUST_FETCH for hold in remaining.holds)
+        if not (settling or fetching) or watcher.stopped():
             break
         world.settle(SETTLE_SECONDS / 2)
     return remaining

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import fnmatch
-import os
-import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from threading import Event
+from queue import SimpleQueue
+from threading import Thread
 from urllib.parse import urlsplit
 
 import click
 
-from reconciler.cli.guarded import signals
+from reconciler.cli.interrupts import listen
 from reconciler.cli.session import Session
 from reconciler.conformance import rows, show
 from reconciler.conformance.table import FAMILIES, ROWS, SPEC, Row
 from reconciler.conformance.trial import Court, Terms
+from reconciler.conformance.verdict import Trial
 from reconciler.errors import ReconcileError
 from reconciler.nostr import urls
-from reconciler.report.exits import Exit
 
 _FORMS = {"text": show.text, "json": show.document, "markdown": show.markdown}
 _SAY_SECONDS = 10.0
@@ -73,31 +71,31 @@ def command(
         fresh_address=bool(held["fresh_address"]),
     )
     chosen = _chosen(only)
-    with (
-        tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder,
-        _ended_at_once(folder),
-    ):
-        trial = Court(terms, Path(folder), _Counter(session, len(chosen)).say).hold(chosen)
+    with tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
+        court = Court(terms, Path(folder), _Counter(session, len(chosen)).say)
+        trial = _held(court, chosen)
     session.stdout.out(_FORMS[form or session.format](trial).rstrip("\n"), highlight=False)
     sys.exit(trial.ended)
 
 
-@contextmanager
-def _ended_at_once(folder: str) -> Iterator[None]:
-    """The first signal ends it: rows wait for minutes, and nobody needs half a trial."""
-    over = Event()
-    with signals() as caught:
+def _held(court: Court, chosen: Sequence[Row]) -> Trial:
+    """The trial; a signal ends the process at once, and what was made on the server stays."""
+    heard, ends = listen(), SimpleQueue[Trial | BaseException | None]()
 
-        def end() -> None:
-            if not over.is_set():
-                shutil.rmtree(folder, ignore_errors=True)
-                os._exit(caught.code or Exit.INTERRUPTED)
+    def hold() -> None:
+        try:
+            ends.put(court.hold(chosen))
+        except BaseException as error:  # it ends the main thread, where it is shown
+            ends.put(error)
 
-        caught.stop.wakes(end)
-        if caught.stop.is_set():
-            end()
-        yield
-        over.set()
+    heard.stop.wakes(lambda: ends.put(None))
+    Thread(target=hold, daemon=True).start()
+    end = ends.get()
+    if isinstance(end, BaseException):
+        raise end
+    if end is None:
+        sys.exit(128 + heard.number)
+    return end
 
 
 def _chosen(only: tuple[str, ...]) -> list[Row]:

@@ -187,4 +187,5 @@ _COLUMNS = {
     Verdict.HELD: "held",
     Verdict.CONFLICT: "held",
     Verdict.IMPOSSIBLE: "held",
+    Verdict.HOLLOW: "held",
 }

@@ -63,6 +63,7 @@ def receive(service: Service, coordinate: Coordinate, body: IO[bytes]) -> bytes:
     if accepted:
         _remember(service, coordinate, accepted)
         delivery.deliver(coordinate)
+    if accepted or not updates:  # after an empty push, too: seen on the real one
         answer += _after(service, delivery, coordinate)
     return answer
 
