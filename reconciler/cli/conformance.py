@@ -67,7 +67,9 @@ def command(
     )
     chosen = _chosen(only)
     with tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
-        trial = Court(terms, Path(folder), _Counter(session, len(chosen)).say).hold(chosen)
+        trial = Court(
+            terms=terms, folder=Path(folder), say=_Counter(session, len(chosen)).say
+        ).hold(chosen)
     session.stdout.out(_FORMS[form or session.format](trial).rstrip("\n"), highlight=False)
     sys.exit(trial.ended)
 

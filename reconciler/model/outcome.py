@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.model.plan import (
-    CellVerdict,
-    Hold,
-    RepositorySummary,
-    ServerSummary,
-    Unmatched,
-    Verb,
-)
+from reconciler.model.actions import Verb
+from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary, Unmatched
 
 REPORT_VERSION = 1
 
@@ -34,7 +28,7 @@ WRITTEN = frozenset({Result.DONE, Result.PENDING})
 """Results after which something was sent and accepted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One action's end. `detail` may hold a server's words; `seconds` is its wall time.
 
@@ -51,7 +45,7 @@ class Outcome:
     deed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """A guard that refuses: which, where, the numbers, and the actions that it keeps back.
 
@@ -67,7 +61,7 @@ class Finding:
     hold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recap:
     """One line of the recap: cells of this server, Ansible's words.
 
@@ -88,7 +82,7 @@ class Recap:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run, whole. Times are RFC 3339 in UTC; `exit_codes` lists all that hold, worst first."""
 

@@ -59,7 +59,7 @@ class Case:
     def start(self, *names: str, dialect: str = "ngit-grasp") -> None:
         """Start servers by name."""
         for name in names:
-            spec = ServerSpec(name, self.folder / "servers" / name, dialect)
+            spec = ServerSpec(name=name, directory=self.folder / "servers" / name, dialect=dialect)
             self.servers[name] = start(spec)
 
     def stop(self) -> None:

@@ -12,10 +12,11 @@ from reconciler.apply import apply, confirm
 from reconciler.desired import parse
 from reconciler.edge.fleet import Fleet
 from reconciler.facts.selection import Selection, select
+from reconciler.model.actions import Publish, Push, Sign, Wave
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
 from reconciler.model.outcome import Outcome, Result
-from reconciler.model.plan import Plan, Publish, Push, Sign, Wave
+from reconciler.model.plan import Plan
 from reconciler.nostr.nip34 import announcement, with_servers
 from reconciler.observe import observe
 from reconciler.plan import plan
