@@ -280,6 +280,8 @@ def _judge(answer: Ok) -> tuple[Result, str]:
 
 
 def _result_of(failure: Failure) -> Result:
+    if failure.unknown.cause in (Cause.STOPPED, Cause.BUDGET):
+        return Result.SKIPPED
     refused = failure.unknown.cause in (Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND, Cause.RATE)
     return Result.FAILED if refused else Result.UNREACHABLE
 

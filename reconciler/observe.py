@@ -5,7 +5,8 @@ The questions come in rounds, because the answers to one name the subjects of th
     1  announcements of the npubs, and what servers say of themselves
     2  announcements and states of everybody whom the announcements invite
     3  events that name a repository (issues, PRs, labels, …)
-    4  events that name those events, until no new ones turn up (GRASP-02's layers)
+    4  events that name those events, until no new ones turn up (GRASP-02's layers); what others
+       serve and a server did not show, by id
     5  the refs of every cell
     6  the objects of refs that would move, so that a forced update can be called one
 
@@ -83,7 +84,7 @@ def observe(
     selection: Selection,
     *,
     forks: int,
-    deep: bool = False,
+    every: int = 0,
 ) -> Observed:
     """One look at the whole fleet.
 
@@ -93,7 +94,7 @@ def observe(
         watcher: hears of progress; a stop makes everything that is left unknown.
         selection: which repositories this run is about.
         forks: servers that are asked at the same time.
-        deep: try a clone of every cell, not only of the share that is due.
+        every: a clone is tried of one in so many cells; 0: of none.
     """
     seats = [_Seat(url=server.url, grasp=True) for server in desired.servers]
     seats += [_Seat(url=url, grasp=False) for url in desired.index_relays]
@@ -111,7 +112,6 @@ def observe(
     coordinates = selection.of(desired, known)
     submitted = world.submitted()
     views = tuple(seat.view(submitted, world.skew(seat.url)) for seat in seats)
-    every = 1 if deep else desired.policies.deep
     return Observed(
         at=world.now(),
         events=tuple(sorted(union.values(), key=lambda e: e.id)),
@@ -143,6 +143,7 @@ class _Rounds:
         self._ask_authority(coordinates)
         self._ask(_tag_filters("aAq", map(str, coordinates)))
         self._ask_replies(coordinates)
+        self._ask_missing(coordinates)
         self._list_refs(coordinates)
 
     def _ask_witnesses(self, coordinates: Sequence[Coordinate], known: Knowledge) -> None:
@@ -206,6 +207,19 @@ class _Rounds:
                 return
             self._ask(_tag_filters("eEq", sorted(names)))
             asked |= names
+
+    def _ask_missing(self, coordinates: Sequence[Coordinate]) -> None:
+        """What others serve and a server did not show is asked for by id: some families index only
+        the beginning of a long tag value, and serve all the same what its questions do not find."""
+        known = self._knowledge()
+        wanted = _tree(known, coordinates)
+
+        def ask(seat: _Seat) -> None:
+            missing = () if seat.witness else sorted(wanted - seat.events.keys())
+            if missing:
+                self._query(seat, [Filter(ids=batch) for batch in _batches(missing)])
+
+        self._each(ask)
 
     def _list_refs(self, coordinates: Sequence[Coordinate]) -> None:
         """Server by server in turn, so that all of them answer side by side."""

@@ -27,7 +27,7 @@ from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed, Seen, Submission
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
-from reconciler.model.plan import Entry, Plan
+from reconciler.model.plan import Entry, HoldReason, Plan
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.observe import observe
@@ -98,9 +98,8 @@ def run(
     desired = parse(text, place=place)
     selection = select(desired, options.limit, options.shard)
     with connect(desired) as world:
-        observed = observe(
-            desired, world, watcher, selection, forks=options.forks, deep=options.deep
-        )
+        every = 1 if options.deep else desired.policies.deep if options.write else 0
+        observed = observe(desired, world, watcher, selection, forks=options.forks, every=every)
         proposed = plan(desired, observed, selection)
         findings = _guard(proposed, desired, observed, options)
         on_plan(proposed, findings)
@@ -191,7 +190,9 @@ def _read_back(
         observed = observe(desired, world, watcher, selection, forks=options.forks)
         remaining = plan(desired, observed, selection)
         left = confirm(outcomes, applied, remaining)
-        if not any(outcome.result is Result.PENDING for outcome in left) or watcher.stopped():
+        settling = any(outcome.result is Result.PENDING for outcome in left)
+        fetching = any(hold.reason is HoldReason.SERVER_MUST_FETCH for hold in remaining.holds)
+        if not (settling or fetching) or watcher.stopped():
             break
         world.settle(SETTLE_SECONDS / 2)
     return remaining

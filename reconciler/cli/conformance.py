@@ -6,16 +6,21 @@ import fnmatch
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from urllib.parse import urlsplit
 
 import click
 
+from reconciler.cli.interrupts import listen
 from reconciler.cli.session import Session
 from reconciler.conformance import rows, show
 from reconciler.conformance.table import FAMILIES, ROWS, SPEC, Row
 from reconciler.conformance.trial import Court, Terms
+from reconciler.conformance.verdict import Trial
 from reconciler.errors import ReconcileError
 from reconciler.nostr import urls
 
@@ -67,11 +72,30 @@ def command(
     )
     chosen = _chosen(only)
     with tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
-        trial = Court(
-            terms=terms, folder=Path(folder), say=_Counter(session, len(chosen)).say
-        ).hold(chosen)
+        court = Court(terms=terms, folder=Path(folder), say=_Counter(session, len(chosen)).say)
+        trial = _held(court, chosen)
     session.stdout.out(_FORMS[form or session.format](trial).rstrip("\n"), highlight=False)
     sys.exit(trial.ended)
+
+
+def _held(court: Court, chosen: Sequence[Row]) -> Trial:
+    """The trial; a signal ends the process at once, and what was made on the server stays."""
+    heard, ends = listen(), SimpleQueue[Trial | BaseException | None]()
+
+    def hold() -> None:
+        try:
+            ends.put(court.hold(chosen))
+        except BaseException as error:  # it ends the main thread, where it is shown
+            ends.put(error)
+
+    heard.stop.wakes(lambda: ends.put(None))
+    Thread(target=hold, daemon=True).start()
+    end = ends.get()
+    if isinstance(end, BaseException):
+        raise end
+    if end is None:
+        sys.exit(128 + heard.number)
+    return end
 
 
 def _chosen(only: tuple[str, ...]) -> list[Row]:

@@ -51,6 +51,7 @@ from reconciler.report.formats import FORMATS
     show_default=True,
     help="Servers that are worked on at the same time.",
 )
+@click.option("--deep", is_flag=True, help="Try a clone of every repository on every server.")
 @click.option(
     "--format",
     "format_",

@@ -74,6 +74,7 @@ def resolve(given: dict[str, Any]) -> Session:
         limit=tuple(given["limit"]),
         shard=given["shard"],
         forks=given["forks"],
+        deep=given["deep"],
     )
     return Session(
         file=given["file"],

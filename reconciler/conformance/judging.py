@@ -13,7 +13,7 @@ import websocket
 from reconciler.conformance.needs import NEEDS
 from reconciler.conformance.remote import OutOfTime, Remote
 from reconciler.conformance.stage import NeedsInside, SetUpRefused
-from reconciler.conformance.table import Row
+from reconciler.conformance.table import Evidence, Row
 from reconciler.conformance.verdict import AGREE, DIFFER, NOT_RUN, Judged
 
 BROKEN = (OSError, requests.RequestException, websocket.WebSocketException)
@@ -106,5 +106,5 @@ class Asked:
             expected=repr(self.row.expect[family]) if family in self.row.expect else "",
             seen=seen[:400],
             why=why,
-            guess=family in self.row.guesses,
+            guess=self.row.evidence.get(family) is Evidence.GUESS,
         )

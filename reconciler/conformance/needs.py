@@ -15,10 +15,13 @@ NEEDS: Final[dict[str, str]] = {
     "01-purgatory-ends": CLOCK,
     "1.1-case": SECOND,
     "1.3-forgotten": CLOCK,
+    "1.3-head": FILES,
+    "1.3-later": SECOND,
     "1.3-parked-again": CLOCK,
     "1.3-returns": CLOCK,
     "1.3-soft": CLOCK,
     "1.4-start": RESTART,
+    "2.1-no-d": SECOND,  # some do not survive it
     "2.2-lost-data": FILES,
     "2.2-restart": RESTART,
     "2.2-tie": CLOCK,  # sixteen waits of a minute
@@ -42,6 +45,8 @@ NEEDS: Final[dict[str, str]] = {
 FIRST: Final = (
     "2.1-other-owners",
     "1.4-coupled",
+    "2.1-parts",
+    "2.1-rewind",
     "2.1-stranger-moves",
     "2.2-older-other",
     "01-align",
@@ -53,5 +58,5 @@ FIRST: Final = (
     "4.1-seeded",
 )
 """Rows that wait for half a minute or longer: the others fill the time."""
-LAST: Final = ("2.1-no-d", "6-subscriptions", "6-message-size")
+LAST: Final = ("6-subscriptions", "6-message-size")
 """Rows that some server did not survive."""

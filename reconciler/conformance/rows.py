@@ -14,6 +14,7 @@ from reconciler.conformance import (
     rows_grasp01,
     rows_identifiers,
     rows_limits,
+    rows_listing,
     rows_pulls,
     rows_relay,
     rows_states,
@@ -22,6 +23,7 @@ from reconciler.conformance.table import ROWS
 
 SECTIONS: Final = (
     rows_grasp01,
+    rows_listing,
     rows_announcements,
     rows_identifiers,
     rows_authorities,

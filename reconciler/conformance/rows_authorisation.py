@@ -39,7 +39,7 @@ def stored_state(stage: Stage) -> object:
 @row(
     "4.1-seeded",
     "a nostr push with a waiting state's objects applies it",
-    {SPEC: True, NGIT: True, RELAY: True, GITEA: True},
+    {SPEC: True, NGIT: True, RELAY: False, GITEA: True},
 )
 def seeded(stage: Stage) -> object:
     owner, (one, two, _) = stage.person(), stage.trunk.commits
@@ -52,13 +52,14 @@ def seeded(stage: Stage) -> object:
     return found == {MAIN: two}
 
 
-@row("4.1-commands", "a first command without capabilities", all_of(200, khatru=400))
+@row("4.1-commands", "a first command without capabilities", all_of(200))
 def commands(stage: Stage) -> object:
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one})
     line = f"{one} {one} {MAIN}"
     body = f"{len(line) + 4:04x}{line}0000".encode()
-    return stage.post(f"{stage.url(owner)}/{RECEIVE}", data=body).status_code
+    answer = stage.post(f"{stage.url(owner)}/{RECEIVE}", data=body)
+    return answer.status_code
 
 
 @row("4.2-prs", "the /prs/ endpoint, switched off", all_of(404))

@@ -25,7 +25,11 @@ def coupled(stage: Stage) -> object:
     return stage.refs(owner).get(MAIN) == stage.trunk.commits[0]
 
 
-@row("1.4-first-tag", "only the first `maintainers` tag is read", all_of(False))
+@row(
+    "1.4-second-tag",
+    "whoever a second `maintainers` tag names may push, too",
+    all_of(False, ngit_relay=True),
+)
 def first_tag(stage: Stage) -> object:
     owner, friend, second = stage.person(), stage.person(), stage.person()
     stage.host(owner)

@@ -7,6 +7,8 @@ from reconciler.conformance.stage import DEV, MAIN, Stage
 from reconciler.conformance.table import GITEA, KHATRU, NGIT, RELAY, SPEC, row, some
 from reconciler.nostr import kinds
 
+NOT_AUTHOR = "blocked: you are not the author of this event"
+
 
 @row(
     "3.3-deletes",
@@ -31,7 +33,7 @@ def deletes(stage: Stage) -> object:
 @row(
     "3.3-comes-back",
     "a deleted event that is sent again",
-    {SPEC: False, NGIT: False, RELAY: True, KHATRU: False},
+    {SPEC: False, NGIT: False, RELAY: True, KHATRU: True},
 )
 def comes_back(stage: Stage) -> object:
     owner, writer = stage.person(), stage.person()
@@ -46,7 +48,7 @@ def comes_back(stage: Stage) -> object:
     {
         SPEC: (True, True),
         NGIT: (False, True),
-        RELAY: (True, True),
+        RELAY: (False, True),
         KHATRU: (False, True),
         GITEA: (False, True),
     },
@@ -69,6 +71,20 @@ def nothing(stage: Stage) -> object:
     return stage.accepts(stage.person().sign(kinds.DELETION, ("e", "ef" * 32)))[0]
 
 
+@row(
+    "3.3-kept",
+    "a deletion that is refused: is it served all the same?",
+    some(False, NGIT, RELAY, GITEA) | some(True, KHATRU),
+)
+def kept(stage: Stage) -> object:
+    owner = stage.person()
+    stage.host(owner)
+    issue = stage.person().sign(kinds.ISSUE, stage.about(owner))
+    deletion = stage.person().sign(kinds.DELETION, ("e", issue.id))
+    assert stage.accepts(issue, deletion) == [True, False]
+    return stage.serves(deletion)
+
+
 @row("3.3-git-stays", "deleting an announcement leaves its git data", some(200, SPEC, NGIT, RELAY))
 def git_stays(stage: Stage) -> object:
     owner = stage.person()
@@ -83,9 +99,9 @@ def git_stays(stage: Stage) -> object:
     "by address, up to its second: one of that second again, and one a second later",
     {
         SPEC: [False, True],
-        NGIT: [False, True],
+        NGIT: [True, True],
         RELAY: [True, True],
-        KHATRU: [False, True],
+        KHATRU: [True, True],
         GITEA: [True, True],
     },
 )
@@ -103,8 +119,8 @@ def by_address(stage: Stage) -> object:
     {
         SPEC: ((True, ""), True),
         NGIT: ((False, "error: unknown"), True),
-        RELAY: ((True, ""), True),
-        KHATRU: ((False, "blocked: nothing to delete"), True),
+        RELAY: ((False, NOT_AUTHOR), True),
+        KHATRU: ((False, NOT_AUTHOR), True),
         GITEA: (
             (False, "blocked: only GRASP repository and collaboration events are accepted"),
             True,

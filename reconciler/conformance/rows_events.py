@@ -126,10 +126,19 @@ def by_tag(stage: Stage) -> object:
 @row(
     "3.1-named-address",
     "relay lists that a stored issue names by address: a, A, q",
-    all_of([True] * 3, gitea=[False] * 3),
+    all_of([False] * 3, spec=[True] * 3, khatru=[True] * 3),
 )
 def named_address(stage: Stage) -> object:
     return _named(stage, 10_002, lambda event: f"10002:{event.pubkey}:", "aAq")
+
+
+@row(
+    "3.1-named-short",
+    "the same without the last colon",
+    all_of([False] * 3, ngit_grasp=[True] * 3, khatru=[True] * 3),
+)
+def named_short(stage: Stage) -> object:
+    return _named(stage, 10_002, lambda event: f"10002:{event.pubkey}", "aAq")
 
 
 @row(

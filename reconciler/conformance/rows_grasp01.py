@@ -162,6 +162,7 @@ def nostr_mismatch(stage: Stage) -> object:
     "01-nostr-expires",
     "SHOULD delete it after 20 minutes without its event",
     {SPEC: False, NGIT: True, RELAY: True, GITEA: False},
+    read=(RELAY,),
 )
 def nostr_expires(stage: Stage) -> object:
     owner, name = stage.person(), f"refs/nostr/{'cd' * 32}"
@@ -175,7 +176,7 @@ def nostr_expires(stage: Stage) -> object:
 @row(
     "01-wants",
     "MUST advertise allow-tip- and allow-reachable-sha1-in-want, and filter",
-    all_of(("filter", "reachable", "tip"), ngit_relay=("tip",)),
+    all_of(("filter", "reachable", "tip"), ngit_relay=("tip",), khatru=("reachable", "tip")),
 )
 def wants(stage: Stage) -> object:
     owner = stage.person()
@@ -189,27 +190,82 @@ def wants(stage: Stage) -> object:
     return tuple(k for k, v in words.items() if found and v in found.capabilities)
 
 
-@row(
-    "01-cors",
-    "CORS on everything",
-    all_of(
-        ("*", "GET, POST, OPTIONS", "*", 204),
-        ngit_relay=("*", "GET, POST, OPTIONS", "Content-Type", 204),
-    ),
+GRASP_HEADERS = (
+    "Authorization, Content-Type, Git-Protocol, Accept, Content-Encoding, X-Requested-With"
 )
-def cors(stage: Stage) -> object:
+
+
+@row(
+    "01-cors-origin",
+    "MUST set Access-Control-Allow-Origin on all: /, a listing and a 404, and with an Origin",
+    all_of(
+        ([True, True, True], [True, True, True]),
+        ngit_relay=([False, True, False], [False, True, True]),
+        khatru=([False, False, False], [True, True, True]),
+    ),
+    guesses=(GITEA,),
+)
+def cors_origin(stage: Stage) -> object:
     owner = stage.person()
     stage.announce(owner)
-    for url in (
-        stage.server.url,
-        f"{stage.url(owner)}/info/refs?service={UPLOAD}",
-        f"{stage.server.url}/none",
-    ):
-        answer = stage.get(url)
-        assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    answer = stage.request("OPTIONS", url)
-    names = ("Origin", "Methods", "Headers")
-    return (*(answer.headers[f"Access-Control-Allow-{n}"] for n in names), answer.status_code)
+    listing = f"{stage.url(owner)}/info/refs?service={UPLOAD}"
+    return tuple(
+        [
+            stage.get(url, **headers).headers.get("Access-Control-Allow-Origin") == "*"
+            for url in ("/", listing, "/none")
+        ]
+        for headers in ({}, {"Origin": "https://page.example"})
+    )
+
+
+@row(
+    "01-cors-names",
+    "MUST allow GET, POST and Content-Type: what a listing says",
+    all_of(
+        ("GET, POST", "Content-Type"),
+        ngit_grasp=("GET, POST, OPTIONS", GRASP_HEADERS),
+        khatru=(None, None),
+        gitea=("GET, POST, OPTIONS", "*"),
+    ),
+    guesses=(GITEA,),
+)
+def cors_names(stage: Stage) -> object:
+    owner = stage.person()
+    stage.announce(owner)
+    listing = f"{stage.url(owner)}/info/refs?service={UPLOAD}"
+    found = stage.get(listing, Origin="https://page.example").headers
+    return tuple(found.get(f"Access-Control-Allow-{name}") for name in ("Methods", "Headers"))
+
+
+@row(
+    "01-cors-options",
+    "MUST answer OPTIONS with 204: on /, on a listing, and as a browser asks",
+    all_of((204, 204, 204), ngit_relay=(405, 204, 204), khatru=(404, 404, 204)),
+    guesses=(GITEA,),
+)
+def cors_options(stage: Stage) -> object:
+    owner = stage.person()
+    stage.announce(owner)
+    listing = f"{stage.url(owner)}/info/refs?service={UPLOAD}"
+    asks = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST"}
+    return tuple(
+        stage.request("OPTIONS", url, headers=headers).status_code
+        for url, headers in ((f"{stage.server.url}/", {}), (listing, {}), (listing, asks))
+    )
+
+
+@row(
+    "01-page",
+    "SHOULD serve a page at the clone URL, and none where nothing is hosted",
+    all_of(((200, "text/html"), 404)),
+    guesses=(GITEA,),
+)
+def page(stage: Stage) -> object:
+    owner = stage.person()
+    stage.announce(owner)
+    found, none = stage.get(stage.url(owner)), stage.get(stage.url(stage.person()))
+    kind = found.headers["Content-Type"].partition(";")[0]
+    return (found.status_code, kind), none.status_code
 
 
 @row(

@@ -9,7 +9,11 @@ from reconciler.nostr import kinds, nip19
 from reconciler.nostr.event import Event
 
 
-@row("1.2-special", "spaces and symbols in the identifier", all_of(200, khatru=400, gitea=404))
+@row(
+    "1.2-special",
+    "spaces and symbols in the identifier",
+    all_of(200, ngit_relay=404, khatru=400, gitea=404),
+)
 def special(stage: Stage) -> object:
     owner = stage.person()
     stage.announce(owner, "my widget+☃")
@@ -23,11 +27,30 @@ def colon(stage: Stage) -> object:
     return stage.status(owner, "a:b")
 
 
-@row("1.2-unicode", "letters beyond ASCII in it", all_of(200, khatru=400, gitea=404))
+@row(
+    "1.2-unicode", "letters beyond ASCII in it", all_of(200, ngit_relay=404, khatru=400, gitea=404)
+)
 def not_ascii(stage: Stage) -> object:
     owner = stage.person()
     stage.announce(owner, "café")
     return stage.status(owner, "café")
+
+
+@row(
+    "1.2-symbols",
+    "a'b, a+b, a[b, a<b, a.b-c_D",
+    all_of(
+        [200] * 5,
+        ngit_relay=[200, 404, 200, 404, 200],
+        khatru=[400] * 4 + [200],
+        gitea=[404] * 4 + [200],
+    ),
+)
+def symbols(stage: Stage) -> object:
+    owner, names = stage.person(), ("a'b", "a+b", "a[b", "a<b", "a.b-c_D")
+    for name in names:
+        stage.announce(owner, name)
+    return [stage.status(owner, name) for name in names]
 
 
 @row(
@@ -70,7 +93,7 @@ def impossible(stage: Stage) -> object:
 @row(
     "1.2-colon-issue",
     "an issue of a repository with a colon in its identifier",
-    all_of(True, ngit_grasp=False),
+    all_of(True, ngit_grasp=False, ngit_relay=False),
 )
 def colon_issue(stage: Stage) -> object:
     owner, name, one = stage.person(), f"{stage.name}:x", stage.trunk.commits[0]

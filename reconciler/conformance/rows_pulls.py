@@ -118,7 +118,19 @@ def no_state(stage: Stage) -> object:
     return stage.pushes(owner, {f"refs/nostr/{'12' * 32}": stage.trunk.commits[0]})
 
 
-@row("3.2-bad-name", "refs/nostr/<no event id>", all_of(False))
+@row(
+    "3.2-promotes",
+    "the push of refs/nostr alone: is the announcement that waits served, before any state?",
+    some(True, SPEC, NGIT),
+)
+def promotes(stage: Stage) -> object:
+    owner = stage.person()
+    announcement = stage.announce(owner)
+    assert stage.pushes(owner, {f"refs/nostr/{'12' * 32}": stage.trunk.commits[0]})
+    return stage.serves(announcement)
+
+
+@row("3.2-bad-name", "refs/nostr/<an event id in upper case>", all_of(False, ngit_grasp=True))
 def bad_name(stage: Stage) -> object:
     owner = stage.person()
     stage.host(owner)
@@ -139,6 +151,7 @@ def quota(stage: Stage) -> object:
         **some((None, [True, True, True]), SPEC, NGIT, RELAY),
         GITEA: (256, [True, True, False]),
     },
+    read=(NGIT, RELAY),
 )
 def active(stage: Stage) -> object:
     owner, pulls = stage.person(), stage.preset.pulls
@@ -168,7 +181,12 @@ def ref_twice(stage: Stage) -> object:
     return stage.refs(owner) == {MAIN: two}, f"{MAIN} is named twice" in answer.text
 
 
-@row("3.2-merged", "a merged pull request's ref after 20 minutes", all_of(True, khatru=False))
+@row(
+    "3.2-merged",
+    "a merged pull request's ref after 20 minutes",
+    all_of(True, khatru=False),
+    read=(RELAY,),
+)
 def merged(stage: Stage) -> object:
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import websocket
+
 from reconciler.conformance.clock import Clock
 from reconciler.conformance.exchange import Answer, exchange
 from reconciler.conformance.people import NOW, Person, Place
@@ -93,6 +95,9 @@ class Stage:
 
     def stop(self) -> None:
         """Close the connection."""
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         if self._relay:
             self._relay.socket.close()
             self._relay = None
@@ -119,6 +124,10 @@ class Stage:
         """A second server of the family: with its real budgets, or with other options. A `dialect`
         is the family's with smaller numbers."""
         raise NeedsInside("a second server")
+
+    def expendable(self) -> Stage:
+        """A server that the probe may be the end of; it is to be stopped afterwards."""
+        return self
 
     def archive(self, **options: Any) -> Any:
         """A second server that is an archive (GRASP-05), without budgets."""
@@ -147,9 +156,17 @@ class Stage:
         self.clock.advance(seconds)
         self.status(Person("nobody"))
 
+    def settle(self) -> None:
+        """Let those finish who go on working after their OK."""
+        self.clock.advance(1)
+
     def publish(self, *events: Event) -> list[tuple[bool, str]]:
-        """The OKs."""
-        return [self.relay.publish(event) for event in events]
+        """The OKs. The server may have ended a connection that nobody read for long."""
+        try:
+            return [self.relay.publish(event) for event in events]
+        except (ConnectionError, websocket.WebSocketConnectionClosedException):
+            self._hang_up()
+            return [self.relay.publish(event) for event in events]
 
     def accepts(self, *events: Event) -> list[bool]:
         """Only whether they were accepted."""

@@ -1,15 +1,15 @@
 """The form of the table: a row is a clause, a probe, and what each family's server shows it.
 
 A probe does one small thing and returns what it saw. `expect` is the description: a family that is
-not in it has no such behaviour to show (n/a). Where nobody has described what the real server does,
-its cell is a guess, and is printed so. A row's name begins with a section of docs/protocol.md, or
-with 01 for GRASP-01.
+not in it has no such behaviour to show (n/a). Each cell says on whose word it stands. A row's name
+begins with a section of docs/protocol.md, or with 01 for GRASP-01.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -26,6 +26,29 @@ SPEC, NGIT, NGIT_3, RELAY, KHATRU, GITEA = FAMILIES = (
 PARKING: Final = (SPEC, NGIT)
 """Families whose purgatory says so."""
 
+
+class Evidence(Enum):
+    """On whose word a cell stands."""
+
+    SHOWN = "shown"
+    """A real server showed it: this probe or the same steps by hand, on loopback (REAL)."""
+    READ = "read"
+    """The family's published source or documents say so; nobody saw it happen."""
+    GUESS = "guess"
+    """Neither: it is as in the nearest family."""
+    OURS = "ours"
+    """The specification's text, and where that is silent, the simplest."""
+
+
+REAL: Mapping[str, str] = MappingProxyType(
+    {
+        NGIT: "ngit-grasp 1.0.2-30c47f3, 2026-11-24",
+        RELAY: "ngit-relay 0.0.2-5e5c51b behind nginx 1.22.1, 2026-11-24",
+        KHATRU: "nak v0.17.3 `serve --grasp` (nostrlib 099569e), 2026-11-24",
+    }
+)
+"""Which servers showed what is shown, and when."""
+
 Probe = Callable[[Stage], object]
 P = TypeVar("P", bound=Probe)
 
@@ -38,29 +61,42 @@ class Row:
     clause: str
     probe: Probe
     expect: Mapping[str, object]
-    guesses: frozenset[str] = frozenset()
-    """Families of which `expect` is nobody's word but ours."""
+    evidence: Mapping[str, Evidence]
+    """By family, for all in `expect`."""
 
 
 ROWS: Final[dict[str, Row]] = {}
 
 
 def row(
-    row_id: str, clause: str, expect: Mapping[str, object], *, guesses: Iterable[str] = ()
+    row_id: str,
+    clause: str,
+    expect: Mapping[str, object],
+    *,
+    read: Iterable[str] = (),
+    guesses: Iterable[str] = (),
 ) -> Callable[[P], P]:
-    """Declare a row; what it decorates is its probe. Nobody has ngit-grasp-3's source: where its
-    documents say nothing, it is guessed to be as ngit-grasp."""
+    """Declare a row; what it decorates is its probe. Families with a real server (REAL) have shown
+    what they do unless they are in `read`. Nobody has ngit-grasp-3's source: where its documents
+    say nothing, it is guessed to be as ngit-grasp."""
     if NGIT in expect and NGIT_3 not in expect:
         expect, guesses = {**expect, NGIT_3: expect[NGIT]}, (*guesses, NGIT_3)
+    evidence = {name: _evidence(name, tuple(read), tuple(guesses)) for name in expect}
 
     def declare(probe: P) -> P:
         assert row_id not in ROWS, f"two rows {row_id}"
-        ROWS[row_id] = Row(
-            row_id, clause, probe, MappingProxyType(dict(expect)), frozenset(guesses)
-        )
+        ROWS[row_id] = Row(row_id, clause, probe, MappingProxyType(dict(expect)), evidence)
         return probe
 
     return declare
+
+
+def _evidence(family: str, read: tuple[str, ...], guesses: tuple[str, ...]) -> Evidence:
+    if family in guesses:
+        return Evidence.GUESS
+    if family == SPEC:
+        return Evidence.OURS
+    return Evidence.SHOWN if family in REAL and family not in read else Evidence.READ
 
 
 def all_of(value: object, **but: object) -> dict[str, object]:

@@ -93,5 +93,6 @@ def _policies(given: dict[str, Json]) -> Policies:
         discover_servers=given.get("discover_servers", "report"),
         safety=Safety(**given.get("safety", {})),
         allow_private=tuple(str(ipaddress.ip_network(word)) for word in networks),
+        deep=given.get("verify", {}).get("deep", 20),
         holds=tuple(map(_hold, given.get("holds", ()))),
     )

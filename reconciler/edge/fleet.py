@@ -18,6 +18,7 @@ from reconciler.edge.child import Git, find_git, git_version, known_holes
 from reconciler.edge.clock import Clock
 from reconciler.edge.egress import Egress
 from reconciler.edge.fetch import Source
+from reconciler.edge.files import Busy, locked
 from reconciler.edge.http import Http
 from reconciler.edge.imports import Imports
 from reconciler.edge.line import Line
@@ -25,7 +26,7 @@ from reconciler.edge.relay import RelayClient
 from reconciler.edge.smart import SmartHttp
 from reconciler.edge.stop import Stop
 from reconciler.edge.throttle import Gate
-from reconciler.errors import PeerFault
+from reconciler.errors import PeerFault, UserFault
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.limits import NIP11_BYTES, READ_SECONDS
 from reconciler.model.desired import Desired, Throttle
@@ -56,6 +57,8 @@ class Fleet:
         self._relays: dict[str, RelayClient | Failure] = {}
         self._caps: dict[str, int | None] = {}
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
+        self._state = state
+        self._holds_lock = False
         self._memory = state / "submissions.json"
         self._seen = state / "seen.json"
         self._children = Children()
@@ -111,6 +114,7 @@ class Fleet:
 
     def repair(self) -> None:
         """Clear what a killed run left in the archive; the caller holds the run lock."""
+        self._holds_lock = True
         self._archive.repair()
 
     def info(self, server: str) -> RelayInfo:
@@ -155,11 +159,13 @@ class Fleet:
         self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
     ) -> tuple[BadSource, ...]:
         """Fetch objects into the archive. Raises Failure."""
-        return self._archive.gather(coordinate, oids, sources)
+        with self._writing():
+            return self._archive.gather(coordinate, oids, sources)
 
     def keep(self, coordinate: Coordinate, oid: str, sources: tuple[str, ...]) -> None:
         """Fetch an object into the archive, for good. Raises Failure."""
-        self._archive.keep(coordinate, oid, sources)
+        with self._writing():
+            self._archive.keep(coordinate, oid, sources)
 
     def ancestry(
         self, coordinate: Coordinate, pairs: tuple[tuple[str, str], ...]
@@ -169,7 +175,8 @@ class Fleet:
 
     def try_clone(self, server: str, coordinate: Coordinate, oids: frozenset[str]) -> None:
         """What a clone of these objects from this server comes to. Raises Failure."""
-        self._archive.try_clone(coordinate, oids, server)
+        with self._writing():
+            self._archive.try_clone(coordinate, oids, server)
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
@@ -181,6 +188,21 @@ class Fleet:
         line = Line(urls.relay(server), self._egress, self._clock, allowance)
         pace = self._gates[server].pace
         return RelayClient(line, allowance, pace, cap=self._caps.get(server))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The run lock, for as long as something is brought into the archive: a run that only plans
+        does not hold it, and takes it where nobody else does. Raises Failure."""
+        if self._holds_lock:
+            yield
+            return
+        if not self._state.is_dir():
+            raise Failure(Unknown(Cause.SKIPPED, "there is no state folder to fetch into"))
+        try:
+            with locked(self._state):
+                yield
+        except (Busy, UserFault, OSError) as error:
+            raise Failure(Unknown(Cause.SKIPPED, f"the archive is not ours now: {error}")) from None
 
     @contextmanager
     def _fetching(self, server: str) -> Iterator[Callable[[int], None]]:

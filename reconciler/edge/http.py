@@ -183,6 +183,8 @@ class Http:
 def _strikes(unknown: Unknown, before: int) -> int:
     if unknown.cause is Cause.TIMEOUT:
         return _STRIKES
+    if unknown.cause in (Cause.BUDGET, Cause.STOPPED):  # ours, not the host's
+        return before
     return 0 if unknown.cause in (Cause.HTTP, Cause.NOT_FOUND, Cause.RATE) else before + 1
 
 

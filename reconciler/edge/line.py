@@ -107,7 +107,6 @@ class Line:
 
     def strictly_next(self) -> RelayMessage:
         """The next message, within a turn. Raises PeerFault when it cannot be read."""
-        self._allowance.left()
         data = self._socket.receive()
         self._allowance.spend_message()
         if len(data) > WS_CONTROL_BYTES and not _LONG.match(data):

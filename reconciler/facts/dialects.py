@@ -78,7 +78,11 @@ NGIT_GRASP_3 = Dialect(
     foreign=Foreign.RIDES_ALONG,
     obeys=Obeys.CONFIRMED,
 )
-NGIT_RELAY = Dialect(name="ngit-relay", void_deletions=False)
+NGIT_RELAY = Dialect(
+    name="ngit-relay",
+    void_deletions=False,
+    identifiers=r"""[^\x00-\x20"#%&+;<>?\\^`{|}\x7f-\U0010ffff]+""",  # nginx escapes none of them
+)
 KHATRU = Dialect(
     name="khatru",
     deletes_branches=True,

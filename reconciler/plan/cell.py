@@ -129,9 +129,7 @@ def _heads(
     stored = state.event.id in view.served
     announced = repository.announcement.event.id in view.served
     found = pushes.heads(state, refs, dialect, stored=stored, announced=announced)
-    if found.updates or found.head:
-        return authority(repository, state, dialect) or found
-    return found
+    return authority(repository, state, dialect, found) or found
 
 
 def _push(repository: Repository, view: ServerView, found: PushOrWhyNot) -> tuple[Action, ...]:

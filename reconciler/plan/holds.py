@@ -46,17 +46,20 @@ def why_not(repository: Repository, view: ServerView, found: PushOrWhyNot) -> li
     ]
 
 
-def authority(repository: Repository, state: State, dialect: Dialect) -> PushOrWhyNot | None:
+def authority(
+    repository: Repository, state: State, dialect: Dialect, found: PushOrWhyNot
+) -> PushOrWhyNot | None:
     """Does this family follow somebody else than we do? Then nothing here is moved back."""
     followed = f"state {state.event.id[:12]} by {state.event.pubkey[:12]}"
     rival = repository.rival
     if dialect.obeys is Obeys.INVITED and rival:
         detail = (
-            f"a newer state, {rival.event.id[:12]}, is by {rival.event.pubkey[:12]}, who is "
+            f"a newer state, {rival.event.id[:12]}, is by {rival.event.pubkey[:16]}, who is "
             f"invited and has not confirmed: this family follows it, and here {followed} counts"
         )
         return PushOrWhyNot(reason=HoldReason.AUTHORITY_DIFFERS, detail=detail)
-    if dialect.obeys is Obeys.OWNER and state.event.pubkey != repository.coordinate.owner:
+    moves = found.updates or found.head
+    if moves and dialect.obeys is Obeys.OWNER and state.event.pubkey != repository.coordinate.owner:
         detail = f"it follows the owner's states only, and {followed}, a maintainer, is the newest"
         return PushOrWhyNot(reason=HoldReason.NEEDS_NEW_STATE, detail=detail)
     return None

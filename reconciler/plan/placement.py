@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.facts.dialects import SPEC, detect
 from reconciler.facts.selection import ranked
 from reconciler.facts.signing import may_sign
 from reconciler.model.actions import Sign
@@ -57,10 +58,15 @@ def signing(
 
 
 def is_grasp(view: ServerView) -> bool:
-    """Is it known to be a GRASP server? Its NIP-11 document says so (`supported_grasps`), or its
-    git side serves a repository. A list with a wrong name in it must not become a signed claim."""
+    """Is it known to be a GRASP server? Its NIP-11 document says so (`supported_grasps`, or the
+    software of a known family: ngit-relay names no GRASP), or its git side serves a repository. A
+    list with a wrong name in it must not become a signed claim."""
     says = view.info is not None and any(g.startswith("GRASP-") for g in view.info.grasps)
-    return says or any(isinstance(refs, Listing) for _, refs in view.listings)
+    return (
+        says
+        or detect(view.info) is not SPEC
+        or any(isinstance(refs, Listing) for _, refs in view.listings)
+    )
 
 
 def sources(

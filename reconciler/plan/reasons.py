@@ -80,7 +80,7 @@ def unsure(coordinate: Coordinate, other: State | None, observed: Observed) -> t
     if other is None or not silent:
         return ()
     detail = (
-        f"a newer state, {other.event.id[:12]}, is by {other.event.pubkey[:12]}, who is invited; "
+        f"a newer state, {other.event.id[:12]}, is by {other.event.pubkey[:16]}, who is invited; "
         f"whether they confirmed is not known while {', '.join(silent)} cannot be read"
     )
     release = "those servers answer, or the owner signs a newer state"

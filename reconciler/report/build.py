@@ -184,4 +184,5 @@ _COLUMNS = {
     Verdict.HELD: "held",
     Verdict.CONFLICT: "held",
     Verdict.IMPOSSIBLE: "held",
+    Verdict.HOLLOW: "held",
 }

@@ -29,13 +29,19 @@ _REASON_CHARS = 500
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A guard that refuses, or was lifted. `accept` is the word that lifts it, `text` says where
-    and how much."""
+    """A guard that refuses or holds, or was lifted. `accept` is the word that lifts it, `text` says
+    where and how much."""
 
     guard: str
     accepted: bool
+    hold: bool
     text: str
     accept: str
+
+    @property
+    def verdict(self) -> str:
+        """One word; a hold is none of the plan's doing."""
+        return "accepted" if self.accepted else "HOLDS" if self.hold else "REFUSED"
 
 
 def names_of(repositories: Iterable[RepositorySummary]) -> dict[Coordinate, str]:
@@ -50,6 +56,7 @@ def refusals(findings: Iterable[Finding], digest: str) -> tuple[Refusal, ...]:
         Refusal(
             finding.guard,
             finding.accepted,
+            finding.hold,
             f"{_place(finding)}: {safe(finding.detail, _REASON_CHARS)}",
             f"{finding.guard}@{digest[:16]}",
         )

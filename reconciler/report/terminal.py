@@ -145,8 +145,8 @@ class _Page:
     def refusals(self, refusals: Sequence[Refusal]) -> None:
         """What the guard refuses, and the exact way to let it through."""
         for refusal in refusals:
-            verdict = "accepted" if refusal.accepted else "REFUSED"
-            self.wrap(f"\nguard {refusal.guard} {verdict}: {refusal.text}", style="bold red")
+            style = "cyan" if refusal.hold else "bold red"
+            self.wrap(f"\nguard {refusal.guard} {refusal.verdict}: {refusal.text}", style=style)
             if not refusal.accepted:
                 self.wrap(f"after reading the plan: --accept {refusal.accept}", "  ")
 

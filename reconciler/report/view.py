@@ -24,7 +24,7 @@ from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal
 from reconciler.report.words import on, plural
 
-_WAITS = frozenset({Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE})
+_WAITS = frozenset({Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE, Verdict.HOLLOW})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

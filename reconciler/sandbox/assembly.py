@@ -45,14 +45,20 @@ class Assembly:
     """All parts of one server. Making one opens its files, and no port."""
 
     def __init__(
-        self, spec: ServerSpec, url: str, loop: asyncio.AbstractEventLoop, clock: Clock
+        self,
+        spec: ServerSpec,
+        url: str,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        crash: Callable[[], None],
     ) -> None:
+        """`crash` ends the server as if it had died, from any thread."""
         self.faults = Faults(clock)
         self.connections = FaultyConnections(self.faults)
         self._news = News(loop)
         self._sync: Sync | None = None
         self._began = clock()
-        self._ledger, self.service = self._parts(spec, url, clock)
+        self._ledger, self.service = self._parts(spec, url, clock, crash)
         self._arming = Arming(self.service, loop)
         self._news.on_served.append(self.connections.publish)
         self.service.metrics.watch(self._sizes, self.figures, self.service.counters.snapshot)
@@ -90,7 +96,9 @@ class Assembly:
         self._ledger.close(clean=clean)
         self.service.store.close()
 
-    def _parts(self, spec: ServerSpec, url: str, clock: Clock) -> tuple[Ledger, Service]:
+    def _parts(
+        self, spec: ServerSpec, url: str, clock: Clock, crash: Callable[[], None]
+    ) -> tuple[Ledger, Service]:
         dialect, directory = presets.named(spec.dialect), spec.directory
         repos = Repos(directory, dialect.git.settings)
         durable = dialect.states.durable
@@ -100,7 +108,11 @@ class Assembly:
             url=url,
             dialect=dialect,
             clock=clock,
-            store=Store(directory / "events.sqlite"),
+            store=Store(
+                directory / "events.sqlite",
+                expires=dialect.events.expires,
+                loose_tags=dialect.limits.loose_tags,
+            ),
             repos=repos,
             purgatory=ledger.purgatory,
             counters=Counters(),
@@ -108,6 +120,7 @@ class Assembly:
             agenda=ledger.agenda,
             provisions=Buckets(dialect.announcements.provisions, clock),
             metrics=Metrics(dialect.info.version),
+            crash=crash,
         )
 
     def _runner(self, runtime: Runtime) -> web.AppRunner:

@@ -17,7 +17,7 @@ from typing import IO
 from reconciler.errors import PeerFault
 from reconciler.git.refname import HEADS, NOSTR, TAGS
 from reconciler.limits import CHILD_WALL_SECONDS, PACK_BYTES
-from reconciler.nostr.nip34 import Coordinate
+from reconciler.nostr.nip34 import Coordinate, is_oid
 from reconciler.plumbing import gitenv
 from reconciler.plumbing.child import Children, Killed
 
@@ -28,7 +28,6 @@ _SETTINGS = (
     f"receive.maxInputSize={PACK_BYTES}",
     *(f"{name}={value}" for name, value in gitenv.QUIET.items()),
     "protocol.file.allow=always",
-    "init.defaultBranch=main",
 )
 
 
@@ -89,13 +88,15 @@ class Repos:
 
     def missing(self, coordinate: Coordinate, oids: Iterable[str]) -> frozenset[str]:
         """Which of these objects the repository does not have (only themselves are looked at)."""
-        wanted = sorted(set(oids))
+        named = frozenset(oids)
+        wanted = sorted(filter(is_oid, named))  # git would read other names as refs
         if not wanted or not self.exists(coordinate):
-            return frozenset(wanted)
+            return named
         text = "".join(f"{oid}\n" for oid in wanted).encode()
         output = self.git(coordinate, "cat-file", "--batch-check=%(objectname)", stdin=text)
         lines = output.decode().splitlines()
-        return frozenset(line.split(" ")[0] for line in lines if line.endswith(" missing"))
+        here = {line for line in lines if not line.endswith(" missing")}
+        return named - here
 
     def head(self, coordinate: Coordinate) -> str:
         """The branch that HEAD names (full ref name); empty when it names none."""
@@ -155,7 +156,9 @@ class Repos:
     def argv(self, coordinate: Coordinate | None, *args: str) -> list[str]:
         """The command line of a git child."""
         where = [] if coordinate is None else [f"--git-dir={self.path(coordinate)}"]
-        return ["git", *where, *(x for s in self._settings for x in ("-c", s)), *args]
+        # what anybody pushed to refs/replace is for git's own services, and not for us
+        plain = [] if args[0] in ("receive-pack", "upload-pack") else ["--no-replace-objects"]
+        return ["git", *plain, *where, *(x for s in self._settings for x in ("-c", s)), *args]
 
     def environment(self, protocol: str = "") -> dict[str, str]:
         """All that a git child gets to see of ours; `protocol` is GIT_PROTOCOL."""

@@ -28,6 +28,8 @@ from reconciler.sandbox.service import ServerSpec
 from reconciler.sandbox.wire.listener import bind
 
 HOST: Final = "127.0.0.1"
+_CRASH_SECONDS: Final = 0.05
+"""From the event that kills a server to its end: its sender still hears the OK."""
 _JOIN_SECONDS: Final = 60.0
 """How long a start may take, and an end: git children and threads are waited for."""
 
@@ -48,7 +50,7 @@ class RunningServer:
         self.url = f"http://{spec.host}:{bound.getsockname()[1]}"
         self.relay_url = urls.relay(self.url)
         self._loop = asyncio.new_event_loop()
-        self._assembly = Assembly(spec, self.url, self._loop, clock)
+        self._assembly = Assembly(spec, self.url, self._loop, clock, self._crash)
         self._service = self._assembly.service
         self.faults = self._assembly.faults
         self.counters = self._service.counters
@@ -106,6 +108,12 @@ class RunningServer:
         with contextlib.suppress(RuntimeError):  # another thread was faster
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(_JOIN_SECONDS)
+
+    def _crash(self) -> None:
+        """From any thread: end as a kill would, once the answer to the deadly event is out."""
+        self._clean = False
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
+            self._loop.call_soon_threadsafe(self._loop.call_later, _CRASH_SECONDS, self._stop.set)
 
     def _live(self) -> None:
         """The thread: serve until told to stop, then put everything away."""

@@ -59,7 +59,8 @@ class ServerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The parts of one server. `url` is canonical; `publish` tells live subscribers."""
+    """The parts of one server. `url` is canonical; `publish` tells live subscribers;
+    `crash` ends the server as if it had died."""
 
     spec: ServerSpec
     url: str
@@ -73,6 +74,7 @@ class Service:
     agenda: Agenda
     provisions: Buckets
     metrics: Metrics
+    crash: Callable[[], None]
 
     def standing(self, identifier: str) -> Standing:
         """What holds for this identifier. Read it once, under its lock, and pass it on."""
@@ -87,8 +89,8 @@ class Service:
         """Who announced this identifier, in the store or in purgatory."""
         parked = (e.announcement for e in self.purgatory.announcements(identifier))
         stored = _readable(self._addressed(kinds.ANNOUNCEMENT, identifier))
-        known = (*stored, *parked)
-        return announced(identifier, known, roles=self.dialect.states.roles)
+        rules, known = self.dialect.states, (*stored, *parked)
+        return announced(identifier, known, roles=rules.roles, all_tags=rules.all_maintainers)
 
     def read_state(self, event: Event) -> State:
         """A state by the family's rules. Raises PeerFault."""
@@ -112,14 +114,14 @@ class Service:
         return self.repos.existing(found.repositories)
 
     def _stored_states(self, identifier: str) -> tuple[State, ...]:
-        """The states of this identifier that are served, one an author; where the first one wins
+        """The states of this identifier that are served, one an author; where the last one wins
         a tie, in the order of their arrival."""
         events = self._addressed(kinds.STATE, identifier)
         return reading.states(self.dialect.states, events)
 
     def _addressed(self, kind: int, identifier: str) -> tuple[Event, ...]:
         wanted = Filter(kinds=(kind,), tags=(("d", (identifier,)),))
-        arrival = self.dialect.states.tie is Tie.FIRST
+        arrival = self.dialect.states.tie is Tie.LAST
         events = self.store.events(wanted, now=self.clock(), by_arrival=arrival)
         return tuple(e for e in events if e.first("d") == identifier)
 

@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Row by family: ok, guess (it passed, and nobody has described the real one), FAIL, or n/a."""
+    """Row by family: on whose word it passed (table.Evidence), FAIL, or n/a; and the sums."""
     if not terminalreporter.config.getoption("--table", default=False):
         return
     outcome: dict[tuple[str, str], str] = {}
@@ -62,6 +62,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         marks = [_mark(row, name, outcome) for name in table.FAMILIES]
         cells = "  ".join(f"{m:{w}}" for m, w in zip(marks, widths, strict=True))
         terminalreporter.line(f"{row.id:26}  {cells}  {row.clause}")
+    terminalreporter.line("")
+    for evidence in table.Evidence:
+        counts = [_count(name, evidence) for name in table.FAMILIES]
+        cells = "  ".join(f"{n:<{w}}" for n, w in zip(counts, widths, strict=True))
+        terminalreporter.line(f"{evidence.value:26}  {cells}")
+    for family, server in table.REAL.items():
+        terminalreporter.line(f"{family} was shown by {server}")
     terminalreporter.line(f"{len(table.ROWS)} rows, {len(outcome)} checks")
 
 
@@ -69,7 +76,11 @@ def _mark(row: table.Row, family: str, outcome: dict[tuple[str, str], str]) -> s
     if family not in row.expect:
         return "n/a"
     found = outcome.get((row.id, family), "not run")
-    return "guess" if found == "ok" and family in row.guesses else found
+    return row.evidence[family].value if found == "ok" else found
+
+
+def _count(family: str, evidence: table.Evidence) -> int:
+    return sum(row.evidence.get(family) is evidence for row in table.ROWS.values())
 
 
 def _section(row: table.Row) -> str:

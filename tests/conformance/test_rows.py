@@ -48,4 +48,4 @@ def test_every_row_speaks_of_known_families(row: Row) -> None:
     assert row.clause
     assert set(row.expect) <= set(FAMILIES)
     assert row.expect
-    assert row.guesses <= set(row.expect)
+    assert set(row.evidence) == set(row.expect)

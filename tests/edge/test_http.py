@@ -110,6 +110,15 @@ def test_a_body_without_end_is_left(http: Http, serve: Serve) -> None:
     assert sent < 20 * 2**20  # what the socket's buffers take, and no more
 
 
+def test_bytes_of_a_run_are_bounded(serve: Serve) -> None:
+    client = web(received=2500)
+    server = serve(saying(answer("200 OK", b"x" * 1000)))
+    get(client, server.url)
+    get(client, server.url)
+    assert fault(client, server.url).cause is Cause.BUDGET
+    assert fault(client, server.url) == fault(client, f"{server.url}/other")
+
+
 def test_a_compression_bomb_is_left(http: Http, serve: Serve) -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     server = serve(saying(answer("200 OK", bomb, "Content-Encoding: gzip")))

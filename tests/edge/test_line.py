@@ -326,6 +326,17 @@ def test_a_stop_ends_what_goes_on_within_its_grace(dial: Dial, talk: Talk, verb:
     assert found.value.unknown.cause is Cause.STOPPED
 
 
+def test_a_stop_ends_a_question_at_the_next_message(dial: Dial) -> None:
+    clock = Clock(Stop(grace=5))
+    client, _ = dial(chatting, clock=clock)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(client.query, [ASKED])
+        time.sleep(0.2)
+        clock.stop.set()
+        with pytest.raises(Failure, match="the run was stopped"):
+            future.result(2)
+
+
 def test_a_stop_lets_the_ok_arrive_that_is_under_way(dial: Dial) -> None:
     asked, go = threading.Event(), threading.Event()
 

@@ -56,10 +56,12 @@ class Case:
     now: int = field(default_factory=lambda: int(time.time()))
     extra_servers: list[str] = field(default_factory=list)
 
-    def start(self, *names: str, dialect: str = "ngit-grasp") -> None:
+    def start(self, *names: str, dialect: str = "ngit-grasp", grasp: bool = True) -> None:
         """Start servers by name."""
         for name in names:
-            spec = ServerSpec(name=name, directory=self.folder / "servers" / name, dialect=dialect)
+            spec = ServerSpec(
+                name=name, directory=self.folder / "servers" / name, dialect=dialect, grasp=grasp
+            )
             self.servers[name] = start(spec)
 
     def stop(self) -> None:

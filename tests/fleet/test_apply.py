@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.apply import apply, confirm
 from reconciler.desired import parse
+from reconciler.edge.files import locked
 from reconciler.edge.fleet import Fleet
 from reconciler.facts.selection import Selection, select
 from reconciler.model.actions import Publish, Push, Sign, Wave
@@ -62,7 +63,9 @@ class Bench:
 def bench(case: Case, *, signer: bool = False) -> Iterator[Bench]:
     file = case.desired(signer=signer)
     desired = parse(file.read_text(), place=file.name)
-    with Fleet(desired, case.folder / "state") as world:
+    state = case.folder / "state"
+    with locked(state), Fleet(desired, state) as world:
+        world.repair()
         yield Bench(desired, select(desired), world, Quiet())
 
 

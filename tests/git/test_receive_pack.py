@@ -14,6 +14,7 @@ from reconciler.git import advertisement, pktline, receive_pack
 from reconciler.git.advertisement import RECEIVE, ZERO
 from reconciler.git.pktline import FLUSH
 from reconciler.git.receive_pack import PushReport, RefUpdate
+from reconciler.limits import PEER_TEXT_CHARS
 
 from .conftest import Git
 
@@ -252,6 +253,29 @@ def test_garbage(body: bytes) -> None:
 LINES = st.lists(
     st.binary(max_size=30) | st.sampled_from([b"unpack ok", b"ng x", b"\1", b"\2", b"\3x", b"ERR "])
 )
+
+
+def sideband(band: bytes, data: bytes) -> list[bytes]:
+    return [band + data[start : start + 60_000] for start in range(0, len(data), 60_000)]
+
+
+def test_what_a_server_says_is_cut_and_not_stored_by_the_megabyte() -> None:
+    """Chatter, the reason of a refusal, a name, and a fatal message: each 3 MB as it comes."""
+    long = b"x" * 3_000_000
+    status = pktline.encode_all(
+        [
+            b"unpack " + long[:60_000],
+            b"ng refs/heads/" + long[:30_000] + b" " + long[:30_000],
+            FLUSH,
+        ]
+    )
+    body = pktline.encode_all([*sideband(b"\2", long), *sideband(b"\1", status), FLUSH])
+    report = receive_pack.parse_report(body)
+    ((name, reason),) = report.refused
+    assert max(map(len, (report.chatter, report.unpack or "", name, reason))) == PEER_TEXT_CHARS
+    with pytest.raises(PeerFault) as found:
+        receive_pack.parse_report(pktline.encode_all([b"\3" + long[:60_000], FLUSH]))
+    assert len(str(found.value)) == PEER_TEXT_CHARS
 
 
 @given(st.binary() | LINES.map(pktline.encode_all))

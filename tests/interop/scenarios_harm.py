@@ -67,7 +67,7 @@ def _gone(way: str) -> None:
         said = []
         for server in world.servers[: len(families)]:
             WAYS[way](place(server, repo))
-            done = world.reconcile("--apply")
+            done = world.reconcile("--apply", "--deep")
             folder = world.folder / "clones" / server.host.replace(":", "-")
             broken = judge.clones(repo.url(server), folder)
             broken = broken or (

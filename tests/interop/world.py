@@ -228,6 +228,7 @@ class World:
             timeout=seconds,
             check=False,
         )
+        require(done.returncode != 1, f"a bug: exit 1: {(done.stdout + done.stderr)[-700:]}")
         latest = self.folder / "reports" / "latest.json"
         report = json.loads(latest.read_text()) if latest.exists() else {}
         return Result(done.returncode, done.stdout, done.stderr, report)

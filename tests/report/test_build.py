@@ -187,3 +187,10 @@ def test_a_cell_that_waits_for_a_signature_is_held() -> None:
     rows = recap(build(header("apply"), PLAN, (), outcomes=ends, remaining=PLAN))
     assert (rows["delta"].held, rows["delta"].drifted) == (2, 0)
     assert (rows["beta"].held, rows["beta"].drifted) == (1, 1)
+
+
+def test_every_verdict_has_its_column() -> None:
+    for verdict in Verdict:
+        cells = tuple(replace(cell, verdict=verdict) for cell in PLAN.cells)
+        report = build(header("plan"), replace(PLAN, cells=cells), ())
+        assert len(report.recap) == len(PLAN.servers)

@@ -52,24 +52,27 @@ def test_impossible_identifiers(server: RunningServer, identifier: str) -> None:
     assert message.startswith("Invalid identifier: ")
 
 
+@pytest.mark.parametrize(("dialect", "accepted"), [("spec", False), ("ngit-grasp", True)])
 def test_newer_announcement_without_the_service_withdraws_the_waiting_one(
-    server: RunningServer,
+    starter: Starter, dialect: str, accepted: bool
 ) -> None:
+    server = starter(dialect=dialect)
     publish(server, ALICE.announce(server, "widget"))
     assert server.repo_path(ALICE.pubkey, "widget").exists()
     older, newer = (
         ALICE.sign(kinds.ANNOUNCEMENT, ("d", "widget"), *unlisted("clone"), at=NOW + i)
         for i in (-1, 1)
     )
-    assert not publish(server, older)[0][0]
+    assert publish(server, older)[0][0] is accepted
     assert server.repo_path(ALICE.pubkey, "widget").exists()
-    assert not publish(server, newer)[0][0]
+    assert publish(server, newer)[0][0] is accepted
     assert not server.repo_path(ALICE.pubkey, "widget").exists()
 
 
 def test_dropping_the_service_keeps_the_old_announcement_served(
-    server: RunningServer, work: Work
+    starter: Starter, work: Work
 ) -> None:
+    server = starter(dialect="spec")
     hosted(server, work, ALICE, "widget")
     before = served(server, kinds=[kinds.ANNOUNCEMENT])
     gone = ALICE.sign(kinds.ANNOUNCEMENT, ("d", "widget"), *unlisted("clone"), at=NOW + 1)
@@ -129,10 +132,20 @@ def test_states_need_an_announcement_and_authority(server: RunningServer, work: 
     ]
 
 
-def test_broken_states_are_refused_whole(server: RunningServer) -> None:
-    publish(server, ALICE.announce(server, "widget"))
-    state = ALICE.state("widget", {"refs/heads/main": "no object id"})
+def test_states_without_identifier_are_refused(server: RunningServer) -> None:
+    state = ALICE.sign(kinds.STATE, ("refs/heads/main", "1" * 40))
     assert publish(server, state)[0][1].startswith("invalid: ")
+
+
+def test_states_with_a_value_that_is_no_object_wait_in_vain(
+    server: RunningServer, work: Work
+) -> None:
+    commit = work.commit("x")
+    publish(server, ALICE.announce(server, "widget"))
+    state = ALICE.state("widget", {"refs/heads/main": commit, "refs/heads/dev": "no object id"})
+    assert publish(server, state) == [(True, PARKED)]
+    assert not work.push(server, ALICE, "widget", f"{commit}:refs/heads/main")
+    assert served(server) == []
 
 
 def test_other_events_must_relate_to_something_served(server: RunningServer, work: Work) -> None:
@@ -154,13 +167,17 @@ def test_other_events_must_relate_to_something_served(server: RunningServer, wor
     assert publish(server, CAROL.sign(1, ("p", ALICE.pubkey))) == [UNRELATED]
 
 
-def test_replaceable_events_named_by_stored_ones(server: RunningServer, work: Work) -> None:
+@pytest.mark.parametrize(("dialect", "end"), [("spec", ":"), ("ngit-grasp", "")])
+def test_replaceable_events_named_by_stored_ones(
+    starter: Starter, work: Work, dialect: str, end: str
+) -> None:
+    server = starter(dialect=dialect)
     hosted(server, work, ALICE, "widget")
     relays = BOB.sign(10_002)
     issue = ALICE.sign(
         kinds.ISSUE,
         ("a", f"{kinds.ANNOUNCEMENT}:{ALICE.pubkey}:widget"),
-        ("a", f"10002:{BOB.pubkey}:"),
+        ("a", f"10002:{BOB.pubkey}{end}"),
     )
     assert publish(server, relays, issue, relays) == [UNRELATED, (True, ""), (True, "")]
 
@@ -170,9 +187,14 @@ def test_lists_and_deletions_are_taken_from_anyone(server: RunningServer) -> Non
     assert publish(server, *events) == [(True, "")] * 2
 
 
+@pytest.mark.parametrize(
+    ("dialect", "again"),
+    [("spec", (False, "blocked: this event is deleted")), ("ngit-grasp", (True, PARKED))],
+)
 def test_deletion_purges_purgatory_and_keeps_promoted_git(
-    server: RunningServer, work: Work
+    starter: Starter, work: Work, dialect: str, again: tuple[bool, str]
 ) -> None:
+    server = starter(dialect=dialect)
     hosted(server, work, ALICE, "kept")
     parked = ALICE.announce(server, "gone")
     state = ALICE.state("gone", {"refs/heads/main": "1" * 40})
@@ -184,7 +206,4 @@ def test_deletion_purges_purgatory_and_keeps_promoted_git(
     assert not server.repo_path(ALICE.pubkey, "gone").exists()
     assert server.repo_path(ALICE.pubkey, "kept").exists()
     assert served(server, kinds=[kinds.ANNOUNCEMENT]) == []
-    assert publish(server, parked, state) == [
-        (False, "blocked: this event is deleted"),
-        (True, "duplicate: in purgatory"),
-    ]
+    assert publish(server, parked, state) == [again, (True, "duplicate: in purgatory")]

@@ -62,7 +62,7 @@ CASES = {
         replace(BASE, waiting=(state({MAIN: B, DEV: A}, by="bob"),)),
         ((MAIN, A, B),),
         "No state event from an authorized publisher found",
-        "1 state event(s) in purgatory but none from authorized publishers",
+        "1 state event in purgatory but none from authorized publishers",
     ),
     "stray ref in the way": (
         replace(BASE, waiting=(DROP_DEV,)),
@@ -128,9 +128,15 @@ CASES = {
     ),
     "no event id": (
         BASE,
+        (("refs/nostr/" + "e" * 63, ZERO, C),),
+        "does not name an event id",
+        "does not name an event id",
+    ),
+    "an event id in capitals": (
+        BASE,
         (("refs/nostr/" + "E" * 64, ZERO, C),),
         "does not name an event id",
-        "does not name an event id",
+        None,
     ),
     "pull request beside a refused branch": (
         BASE,
@@ -157,6 +163,6 @@ def test_newest_state() -> None:
     low, high = sorted(twins, key=lambda s: s.event.id)
     assert newest((old, high, low), Tie.LOWEST) == low
     assert newest((old, low, high), Tie.HIGHEST) == high
-    assert newest((high, low), Tie.FIRST) == high
-    assert newest((low, high), Tie.FIRST) == low
+    assert newest((high, low), Tie.LAST) == low
+    assert newest((low, high), Tie.LAST) == high
     assert newest((), Tie.LOWEST) is None

@@ -161,7 +161,7 @@ def test_what_is_not_there(server: RunningServer, url: str) -> None:
         ("/elsewhere", 404),
     ):
         assert requests.get(server.url + path, timeout=5).status_code == status, path
-    assert requests.get(f"{url}/info/refs", timeout=5).status_code == 403
+    assert requests.get(f"{url}/info/refs", timeout=5).status_code == 404  # the dumb protocol
     assert requests.get(f"{url}/git-upload-pack", timeout=5).status_code == 405
     assert requests.post(f"{url}/info/refs", timeout=5).status_code == 405
     bad = f"{server.url}/{npub[:-1]}x/widget.git/git-receive-pack"
@@ -174,7 +174,7 @@ def test_cors_everywhere(server: RunningServer, url: str) -> None:
             assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.status_code == 204
         assert "POST" in answer.headers["Access-Control-Allow-Methods"]
-        assert answer.headers["Access-Control-Allow-Headers"] == "*"
+        assert "Content-Type" in answer.headers["Access-Control-Allow-Headers"]
 
 
 def test_peers_names_never_become_paths(server: RunningServer) -> None:

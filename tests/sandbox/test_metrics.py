@@ -51,7 +51,7 @@ def test_relay_purgatory_and_git(server: RunningServer, work: Work) -> None:
     assert found["ngit_git_operations_total", ("push", "success")] == 2
     assert found["ngit_git_operation_duration_seconds_count", ("push",)] == 2
     assert found["ngit_git_bytes_total", ("in",)] > 100
-    assert found["ngit_build_info", ("1.0.2",)] == 1
+    assert found["ngit_build_info", ("1.0.2-30c47f3",)] == 1
 
 
 def test_pushes_side_by_side_are_counted_once_each(server: RunningServer, work: Work) -> None:

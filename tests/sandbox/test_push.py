@@ -56,11 +56,11 @@ def test_reasons_of_ngit_grasp(server: RunningServer, work: Work) -> None:
     assert reason(raw_push(server, update)) == "No state events in purgatory"
     publish(server, BOB.state("widget", {MAIN: commit}))
     assert reason(raw_push(server, update)) == (
-        "1 state event(s) in purgatory but none from authorized publishers"
+        "1 state event in purgatory but none from authorized publishers"
     )
     publish(server, ALICE.state("widget", {MAIN: commit, TAG: commit}))
     assert reason(raw_push(server, update)) == (
-        "1 state event(s) in purgatory from authorized publisher(s) but doesn't match push"
+        "1 state event in purgatory from authorized publisher but doesn't match push"
         f" ({TAG} missing (state declares {commit}))"
     )
 

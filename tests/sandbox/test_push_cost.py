@@ -43,7 +43,7 @@ def test_a_first_push_asks_for_each_thing_once(
     assert work.push(server, ALICE, "widget", f"{commit}:{MAIN}")
 
     ours = [line for line in children.read_text().splitlines() if str(tmp_path / "one") in line]
-    assert len(ours) <= 3, "refs for the client, refs for the judgement, the push itself"
+    assert len(ours) <= 4, "refs for the client, refs for the judgement, the push itself, HEAD"
     assert sum("SELECT id, json" in text for text in statements) <= 2, (
         "announcements and states, read once"
     )

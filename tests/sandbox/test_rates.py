@@ -28,11 +28,12 @@ def test_burst_and_steps() -> None:
     assert spend(bucket, 1000.0) == 3  # never more than the burst
 
 
-def test_restarting_steps_starve_those_who_ask_too_often() -> None:
-    bucket = Bucket(replace(PLAIN, restarts=True), 0.0)
-    spend(bucket, 0.0)
-    assert not any(bucket.take(9.9 * n) for n in range(1, 9))
-    assert spend(bucket, 9.9 * 8 + 10.0) == 2
+def test_a_budget_that_restarts_gives_back_one_in_two_steps() -> None:
+    bucket = Bucket(replace(PLAIN, refill=1, restarts=True), 0.0)
+    assert spend(bucket, 0.0) == 3
+    assert [bucket.take(9.0 * n) for n in range(1, 7)] == [False, False, True, False, False, True]
+    assert [bucket.take(54.0 + 10.0 * n) for n in range(1, 4)] == [True, True, True]
+    assert spend(bucket, 1000.0) == 2  # a refused request costs one, too
 
 
 def test_keys_do_not_share() -> None:

@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.nostr.filters import Filter
+from reconciler.nostr.filters import Filter, TagFilter
 from reconciler.nostr.strictjson import dumps
+from reconciler.sandbox.events import loose
 
 SCHEMA: Final = """
 PRAGMA journal_mode = WAL;
@@ -50,38 +51,64 @@ _TAGGED = (
     " AND value IN (SELECT value FROM json_each(?)))"
 )
 
+_LOOSE = """(
+    SELECT tags.event AS event, max(CASE WHEN substr(tags.value, 1, length(wanted.value))
+        = wanted.value THEN loose_key(wanted.value, tags.value, made.created_at, ?) END) AS place
+    FROM json_each(?) AS wanted, tags JOIN events AS made ON made.number = tags.event
+    GROUP BY tags.event)"""
+
+Value = str | float | None
+
 
 @dataclass(frozen=True, slots=True)
 class Sql:
     """A statement with its values, in order."""
 
     text: str
-    values: tuple[str | float, ...]
+    values: tuple[Value, ...]
 
 
-def select(columns: str, one: Filter, *, now: float, limit: int | None = None) -> Sql:
+def select(
+    columns: str, one: Filter, *, now: float, limit: int | None = None, loosely: bool = False
+) -> Sql:
     """The rows of `events` that match, newest first, lowest id first among equal seconds.
 
-    Lists travel as one JSON value each (json_each), so a long list needs no long statement.
+    Lists travel as one JSON value each (json_each), so a long list needs no long statement. With
+    `loosely`, one of the tags finds what `loose` says, in the order of that index.
     """
-    terms: list[str] = ["(expires IS NULL OR expires > ?)"]
-    values: list[str | float] = [now]
-    for column, wanted in (("id", one.ids), ("pubkey", one.authors), ("kind", one.kinds)):
-        if wanted:
-            terms.append(column + _LISTED)
-            values.append(dumps(list(wanted)))
-    for name, texts in one.tags:
-        terms.append(_TAGGED)
-        values += [name, dumps(list(texts))]
-    for term, number in (("created_at >= ?", one.since), ("created_at <= ?", one.until)):
-        if number is not None:
-            terms.append(term)
-            values.append(number)
+    tag = loose.indexed(one) if loosely else None
+    until = None if tag else one.until
+    terms, values = _conditions(one, [t for t in one.tags if t != tag], until, now)
+    source = "events"
     # A plus sign keeps the planner from walking the time index when a narrow index is at hand.
     narrow = "+" if one.ids or one.tags else ""
-    order = f"ORDER BY {narrow}created_at DESC, id"
-    sql = f"SELECT {columns} FROM events WHERE {' AND '.join(terms)} {order}"  # noqa: S608 - constants
+    order = f"{narrow}created_at DESC, id"
+    if tag:
+        source, order = f"{_LOOSE} JOIN events ON number = event", "place DESC"
+        terms.append("place IS NOT NULL")
+        values = [one.until, dumps(list(tag[1])), *values]
+        limit = loose.most(one) or limit
+    sql = f"SELECT {columns} FROM {source} WHERE {' AND '.join(terms)} ORDER BY {order}"  # noqa: S608 - constants
     if limit is not None:
         sql += " LIMIT ?"
         values.append(limit)
     return Sql(sql, tuple(values))
+
+
+def _conditions(
+    one: Filter, tags: list[TagFilter], until: int | None, now: float
+) -> tuple[list[str], list[Value]]:
+    terms: list[str] = ["(expires IS NULL OR expires > ?)"]
+    values: list[Value] = [now]
+    for column, wanted in (("id", one.ids), ("pubkey", one.authors), ("kind", one.kinds)):
+        if wanted:
+            terms.append(column + _LISTED)
+            values.append(dumps(list(wanted)))
+    for name, texts in tags:
+        terms.append(_TAGGED)
+        values += [name, dumps(list(texts))]
+    for term, number in (("created_at >= ?", one.since), ("created_at <= ?", until)):
+        if number is not None:
+            terms.append(term)
+            values.append(number)
+    return terms, values

@@ -18,7 +18,9 @@ from reconciler.nostr.addresses import Address, address_of, deleted_by
 from reconciler.nostr.event import Event, Tag, is_hex32, verify_text
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
+from reconciler.sandbox.events import loose
 from reconciler.sandbox.events.query import SCHEMA, Sql, select
+from reconciler.sandbox.family.rules import DeletionMemory
 from reconciler.sandbox.limits import KNOWN_CHARS, KNOWN_TEXTS
 
 
@@ -34,9 +36,13 @@ class Added(Enum):
 class Store:
     """One relay's events."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, expires: bool = True, loose_tags: bool = False) -> None:
+        """`expires`: NIP-40 is kept; `loose_tags`: tag filters find what `loose` says."""
+        self._expires = expires
+        self._loose_tags = loose_tags
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.create_function("loose_key", 4, loose.key, deterministic=True)
         self._db.executescript(SCHEMA)
 
     def close(self) -> None:
@@ -62,20 +68,19 @@ class Store:
                 outcomes[self._add(event)] += 1
         return outcomes
 
-    def delete(self, deletion: Event, *, final: bool = True) -> bool:
-        """Carry out a kind 5 (NIP-09): only the author's own events, `a` only up to its second.
-        If it is not final, what was deleted may come back. Returns whether anything went."""
+    def delete(self, deletion: Event, memory: DeletionMemory = DeletionMemory.ALL) -> bool:
+        """Carry out a kind 5 (NIP-09): only the author's own events, `a` only up to its second;
+        `memory` says what may not come back. Returns whether anything went."""
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
+            if memory is not DeletionMemory.NONE:
+                self._remember_deletion(deletion, stored_only=memory is DeletionMemory.STORED)
             before = self._db.total_changes
             for event_id in filter(is_hex32, deletion.values("e")):
                 self._delete_id(event_id, deletion.pubkey)
             for address in deleted_by(deletion):
                 self._delete_address(address, deletion.created_at)
-            gone = self._db.total_changes > before
-            if final:
-                self._remember_deletion(deletion)
-            return gone
+            return self._db.total_changes > before
 
     def clear(self) -> None:
         """Lose everything, deletions too."""
@@ -95,14 +100,14 @@ class Store:
         found: dict[str, str] = {}
         for one in filters:
             limit = default if one.limit is None else min(one.limit, most)
-            rows = self._all(select("id, json", one, now=now, limit=limit))
+            rows = self._all(self._select("id, json", one, now, limit))
             found |= {row[0]: row[1] for row in rows}
         return list(found.values())
 
     def events(self, one: Filter, *, now: float, by_arrival: bool = False) -> tuple[Event, ...]:
         """All events that match, verified once more, newest first; `limit` is honoured. By arrival:
         in the order in which they were stored."""
-        rows = self._all(select("id, json, number", one, now=now, limit=one.limit))
+        rows = self._all(self._select("id, json, number", one, now, one.limit))
         if by_arrival:
             rows.sort(key=lambda row: row[2])
         return tuple(_event(row[1]) for row in rows)
@@ -110,7 +115,7 @@ class Store:
     def pairs(self, one: Filter, *, now: float, most: int) -> list[tuple[int, str]]:
         """created_at and id of the matching events, at most so many; `limit` is honoured."""
         limit = most if one.limit is None else min(one.limit, most)
-        asked = select("created_at, id", one, now=now, limit=limit)
+        asked = self._select("created_at, id", one, now, limit)
         with self._lock:
             return self._db.execute(asked.text, asked.values).fetchall()
 
@@ -118,9 +123,10 @@ class Store:
         """How many events match any of the filters (NIP-45); their limits do not count."""
         wanted = tuple(filters)
         if len(wanted) == 1:
-            ((number,),) = self._all(select("count(*)", wanted[0], now=now))
+            ((number,),) = self._all(self._select("count(*)", wanted[0], now))
             return int(number)
-        return len({i for one in wanted for (i,) in self._all(select("id", one, now=now))})
+        asked = (self._select("id", one, now) for one in wanted)
+        return len({row[0] for query in asked for row in self._all(query)})
 
     def has(self, event_id: str) -> bool:
         """Is this event stored?"""
@@ -149,10 +155,10 @@ class Store:
         sql = f"SELECT 1 FROM tags WHERE name IN ({marks}) AND value = ? LIMIT 1"  # noqa: S608 - only "?" goes in
         return self._ask(sql, *tag_names, value)
 
-    def is_deleted(self, event: Event) -> bool:
+    def is_deleted(self, event: Event, *, by_address: bool = True) -> bool:
         """Was it deleted, by id or by address, so that it may not come back (NIP-09)?"""
         with self._lock:
-            return self._is_deleted(event)
+            return self._is_deleted(event, by_address=by_address)
 
     # --- inside a lock ---
 
@@ -177,7 +183,7 @@ class Store:
                 event.kind,
                 event.created_at,
                 address[2] if address else None,
-                event.expires,
+                event.expires if self._expires else None,
                 dumps(event.to_json()),
             ),
         )
@@ -198,9 +204,11 @@ class Store:
         self._db.execute("DELETE FROM events WHERE id = ?", (row[1],))
         return True
 
-    def _remember_deletion(self, deletion: Event) -> None:
+    def _remember_deletion(self, deletion: Event, *, stored_only: bool) -> None:
         """So that nothing of it can come back."""
         for event_id in filter(is_hex32, deletion.values("e")):
+            if stored_only and not self._one("SELECT 1 FROM events WHERE id = ?", event_id):
+                continue
             pair = (event_id, deletion.pubkey)
             self._db.execute("INSERT OR IGNORE INTO deleted_ids VALUES (?, ?)", pair)
         for address in deleted_by(deletion):
@@ -218,18 +226,21 @@ class Store:
         sql = "DELETE FROM events WHERE kind = ? AND pubkey = ? AND d = ? AND created_at <= ?"
         self._db.execute(sql, (*address, until))
 
-    def _is_deleted(self, event: Event) -> bool:
+    def _is_deleted(self, event: Event, *, by_address: bool = True) -> bool:
         if event.kind == kinds.DELETION:
             return False  # NIP-09: deleting a deletion has no effect
         sql = "SELECT 1 FROM deleted_ids WHERE id = ? AND pubkey = ?"
         if self._one(sql, event.id, event.pubkey):
             return True
         address = address_of(event)
-        if address is None:
+        if address is None or not by_address:
             return False
         sql = "SELECT until FROM deleted_addresses WHERE kind = ? AND pubkey = ? AND d = ?"
         row = self._one(sql, *address)
         return row is not None and event.created_at <= row[0]
+
+    def _select(self, columns: str, one: Filter, now: float, limit: int | None = None) -> Sql:
+        return select(columns, one, now=now, limit=limit, loosely=self._loose_tags)
 
     def _ask(self, sql: str, *values: object) -> bool:
         with self._lock:

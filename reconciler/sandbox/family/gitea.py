@@ -66,7 +66,9 @@ GITEA: Final = Family(
             unrelated_pull="blocked: event does not reference a hosted repository",
         ),
     ),
-    states=StateRules(release_seconds=30.0, durable=True, owner_hint=True),
+    states=StateRules(
+        release_seconds=30.0, durable=True, owner_hint=True, bare_head=False, odd_values=False
+    ),
     pulls=PullRules(needs_commit=False, per_push=16, active=256),
     git=GitRules(
         bad_npub=(404, 404),
@@ -80,6 +82,8 @@ GITEA: Final = Family(
             "receive.denyDeleteCurrent=ignore",
         ),
         pr_branches=False,
+        cors_methods="GET, POST, OPTIONS",
+        cors_headers="*",
         refusal=Refusal.REPORT,
         body_bytes=256 * 2**20,
         pack_objects=50_000,

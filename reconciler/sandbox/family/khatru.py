@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from reconciler.git.advertisement import UPLOAD
 from reconciler.sandbox.family.rules import (
     Alignment,
     AnnouncementRules,
+    CorsRule,
     Creation,
+    DeletionMemory,
     DeletionRule,
+    DumbRule,
     EventRules,
     Family,
     GitRules,
@@ -26,17 +30,21 @@ from reconciler.sandbox.family.words import EventWords, PushWords
 
 MESSAGE_BYTES: Final = 512_000
 """One WebSocket message: khatru's default; more closes the socket."""
+NOT_AUTHOR: Final = "blocked: you are not the author of this event"
+MISMATCH: Final = "push unauthorized: ref {name} {old}->{got} does not match state"
 AUTH_REQUIRED: Final = "auth-required: must be published by authenticated event author"
 
 KHATRU: Final = Family(
     name="khatru",
     info=Info(
         software="https://github.com/fiatjaf/nak",
-        version="0.15.0",
-        nips=(1, 11, 42, 70, 86, 34, 9, 45),
+        version="v0.17.3",
+        nips=(1, 11, 42, 70, 86, 40, 34, 9, 45),
         criteria="",
         shows_limits=False,
         exact_accept=True,
+        any_path=True,
+        metrics=False,
     ),
     announcements=AnnouncementRules(
         listing=ListingRule.NONE,
@@ -48,8 +56,11 @@ KHATRU: Final = Family(
         relation=Relation.ANY,
         older=(True, ""),
         protected=AUTH_REQUIRED,
+        expires=False,
         deletion=DeletionRule.EFFECTIVE,
-        words=EventWords(stored_twice=""),
+        deletion_memory=DeletionMemory.NONE,
+        foreign_deletion_refused=True,
+        words=EventWords(stored_twice="", foreign=NOT_AUTHOR),
     ),
     states=StateRules(
         anyone=True,
@@ -58,6 +69,8 @@ KHATRU: Final = Family(
         alignment=Alignment.NEVER,
         realigns_stored=False,
         head=HeadRule.PUSH,
+        bare_head=False,
+        all_maintainers=True,
     ),
     pulls=PullRules(waits=False, needs_commit=False, push=NostrPush.STORED, merged_goes=True),
     git=GitRules(
@@ -66,23 +79,34 @@ KHATRU: Final = Family(
         settings=(
             "uploadpack.allowTipSHA1InWant=true",
             "uploadpack.allowReachableSHA1InWant=true",
-            "uploadpack.allowFilter=true",
         ),
+        dumb=DumbRule.NAMELESS,
+        typed=(UPLOAD,),
         gunzips_pushes=False,
         other_refs=True,
-        strict_commands=True,
+        state_first=True,
+        cors=CorsRule.ORIGIN,
         refusal=Refusal.FORBIDDEN,
         words=PushWords(
             prefix="unauthorized push: ",
-            missing="repository announcement event not found",
-            bad_npub="invalid npub",
-            no_announcement="no announcement found",
-            no_state="no state found",
-            mismatch="ref {name} does not match state",
-            undeclared="ref {name} does not match state",
-            nostr_mismatch="event {short} does not match the pushed commit",
+            suffix="\n",
+            missing="repository announcement event not found during info-refs\n",
+            bad_npub="invalid npub\n",
+            bad_identifier="invalid repository name\n",
+            no_announcement="no announcement found for repository '{repository}'",
+            no_state="no state found for repository '{repository}'",
+            mismatch=MISMATCH,
+            undeclared=MISMATCH,
+            bad_nostr="push rejected: invalid event id {short}",
+            unknown_event="push rejected: event {short} not found",
+            nostr_mismatch="push rejected: event {short} has different tip (expected {got})",
         ),
     ),
-    limits=RelayLimits(message_bytes=MESSAGE_BYTES, ping_seconds=30.0),
+    limits=RelayLimits(
+        subscriptions=None,
+        subscription_chars=None,
+        message_bytes=MESSAGE_BYTES,
+        ping_seconds=30.0,
+    ),
 )
 """khatru's grasp library as `nak serve --grasp` runs it: takes all events, checks pushes only."""

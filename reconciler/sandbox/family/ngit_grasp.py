@@ -8,8 +8,11 @@ from typing import Final
 from reconciler.limits import REQ_PAGE, WS_MESSAGE_BYTES
 from reconciler.sandbox.family.rates import Per, Rate
 from reconciler.sandbox.family.rules import (
+    AddressRule,
     AnnouncementRules,
     Deletes,
+    DeletionMemory,
+    DumbRule,
     EventRules,
     Family,
     GitRules,
@@ -22,12 +25,13 @@ from reconciler.sandbox.family.rules import (
     StateRules,
     Tie,
 )
+from reconciler.sandbox.family.words import PushWords
 
 NGIT_GRASP: Final = Family(
     name="ngit-grasp",
     info=Info(
         software="https://gitworkshop.dev/danconwaydev.com/ngit-grasp",
-        version="1.0.2",
+        version="1.0.2-30c47f3",
         nips=(1, 11, 34, 77),
         grasps=("GRASP-01", "GRASP-02"),  # the latter whether or not it syncs
         criteria="None",
@@ -38,26 +42,32 @@ NGIT_GRASP: Final = Family(
     announcements=AnnouncementRules(
         listing=ListingRule.SUBSTRING,
         one_clone_tag=True,
+        own_invites=True,
         parked_keeps_newest=False,
         parks_with_data=True,
     ),
     events=EventRules(
-        cuts_addresses=True,
+        addresses=AddressRule.CUT,
+        replaceable_address="{kind}:{pubkey}",
         older=(False, "error: unknown"),
         protected="auth-required: you must auth",
+        deletion_memory=DeletionMemory.STORED,
         foreign_deletion_refused=True,
     ),
     states=StateRules(
         tie=Tie.HIGHEST,
         realigns_stored=False,
         present_promotes=False,
-        bare_head=True,
-        skips_symbolic=True,
     ),
-    pulls=PullRules(placeholder_seconds=1800.0, placeholder_loses_ref=False),
+    pulls=PullRules(any_case=True, placeholder_seconds=1800.0, placeholder_loses_ref=False),
     git=GitRules(
         suffix_optional=True,
-        query=ServiceQuery.FIRST,
+        query=ServiceQuery.ONLY,
+        dumb=DumbRule.MISSING,
+        cors_methods="GET, POST, OPTIONS",
+        cors_headers="Authorization, Content-Type, Git-Protocol, Accept, Content-Encoding,"
+        " X-Requested-With",
+        words=PushWords(bad_npub="Invalid npub: Invalid public key"),
         settings=(
             "uploadpack.allowTipSHA1InWant=true",
             "uploadpack.allowReachableSHA1InWant=true",
@@ -86,7 +96,7 @@ NGIT_GRASP: Final = Family(
         negentropy=True,
     ),
 )
-"""ngit-grasp 1.0.2: purgatory, and pushes that must equal a state in it exactly."""
+"""ngit-grasp 1.0.2 and 45 commits: purgatory, and pushes that must equal a state in it exactly."""
 
 NGIT_GRASP_3: Final = replace(
     NGIT_GRASP,

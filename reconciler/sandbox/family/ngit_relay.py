@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.sandbox.family.khatru import AUTH_REQUIRED, MESSAGE_BYTES
+from reconciler.git.advertisement import RECEIVE, UPLOAD
+from reconciler.sandbox.family.khatru import AUTH_REQUIRED, MESSAGE_BYTES, NOT_AUTHOR
 from reconciler.sandbox.family.rates import Per, Rate
 from reconciler.sandbox.family.rules import (
+    AddressRule,
     Alignment,
     AnnouncementRules,
+    CorsRule,
     Creation,
     Deletes,
+    DeletionMemory,
     DeletionRule,
+    DumbRule,
     EventRules,
     Family,
     FetchRules,
@@ -28,25 +33,38 @@ from reconciler.sandbox.family.rules import (
 )
 from reconciler.sandbox.family.words import EventWords, PushWords
 
+NO_STATE: Final = "state event not on internal relay, cannot validate non-nostr refs"
+UNDECLARED: Final = "{name} not found in our latest nostr state event"
+UNESCAPED: Final = r"""[^\x00-\x20"#%&+;<>?\\^`{|}\x7f-\U0010ffff]+"""
+"""Names that nginx leaves as they are in a path: it looks for the folder by the escaped name."""
+NOT_FOUND_PAGE: Final = (
+    "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n"
+    "<center><h1>404 Not Found</h1></center>\r\n<hr><center>nginx</center>\r\n"
+    "</body>\r\n</html>\r\n"
+)
+"""nginx's own, with `server_tokens off`."""
+
 NGIT_RELAY: Final = Family(
     name="ngit-relay",
     info=Info(
         software="https://gitworkshop.dev/danconwaydev.com/ngit-relay",
-        version="0.0.2",
+        version="0.0.2-5e5c51b",
         nips=(1, 11, 40, 42, 70, 86, 34, 9, 45),
         grasps=(),
         criteria="",
         shows_limits=False,
         exact_accept=True,
+        any_path=True,
+        metrics=False,
     ),
     announcements=AnnouncementRules(
         listing=ListingRule.URL_SUBSTRING,
         checks_identifier=False,
         maintainer_exception=False,
-        related_stored=True,
         waits=False,
         creation=Creation.LATER,
-        creation_seconds=0.5,
+        creation_seconds=0.05,
+        hosted_identifiers=UNESCAPED,
     ),
     events=EventRules(
         always=(),
@@ -54,10 +72,16 @@ NGIT_RELAY: Final = Family(
         tag_value_chars=120,
         older=(True, ""),
         protected=AUTH_REQUIRED,
+        expires=False,
+        addresses=AddressRule.PLAIN,
+        replaceable_address="",
+        auth_by_host=True,
         deletion=DeletionRule.JUDGED_AFTER,
-        deleted_may_return=True,
+        deletion_memory=DeletionMemory.NONE,
+        foreign_deletion_refused=True,
         words=EventWords(
             stored_twice="",
+            foreign=NOT_AUTHOR,
             unlisted="blocked: repository announcement doesn't list ngit-relay in tags: clones and"
             " relays",
             unrelated="blocked: event does not relate to a stored repository",
@@ -67,10 +91,14 @@ NGIT_RELAY: Final = Family(
     states=StateRules(
         anyone=True,
         waits=False,
-        tie=Tie.FIRST,
-        alignment=Alignment.AUTHOR_FIRST,
+        tie=Tie.LAST,
+        alignment=Alignment.DELETES,
+        deletes_seconds=0.04,
         others_seconds=60.0,
         head=HeadRule.DECLARED,
+        bare_head=False,
+        all_maintainers=True,
+        crashes_without_d=True,
     ),
     pulls=PullRules(
         waits=False, needs_commit=False, push=NostrPush.ANYBODY, placeholder_loses_ref=False
@@ -82,22 +110,25 @@ NGIT_RELAY: Final = Family(
             "uploadpack.allowFilter=false",
             "receive.denyDeleteCurrent=ignore",
         ),
+        dumb=DumbRule.LISTED,
+        typed=(UPLOAD, RECEIVE),
         deletes=Deletes.NEVER,
         pr_branches=False,
         refusal=Refusal.REPORT,
         body_bytes=2**30,
-        cors_headers="Content-Type",
+        cors=CorsRule.REPOSITORIES,
         words=PushWords(
             prefix="error: ",
-            missing="not found",
-            bad_npub="not found",
-            no_announcement="state event not on internal relay, cannot validate non-nostr refs",
-            no_state="state event not on internal relay, cannot validate non-nostr refs",
-            mismatch="cannot push {short} to {got} as nostr state event is at {want}",
-            undeclared="{name} not found in our latest nostr state event",
-            deletion="{name} may not be deleted by push",
-            other_ref="{name} not found in our latest nostr state event",
-            pr_branch="'pr/*' branches should be sent over nostr, not through git push",
+            missing=NOT_FOUND_PAGE,
+            bad_npub=NOT_FOUND_PAGE,
+            no_announcement=f"{NO_STATE}: repo announcement event from pubkey not on internal"
+            " relay",
+            no_state=f"{NO_STATE}: no valid NIP-34 state event found from maintainers",
+            mismatch="cannot push {short} to {got:.7} as nostr state event is at {want:.7}",
+            undeclared=UNDECLARED,
+            deletion=UNDECLARED,
+            other_ref=UNDECLARED,
+            pr_branch="'pr/*' branches should be sent over nostr, not through the git server",
             bad_nostr="refs/nostr/<event-id> must use a valid event id",
         ),
     ),
@@ -116,6 +147,9 @@ NGIT_RELAY: Final = Family(
             seconds=60.0,
             text="rate-limited: slow down, please",
         ),
+        subscriptions=None,
+        subscription_chars=None,
+        loose_tags=True,
         default_limit=250,
         max_limit=1000,
         over_limit=250,

@@ -38,8 +38,9 @@ class Rate:
     text: str
     """The answer beyond it."""
     restarts: bool = False
-    """Every request starts the measured time anew and only its whole steps count, so that who asks
-    faster than one step never gets anything back (ngit-grasp)."""
+    """Every request that passes starts the measured time anew, only its whole steps count, and any
+    request costs one, also of what has just come: after the burst, one passes in two steps
+    (ngit-grasp)."""
 
 
 class Bucket:
@@ -49,6 +50,7 @@ class Bucket:
         self._rate = rate
         self._left = rate.burst
         self._since = now
+        self._is_new = True
 
     def is_full(self, now: float) -> bool:
         """Is it as good as a new one?"""
@@ -56,16 +58,28 @@ class Bucket:
 
     def take(self, now: float) -> bool:
         """Use one, if there is one."""
+        if self._rate.restarts:
+            return self._take_and_restart(now)
         steps = self._steps(now)
         if steps > 0:
             self._left = self._refilled(now)
             self._since += steps * self._rate.seconds
-        if self._rate.restarts:
-            self._since = now
         if self._left <= 0:
             return False
         self._left -= 1
         return True
+
+    def _take_and_restart(self, now: float) -> bool:
+        """nostr-relay-builder: the first request is free; one that is refused costs, too, but
+        leaves the measured time as it is."""
+        if not self._is_new:
+            came = max(0, self._steps(now)) * self._rate.refill
+            self._left = min(max(0, self._left + came - 1), self._rate.burst - 1)
+        passes = self._is_new or self._left > 0
+        self._is_new = False
+        if passes:
+            self._since = now
+        return passes
 
     def _steps(self, now: float) -> int:
         return int((now - self._since) // self._rate.seconds)

@@ -84,10 +84,11 @@ class RelayWords:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushWords:
     """Why a push is refused; `prefix` stands before each. The defaults are ngit-grasp's where it
-    has one: `{name}` is the ref, `{short}` its last part, `{want}` what the state declares, `{got}`
-    what was pushed."""
+    has one: `{name}` is the ref, `{short}` its last part, `{want}` what the state declares, `{old}`
+    what was there, `{got}` what was pushed, `{repository}` the identifier."""
 
     prefix: str = "authorisation failed: "
+    suffix: str = ""
     missing: str = "Git error: repository not found"
     bad_npub: str = "Invalid npub"
     bad_identifier: str = "invalid repository name"
@@ -95,13 +96,13 @@ class PushWords:
     dumb: str = "only the smart protocol is served"
     large_body: str = "the request is larger than {bytes} bytes"
     bad_gzip: str = "the body is not gzip"
-    no_capabilities: str = "the first command carries no capabilities"
+    bad_type: str = "Expected POST with Content-Type '{want}', but received '{got}' instead.\n"
     no_announcement: str = "No repository announcement found"
     no_state: str = "No state event from an authorized publisher found"
     none_waits: str = "No state events in purgatory"
-    none_counts: str = "{count} state event(s) in purgatory but none from authorized publishers"
+    none_counts: str = "{count} state event{s} in purgatory but none from authorized publishers"
     none_matches: str = (
-        "{count} state event(s) in purgatory from authorized publisher(s) but doesn't match push"
+        "{count} state event{s} in purgatory from authorized publisher{s} but doesn't match push"
         " ({detail})"
     )
     ref_missing: str = "{name} missing (state declares {want})"

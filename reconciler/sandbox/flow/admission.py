@@ -11,7 +11,7 @@ from reconciler.nostr import addresses, kinds, nip34
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate, State
 from reconciler.sandbox.events.store import Added
-from reconciler.sandbox.family.rules import Alignment, DeletionRule
+from reconciler.sandbox.family.rules import Alignment, DeletionMemory, DeletionRule
 from reconciler.sandbox.flow import announcing
 from reconciler.sandbox.flow.announcing import Answer, keep, revive, told
 from reconciler.sandbox.flow.gitdata import Delivery
@@ -54,7 +54,8 @@ def receive(
     rules = service.dialect.events
     if service.store.has(event.id):
         return Answer(True, rules.words.stored_twice)
-    if service.store.is_deleted(event):
+    late = rules.deletion_memory is DeletionMemory.STORED
+    if service.store.is_deleted(event, by_address=not late):
         return Answer(False, rules.words.deleted)
     present = event.pubkey in authenticated
     if reason := acceptance.unfit(rules, event, now=service.clock(), author_present=present):
@@ -95,8 +96,11 @@ def _state(service: Service, event: Event) -> Answer:
     try:
         state = service.read_state(event)
     except PeerFault as fault:
-        malformed = Answer(False, words.malformed.format(why=fault))
-        return keep(service, event) if rules.anyone else malformed
+        if not rules.anyone:
+            return Answer(False, words.malformed.format(why=fault))
+        if rules.crashes_without_d and event.first("d") is None:
+            service.crash()
+        return keep(service, event)
     delivery = Delivery(service, state.identifier)
     found = delivery.standing.announced
     if not rules.anyone and (reason := _state_refusal(service, found, state)):
@@ -133,13 +137,12 @@ def _stored_state(service: Service, found: Announced, state: State) -> Answer:
     """Served at once; repositories follow as the family does."""
     rules = service.dialect.states
     added = service.save(state.event)
-    if added is Added.STORED and rules.alignment is Alignment.AUTHOR_FIRST:
-        for owner in found.owners_for(state.event.pubkey):
+    if added is Added.STORED and rules.alignment is Alignment.DELETES:
+        own = Coordinate(state.event.pubkey, state.identifier)
+        service.agenda.add(Task.PRUNE, own, rules.deletes_seconds)
+        for owner in found.by_owner:
             coordinate = Coordinate(owner, state.identifier)
-            if owner == state.event.pubkey:
-                Delivery(service, state.identifier).follow(coordinate)
-            else:
-                service.agenda.add(Task.ALIGN, coordinate, rules.others_seconds)
+            service.agenda.add(Task.ALIGN, coordinate, rules.others_seconds)
     return told(service, added)
 
 
@@ -179,23 +182,41 @@ def _deletion(service: Service, event: Event) -> Answer:
     match service.dialect.events.deletion:
         case DeletionRule.TAKEN:
             return _delete(service, event)
+        case DeletionRule.JUDGED_AFTER if reason := _foreign(service, event, stored=True):
+            return Answer(False, reason)
         case DeletionRule.JUDGED_AFTER:
             _carry_out(service, event)
             return _other(service, event)
         case DeletionRule.EFFECTIVE:
-            gone = _carry_out(service, event)
-            words = service.dialect.events.words
-            return keep(service, event) if gone else Answer(False, words.nothing_deleted)
+            return _kept_and_judged(service, event)
 
 
 def _delete(service: Service, event: Event) -> Answer:
-    rules = service.dialect.events
-    authors = {service.store.author_of(i) for i in event.values("e")} - {None}
-    authors |= {address.pubkey for address in addresses.named_by(event)}
-    if rules.foreign_deletion_refused and authors - {event.pubkey}:
-        return Answer(False, rules.words.foreign)
+    if reason := _foreign(service, event, stored=False):
+        return Answer(False, reason)
     _carry_out(service, event)
     return keep(service, event)
+
+
+def _kept_and_judged(service: Service, event: Event) -> Answer:
+    """khatru: it is stored whatever the OK says."""
+    answer = keep(service, event)
+    if reason := _foreign(service, event, stored=True):
+        return Answer(False, reason)
+    words = service.dialect.events.words
+    return answer if _carry_out(service, event) else Answer(False, words.nothing_deleted)
+
+
+def _foreign(service: Service, event: Event, *, stored: bool) -> str | None:
+    """Why a deletion is refused that names somebody else's event. `stored`: an address counts only
+    if something is stored there."""
+    rules, store = service.dialect.events, service.store
+    if not rules.foreign_deletion_refused:
+        return None
+    authors = {store.author_of(i) for i in event.values("e")} - {None}
+    named = addresses.named_by(event)
+    authors |= {a.pubkey for a in named if not stored or store.has_address(*a)}
+    return rules.words.foreign if authors - {event.pubkey} else None
 
 
 def _carry_out(service: Service, event: Event) -> bool:
@@ -205,5 +226,5 @@ def _carry_out(service: Service, event: Event) -> bool:
     gone = service.purgatory.withdraw(event.pubkey, ids, named, event.created_at)
     for coordinate in gone:
         service.repos.remove(coordinate)
-    final = not service.dialect.events.deleted_may_return
-    return service.store.delete(event, final=final) or bool(gone)
+    memory = service.dialect.events.deletion_memory
+    return service.store.delete(event, memory) or bool(gone)

@@ -28,11 +28,26 @@ def copy(repos: HeldRepos, source: Coordinate, target: Coordinate, oids: frozens
         repos.copy(source, target, oids)
 
 
-def follow(repos: HeldRepos, standing: Standing, coordinate: Coordinate) -> None:
-    """Bring a repository to the newest stored state, as far as its objects go."""
+def follow(
+    repos: HeldRepos, standing: Standing, coordinate: Coordinate, *, moves: bool = True
+) -> None:
+    """`align` a repository with the newest stored state."""
     state = standing.governing(coordinate.owner)
     if state and repos.exists(coordinate):
-        align(repos, standing, coordinate, state)
+        align(repos, standing, coordinate, state, moves=moves)
+
+
+def take_from_others(repos: HeldRepos, standing: Standing, coordinate: Coordinate) -> None:
+    """`follow`, with the objects that other repositories hold; nothing where there are none."""
+    state = standing.governing(coordinate.owner)
+    others = [c for c in repos.existing(standing.repositories) if c != coordinate]
+    if state is None or not others or not repos.exists(coordinate):
+        return
+    for other in others:
+        wanted = repos.missing(coordinate, objects(state))
+        if found := wanted - repos.missing(other, wanted):
+            copy(repos, other, coordinate, found)
+    align(repos, standing, coordinate, state)
 
 
 def realign(repos: HeldRepos, standing: Standing) -> None:
@@ -43,14 +58,22 @@ def realign(repos: HeldRepos, standing: Standing) -> None:
             align(repos, standing, coordinate, state)
 
 
-def align(repos: HeldRepos, standing: Standing, coordinate: Coordinate, state: State) -> None:
-    """Make heads, tags and HEAD what the state says. A ref without its object is left out."""
+def align(
+    repos: HeldRepos,
+    standing: Standing,
+    coordinate: Coordinate,
+    state: State,
+    *,
+    moves: bool = True,
+) -> None:
+    """Make heads, tags and HEAD what the state says. A ref without its object is left out; without
+    `moves`, so are all that would be made or moved."""
     declared = dict(state.refs)
     absent = repos.missing(coordinate, objects(state))
     current = {n: o for n, o in repos.refs(coordinate).items() if is_branch_or_tag(n)}
     changes: dict[str, str | None] = {name: None for name in current if name not in declared}
     for name, oid in declared.items():
-        if current.get(name) != oid and oid not in absent:
+        if moves and current.get(name) != oid and oid not in absent:
             changes[name] = oid
     repos.update(coordinate, changes)
     rule = standing.rules.head

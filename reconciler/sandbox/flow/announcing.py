@@ -37,6 +37,8 @@ def receive(service: Service, event: Event) -> Answer:
     archive, coordinate = service.spec.archive, announcement.coordinate
     listed = acceptance.lists_service(service.dialect, announcement, service.url)
     wanted = listed or archive.takes(coordinate)
+    if not wanted:
+        _withdraw_older(service, announcement)
     if reason := archive.refusal(words.archive, coordinate, listed=listed) or _refusal(
         service, announcement, listed=wanted
     ):
@@ -88,14 +90,12 @@ def revive(service: Service, coordinate: Coordinate) -> None:
 
 def _refusal(service: Service, announcement: Announcement, *, listed: bool) -> str | None:
     rules, event = service.dialect.announcements, announcement.event
-    others = service.dialect.events
     found = service.announced(announcement.coordinate.identifier)
     return acceptance.announcement_refusal(
         service.dialect,
         announcement,
         listed=listed,
         invited=found.invites(event.pubkey, own_counts=rules.own_invites),
-        related=rules.related_stored and acceptance.is_related(others, event, service.store),
     )
 
 

@@ -8,6 +8,8 @@ Runs in a worker thread under the identifier's lock, and is idempotent: what is 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler.git.refname import NOSTR
 from reconciler.nostr import nip34
 from reconciler.nostr.event import Event
@@ -35,19 +37,16 @@ class Delivery:
 
     def deliver(self, pushed: Coordinate) -> None:
         """Do all that git data which came to `pushed` makes possible in this family."""
-        rules, agenda = self.standing.rules, self._service.agenda
+        rules = self.standing.rules
         match rules.alignment:
             case Alignment.NEVER:
                 return
-            case Alignment.AUTHOR_FIRST:
-                self.follow(pushed)
-                for other in self.repos.existing(self.standing.repositories):
-                    if other != pushed:
-                        agenda.add(Task.ALIGN, other, rules.others_seconds)
+            case Alignment.DELETES:
+                self.prune(pushed)
             case Alignment.AT_ONCE if rules.release_seconds:
                 for state in self.standing.waiting:
                     self.apply_state(state, serve=False)
-                agenda.add(Task.RELEASE, pushed, rules.release_seconds)
+                self._service.agenda.add(Task.RELEASE, pushed, rules.release_seconds)
             case Alignment.AT_ONCE:
                 self.release(pushed)
 
@@ -65,6 +64,16 @@ class Delivery:
     def follow(self, coordinate: Coordinate) -> None:
         """Bring a repository to the newest stored state, as far as its objects go."""
         alignment.follow(self.repos, self.standing, coordinate)
+
+    def prune(self, coordinate: Coordinate) -> None:
+        """Take away the refs that the newest stored state lacks, and let HEAD follow it."""
+        alignment.follow(self.repos, self.standing, coordinate, moves=False)
+
+    def take_from_others(self, coordinate: Coordinate) -> None:
+        """Bring a repository to the newest stored state, with what other owners' repositories of
+        the identifier hold. Where there are none, nothing happens: ngit-relay looks for objects
+        that it has only when it has fetched from somewhere else."""
+        alignment.take_from_others(self.repos, self.standing, coordinate)
 
     def apply_state(self, state: State, *, serve: bool = True) -> Added | None:
         """Apply and serve a state if one single repository here holds all its objects.
@@ -125,16 +134,17 @@ class Delivery:
         purgatory = self._service.purgatory
         if entry := purgatory.announcement(coordinate):
             purgatory.drop_announcement(coordinate)
-            self._service.save(entry.announcement.event)
+            if self._service.save(entry.announcement.event) is not Added.STORED:
+                found = self._service.announced(coordinate.identifier)  # a deletion outdates it
+                self.standing = replace(self.standing, announced=found)
 
 
 def deliver_fetched(service: Service, coordinate: Coordinate) -> None:
     """`Delivery.deliver` for git data that this server has fetched itself. In families where
-    nothing but a push moves refs and HEAD, it counts as the push of what the newest state
-    declares."""
+    nothing but a push moves refs, it counts as the push of what the newest state declares."""
     delivery = Delivery(service, coordinate.identifier)
     delivery.deliver(coordinate)
-    if delivery.standing.rules.alignment is not Alignment.NEVER:
+    if delivery.standing.rules.alignment is Alignment.AT_ONCE:
         return
     delivery.follow(coordinate)
     state = delivery.standing.governing(coordinate.owner)

@@ -10,14 +10,14 @@ from typing import IO
 from reconciler.errors import PeerFault
 from reconciler.git import receive_pack
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag, is_ours
-from reconciler.limits import ADVERT_BYTES, PKT_BYTES
+from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag
+from reconciler.limits import ADVERT_BYTES
 from reconciler.nostr import nip34
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.family.rules import Creation, HeadRule
 from reconciler.sandbox.flow import announcing
 from reconciler.sandbox.flow.gitdata import Delivery
-from reconciler.sandbox.policy.authorise import Push, refusal
+from reconciler.sandbox.policy.authorise import Push, nostr_event, refusal
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.waiting.agenda import Task
 
@@ -46,11 +46,12 @@ def receive(service: Service, coordinate: Coordinate, body: IO[bytes]) -> bytes:
         Refused: the push is not authorised.
         PeerFault: the request is malformed, or git failed.
     """
-    updates, capabilities, objects = _commands(service, body)
+    updates, capabilities, objects = _commands(body)
     if updates:
         service.counters.bump("pushes_received")
-    if not _is_known(service, coordinate):
-        raise NoRepository("repository not found")
+    judged_first = updates and service.dialect.git.state_first
+    if not judged_first and not _is_known(service, coordinate):
+        raise NoRepository(service.dialect.git.words.missing)
     delivery = Delivery(service, coordinate.identifier)
     if updates:
         push = _question(service, delivery, coordinate, updates)
@@ -62,19 +63,16 @@ def receive(service: Service, coordinate: Coordinate, body: IO[bytes]) -> bytes:
     if accepted:
         _remember(service, coordinate, accepted)
         delivery.deliver(coordinate)
+    if accepted or not updates:  # after an empty push, too: seen on the real one
         answer += _after(service, delivery, coordinate)
     return answer
 
 
-def _commands(
-    service: Service, body: IO[bytes]
-) -> tuple[tuple[RefUpdate, ...], frozenset[str], int]:
+def _commands(body: IO[bytes]) -> tuple[tuple[RefUpdate, ...], frozenset[str], int]:
     """The commands, the client's capabilities, and how many objects the pack says it holds."""
     body.seek(0)
     head = body.read(ADVERT_BYTES)
     updates, capabilities, pack = receive_pack.parse_request(head)
-    if updates and service.dialect.git.strict_commands and b"\0" not in head[:PKT_BYTES]:
-        raise PeerFault(service.dialect.git.words.no_capabilities)
     is_pack = pack[:4] == b"PACK" and len(pack) >= 12
     return updates, capabilities, int.from_bytes(pack[8:12], "big") if is_pack else 0
 
@@ -114,7 +112,8 @@ def _authorise(
     announcing.revive(service, coordinate)
     service.purgatory.extend_states(coordinate.identifier)
     for update in updates:
-        service.purgatory.extend_pull(update.name.removeprefix(NOSTR))
+        if event_id := nostr_event(service.dialect.pulls, update.name):
+            service.purgatory.extend_pull(event_id)
 
 
 def _question(
@@ -130,6 +129,8 @@ def _question(
         tips=_tips(service, updates),
         pulls=sum(name.startswith(NOSTR) for name in refs),
         read_only=service.dialect.git.archive_refuses and service.spec.archive.read_only,
+        owner=coordinate.owner,
+        repository=coordinate.identifier,
     )
 
 
@@ -137,8 +138,8 @@ def _tips(service: Service, updates: tuple[RefUpdate, ...]) -> dict[str, str | N
     """What the known pull requests among the pushed refs name as their commit."""
     tips: dict[str, str | None] = {}
     for update in updates:
-        event_id = update.name.removeprefix(NOSTR)
-        if not update.name.startswith(NOSTR) or not is_ours(update.name):
+        event_id = nostr_event(service.dialect.pulls, update.name)
+        if event_id is None:
             continue
         if entry := service.purgatory.pull(event_id, waiting=True):
             tips[event_id] = entry.commit
@@ -153,8 +154,8 @@ def _remember(service: Service, coordinate: Coordinate, accepted: tuple[RefUpdat
     if rules.merged_goes and any(u.name.startswith(NOSTR) for u in accepted):
         service.agenda.add(Task.CLEAN_PULLS, coordinate, rules.placeholder_seconds)
     for update in accepted:
-        event_id = update.name.removeprefix(NOSTR)
-        if not update.name.startswith(NOSTR) or service.store.has(event_id):
+        event_id = nostr_event(rules, update.name)
+        if event_id is None or service.store.has(event_id):
             continue
         if not update.deletes:
             seconds = rules.placeholder_seconds

@@ -70,9 +70,11 @@ def _do(service: Service, task: Task, coordinate: Coordinate) -> None:
     match task:
         case Task.CREATE:
             service.repos.ensure(coordinate)
-            Delivery(service, coordinate.identifier).follow(coordinate)
+            service.agenda.add(Task.ALIGN, coordinate, service.dialect.fetches.created_seconds)
+        case Task.PRUNE:
+            Delivery(service, coordinate.identifier).prune(coordinate)
         case Task.ALIGN:
-            Delivery(service, coordinate.identifier).follow(coordinate)
+            Delivery(service, coordinate.identifier).take_from_others(coordinate)
         case Task.RELEASE:
             Delivery(service, coordinate.identifier).release(coordinate)
         case Task.CLEAN_PULLS:

@@ -61,12 +61,14 @@ class Hunter:
     async def _hunt(self, identifier: str, entry: Entry) -> frozenset[str]:
         """One round over all sources; those that no later round needs to ask."""
         lacking = await self._context.missing(identifier)
+        run, egress = self._context.runtime.run, self._context.egress
+        found, refused = await run(sources, self._service, identifier, egress)
+        # ngit-relay looks at what it has only when there is somebody else to fetch from
+        delivers = found or self._service.dialect.states.waits
         for target, oids in lacking.targets.items():
-            if not oids:  # the data is here and nobody delivered it: a crash in between
+            if delivers and not oids:  # the data is here and nobody delivered it: a crash between
                 await self._deliver(identifier, target)
         if lacking.oids:
-            run, egress = self._context.runtime.run, self._context.egress
-            found, refused = await run(sources, self._service, identifier, egress)
             self._context.tally.sources_refused += refused
             hunt = Hunt(lacking.oids, found, entry.expires, given_up=entry.given_up)
             return (await self._round(identifier, hunt)).given_up

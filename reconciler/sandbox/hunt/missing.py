@@ -14,7 +14,7 @@ from typing import Final
 
 from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
-from reconciler.nostr.nip34 import Coordinate, State
+from reconciler.nostr.nip34 import Coordinate, State, is_oid
 from reconciler.sandbox.family.rules import Creation
 from reconciler.sandbox.flow import gitdata
 from reconciler.sandbox.hunt.egress import EgressPolicy, Unreachable
@@ -48,7 +48,7 @@ def missing_objects(service: Service, identifier: str) -> Missing:
     wanted: dict[Coordinate, set[str]] = {}
     of_states = _of_waiting if service.dialect.states.waits else _of_served
     for target, state in of_states(service, found):
-        wanted.setdefault(target, set()).update(oid for _, oid in state.refs)
+        wanted.setdefault(target, set()).update(oid for _, oid in state.refs if is_oid(oid))
     pulls = service.purgatory.pulls(identifier)
     for pull in pulls:
         if pull.event:

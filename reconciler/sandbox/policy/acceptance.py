@@ -15,7 +15,7 @@ from reconciler.errors import PeerFault
 from reconciler.nostr import addresses, kinds, urls
 from reconciler.nostr.event import Event, is_hex32
 from reconciler.nostr.nip34 import Announcement, Coordinate, parse_coordinate
-from reconciler.sandbox.family.rules import EventRules, Family, ListingRule, Relation
+from reconciler.sandbox.family.rules import AddressRule, EventRules, Family, ListingRule, Relation
 from reconciler.sandbox.family.words import AuthWords
 
 AUTH: Final = 22_242
@@ -51,7 +51,7 @@ def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) 
     """
     if event.is_protected and not (rules.protected and author_present):
         return rules.protected or rules.words.protected_by_all
-    if event.expires is not None and event.expires <= now:
+    if rules.expires and event.expires is not None and event.expires <= now:
         return rules.words.expired
     if rules.future_seconds is not None and event.created_at > now + rules.future_seconds:
         return rules.words.future
@@ -101,7 +101,7 @@ def lists_service(dialect: Family, announcement: Announcement, server: str) -> b
 
 
 def announcement_refusal(
-    dialect: Family, announcement: Announcement, *, listed: bool, invited: bool, related: bool
+    dialect: Family, announcement: Announcement, *, listed: bool, invited: bool
 ) -> str | None:
     """Why an announcement is refused.
 
@@ -109,14 +109,12 @@ def announcement_refusal(
         listed: it lists the service, or is archived.
         invited: an announcement of this identifier is by the author or lists the author as a
             maintainer; then it need not list the service.
-        related: it is related to a stored event.
     """
     rules, words = dialect.announcements, dialect.events.words
     clones = [tag for tag in announcement.event.tags if tag and tag[0] == "clone"]
     if rules.one_clone_tag and len(clones) > 1:
         return words.clone_tags
-    excused = (rules.maintainer_exception and invited) or (rules.related_stored and related)
-    if listed or excused or rules.unlisted_stored:
+    if listed or (rules.maintainer_exception and invited) or rules.unlisted_stored:
         return None
     return words.unlisted.format(
         clone=", ".join(announcement.clone), relays=", ".join(announcement.relays)
@@ -150,8 +148,8 @@ def is_related(rules: EventRules, event: Event, facts: Facts) -> bool:
             return True
     if facts.is_named(_BY_ID, event.id):
         return True
-    address = addresses.address_of(event)
-    return address is not None and facts.is_named(_BY_ADDRESS, str(address))
+    address = _called(rules, event)
+    return address is not None and facts.is_named(_BY_ADDRESS, address)
 
 
 def _is_hosted(event: Event, facts: Facts, hosts: Callable[[Coordinate], bool]) -> bool:
@@ -164,10 +162,19 @@ def _is_hosted(event: Event, facts: Facts, hosts: Callable[[Coordinate], bool]) 
 
 def _address_stored(rules: EventRules, value: str, facts: Facts) -> bool:
     found = addresses.parse(value)
-    if found is None:
+    if found is None or (rules.addresses is AddressRule.PLAIN and ":" in found.d):
         return False
-    d = found.d.partition(":")[0] if rules.cuts_addresses else found.d
+    d = found.d.partition(":")[0] if rules.addresses is AddressRule.CUT else found.d
     return facts.has_address(found.kind, found.pubkey, d)
+
+
+def _called(rules: EventRules, event: Event) -> str | None:
+    """The address by which others name it; None: they cannot."""
+    if kinds.is_replaceable(event.kind):
+        form = rules.replaceable_address
+        return form.format(kind=event.kind, pubkey=event.pubkey) or None
+    address = addresses.address_of(event)
+    return str(address) if address else None
 
 
 def _both_hold(announcement: Announcement, text: str) -> bool:

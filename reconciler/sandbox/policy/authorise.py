@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import HEADS, NOSTR, is_branch_or_tag, is_ours
 from reconciler.nostr.nip34 import State
-from reconciler.sandbox.family.rules import Deletes, Family, NostrPush, PushRule
+from reconciler.sandbox.family.rules import Deletes, Family, NostrPush, PullRules, PushRule
 from reconciler.sandbox.family.words import PushWords
-from reconciler.sandbox.policy.reading import newest, symbolic
+from reconciler.sandbox.policy.reading import newest, odd
 
 _PR_BRANCHES = f"{HEADS}pr/"
 
@@ -26,7 +26,8 @@ class Push:
     `current`: heads and tags of the repository. `authority`: empty when the owner announced
     nothing. `waiting` and `stored`: states of the identifier in purgatory and in the store.
     `tips`: the commit that each known pull request among the pushed refs names. `pulls`: how many
-    refs/nostr refs there are. `read_only`: an archive that takes no pushes.
+    refs/nostr refs there are. `read_only`: an archive that takes no pushes. `owner` and
+    `repository` say whose is pushed to, and which.
     """
 
     updates: tuple[RefUpdate, ...]
@@ -37,6 +38,8 @@ class Push:
     tips: Mapping[str, str | None]
     pulls: int = 0
     read_only: bool = False
+    owner: str = ""
+    repository: str = ""
 
 
 def refusal(dialect: Family, push: Push) -> str | None:
@@ -46,6 +49,8 @@ def refusal(dialect: Family, push: Push) -> str | None:
     words = dialect.git.words
     if push.read_only:
         return words.read_only
+    if dialect.git.state_first and (reason := _state_refusal(words, push)):
+        return reason
     if reason := _quota_refusal(dialect, push, nostr):
         return reason
     for update in nostr:
@@ -54,7 +59,7 @@ def refusal(dialect: Family, push: Push) -> str | None:
     if not rest:
         return None
     if not push.authority:
-        return words.no_announcement
+        return words.no_announcement.format(repository=push.repository)
     if dialect.git.noop_push and all(u.old == u.new for u in rest):
         return None
     if reason := _name_refusal(dialect, rest):
@@ -62,6 +67,13 @@ def refusal(dialect: Family, push: Push) -> str | None:
     if dialect.git.rule is PushRule.PER_REF:
         return _per_ref_refusal(dialect, push, rest)
     return _exact_refusal(dialect, push, rest)
+
+
+def _state_refusal(words: PushWords, push: Push) -> str | None:
+    """khatru: before it looks at any ref, and for all of them."""
+    if not any(state.event.pubkey == push.owner for state in push.stored):
+        return words.no_state.format(repository=push.repository)
+    return None if push.authority else words.no_announcement.format(repository=push.repository)
 
 
 def _quota_refusal(dialect: Family, push: Push, nostr: tuple[RefUpdate, ...]) -> str | None:
@@ -80,25 +92,27 @@ def _quota_refusal(dialect: Family, push: Push, nostr: tuple[RefUpdate, ...]) ->
 
 
 def _nostr_refusal(dialect: Family, update: RefUpdate, push: Push) -> str | None:
-    event_id = update.name.removeprefix(NOSTR)
+    event_id = nostr_event(dialect.pulls, update.name)
     words, rule = dialect.git.words, dialect.pulls.push
-    if not is_ours(update.name):
-        return words.bad_nostr.format(name=update.name)
+    if event_id is None:
+        short = update.name.removeprefix(NOSTR)
+        return words.bad_nostr.format(name=update.name, short=short)
     if rule is NostrPush.ANYBODY:
         return None
-    if rule is NostrPush.STORED:
-        if event_id not in push.tips:
-            return words.unknown_event.format(short=event_id)
-        if not push.authority:
-            return words.no_announcement
-        if not any(s.event.pubkey in push.authority for s in push.stored):
-            return words.no_state
+    if rule is NostrPush.STORED and event_id not in push.tips:
+        return words.unknown_event.format(short=event_id)
     if event_id in push.tips and push.tips[event_id] != update.new:
         want = push.tips[event_id]
         return words.nostr_mismatch.format(
             name=update.name, short=event_id, want=want, got=update.new
         )
     return None
+
+
+def nostr_event(rules: PullRules, name: str) -> str | None:
+    """The event id in refs/nostr/<event id>; None when it is none."""
+    found = name.lower() if rules.any_case else name
+    return found.removeprefix(NOSTR) if found.startswith(NOSTR) and is_ours(found) else None
 
 
 def _name_refusal(dialect: Family, rest: tuple[RefUpdate, ...]) -> str | None:
@@ -121,7 +135,7 @@ def _per_ref_refusal(dialect: Family, push: Push, rest: tuple[RefUpdate, ...]) -
     candidates = tuple(s for s in (*push.waiting, *push.stored) if s.event.pubkey in push.authority)
     state = newest(candidates, dialect.states.tie)
     if judged and state is None:
-        return words.no_state
+        return words.no_state.format(repository=push.repository)
     declared = dict(state.refs) if state else {}
     for update in judged:
         wanted = declared.get(update.name)
@@ -130,7 +144,9 @@ def _per_ref_refusal(dialect: Family, push: Push, rest: tuple[RefUpdate, ...]) -
         if wanted != update.new:
             text = words.mismatch if wanted else words.undeclared
             short = update.name.split("/", 2)[-1]
-            return text.format(name=update.name, short=short, want=wanted, got=update.new)
+            return text.format(
+                name=update.name, short=short, want=wanted, old=update.old, got=update.new
+            )
     return None
 
 
@@ -141,15 +157,19 @@ def _exact_refusal(dialect: Family, push: Push, rest: tuple[RefUpdate, ...]) -> 
         return words.none_waits
     ours = tuple(s for s in push.waiting if s.event.pubkey in push.authority)
     if not ours:
-        return words.none_counts.format(count=len(push.waiting))
+        return words.none_counts.format(**_counted(push.waiting))
     after = _after(push.current, rest)
-    matching = tuple(s for s in ours if dict(s.refs) == after and not symbolic(s.event))
+    matching = tuple(s for s in ours if dict(s.refs) == after and not odd(s.event))
     state = newest(matching, dialect.states.tie)
     if state is None:
         best = newest(ours, dialect.states.tie)
         detail = _mismatch(words, dict(best.refs) if best else {}, after)
-        return words.none_matches.format(count=len(ours), detail=detail)
+        return words.none_matches.format(**_counted(ours), detail=detail)
     return _unannounced_branch(dialect, state, rest)
+
+
+def _counted(states: tuple[State, ...]) -> dict[str, object]:
+    return {"count": len(states), "s": "" if len(states) == 1 else "s"}
 
 
 def _unannounced_branch(dialect: Family, state: State, rest: tuple[RefUpdate, ...]) -> str | None:

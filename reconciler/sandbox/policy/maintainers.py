@@ -17,11 +17,13 @@ from reconciler.nostr.nip34 import Announcement, Coordinate
 @dataclass(frozen=True, slots=True)
 class Announced:
     """The newest announcement of every owner of one identifier, stored or in purgatory. With
-    `roles`, M and m tags invite, and who is invited counts once it names a maintainer back."""
+    `roles`, M and m tags invite, and who is invited counts once it names a maintainer back; with
+    `all_tags`, every `maintainers` tag does, and not the first alone."""
 
     identifier: str
     by_owner: Mapping[str, Announcement]
     roles: bool = False
+    all_tags: bool = False
 
     @property
     def repositories(self) -> tuple[Coordinate, ...]:
@@ -60,24 +62,35 @@ class Announced:
         announcement = self.by_owner.get(owner)
         if announcement is None:
             return ()
-        return announcement.maintainers if self.roles else invited(announcement)
+        return (
+            announcement.maintainers
+            if self.roles
+            else invited(announcement, all_tags=self.all_tags)
+        )
 
     def _joins(self, pubkey: str, members: set[str]) -> bool:
         """Is an invitation enough, or is it answered?"""
         return not self.roles or not members.isdisjoint(self._invited(pubkey))
 
 
-def announced(identifier: str, known: Iterable[Announcement], *, roles: bool = False) -> Announced:
+def announced(
+    identifier: str,
+    known: Iterable[Announcement],
+    *,
+    roles: bool = False,
+    all_tags: bool = False,
+) -> Announced:
     """Gather announcements of one identifier; of one owner's the newest counts."""
     by_owner: dict[str, Announcement] = {}
     for one in sorted(known, key=lambda a: newest_first(a.event)):
         by_owner.setdefault(one.coordinate.owner, one)
-    return Announced(identifier, MappingProxyType(by_owner), roles)
+    return Announced(identifier, MappingProxyType(by_owner), roles, all_tags)
 
 
-def invited(announcement: Announcement) -> tuple[str, ...]:
-    """The pubkeys in the first `maintainers` tag: role tags are not read by v1 servers."""
-    for tag in announcement.event.tags:
-        if tag and tag[0] == "maintainers":
-            return tuple(pubkey for pubkey in tag[1:] if is_hex32(pubkey))
-    return ()
+def invited(announcement: Announcement, *, all_tags: bool = False) -> tuple[str, ...]:
+    """The pubkeys in the first `maintainers` tag, or in all of them: role tags are not read by v1
+    servers."""
+    tags = [tag[1:] for tag in announcement.event.tags if tag and tag[0] == "maintainers"]
+    return tuple(
+        pubkey for tag in tags[: None if all_tags else 1] for pubkey in tag if is_hex32(pubkey)
+    )

@@ -1,6 +1,7 @@
-"""States as a family reads and ranks them: what nip34 refuses, some families skip or accept.
+"""States as a family reads and ranks them: what nip34 refuses, most families skip or keep.
 
-Pure. A literal value is kept apart from what can be applied, because a push is compared with it.
+Pure. A value that is no object id is kept as it is: an object that nobody has, so that a state with
+one is never applied.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import replace
 from reconciler.errors import PeerFault
 from reconciler.git.refname import HEADS, is_branch_or_tag
 from reconciler.nostr import nip34
-from reconciler.nostr.event import Event
+from reconciler.nostr.event import Event, Tag
 from reconciler.nostr.nip34 import State
 from reconciler.sandbox.family.rules import StateRules, Tie
 
@@ -21,10 +22,9 @@ def state(rules: StateRules, event: Event) -> State:
     """Read a state by the family's rules.
 
     Raises:
-        PeerFault: as `nip34.state`, but where the family skips symbolic values they are no fault.
+        PeerFault: as `nip34.state`, but where the family takes odd values they are no fault.
     """
-    skips = rules.skips_symbolic and symbolic(event)
-    found = _without_symbolic(event) if skips else nip34.state(event)
+    found = _with_odd_values(event) if rules.odd_values and odd(event) else nip34.state(event)
     if rules.bare_head and found.head is None:
         value = event.first("HEAD") or ""
         if value.startswith(HEADS) and is_branch_or_tag(value):
@@ -32,9 +32,9 @@ def state(rules: StateRules, event: Event) -> State:
     return found
 
 
-def symbolic(event: Event) -> bool:
-    """Does it give a ref a symbolic value (`ref: …`), which no push can ever equal?"""
-    return any(_is_symbolic(tag) for tag in event.tags)
+def odd(event: Event) -> bool:
+    """Does it give a ref a value that is no object id, so that no push can ever equal it?"""
+    return any(is_branch_or_tag(tag[0]) and not nip34.is_oid(tag[1]) for tag in _pairs(event))
 
 
 def states(rules: StateRules, events: tuple[Event, ...]) -> tuple[State, ...]:
@@ -49,30 +49,30 @@ def states(rules: StateRules, events: tuple[Event, ...]) -> tuple[State, ...]:
 
 
 def newest(states: tuple[State, ...], tie: Tie) -> State | None:
-    """The state that counts: newest second; among equals as the family decides. With Tie.FIRST the
+    """The state that counts: newest second; among equals as the family decides. With Tie.LAST the
     states must stand in the order of their arrival."""
 
     def rank(state: State) -> tuple[int, int]:
         number = int(state.event.id, 16)
-        equals = {Tie.LOWEST: -number, Tie.HIGHEST: number, Tie.FIRST: 0}
+        equals = {Tie.LOWEST: -number, Tie.HIGHEST: number, Tie.LAST: 0}
         return state.event.created_at, equals[tie]
 
-    return max(states, key=rank, default=None)  # the first one among equal ranks
+    return max(reversed(states), key=rank, default=None)  # the last one among equal ranks
 
 
-def _without_symbolic(event: Event) -> State:
-    """The same, of the refs that have an object id."""
+def _with_odd_values(event: Event) -> State:
+    """The same, without the refs that have a symbolic value."""
     refs = {
         tag[0]: tag[1]
-        for tag in event.tags
-        if len(tag) > 1 and is_branch_or_tag(tag[0]) and not _is_symbolic(tag)
+        for tag in _pairs(event)
+        if is_branch_or_tag(tag[0]) and not tag[1].startswith(_SYMBOLIC)
     }
     identifier = event.first("d")
-    if not identifier or not all(map(nip34.is_oid, refs.values())):
-        raise PeerFault("the state has no d tag, or a value that is not an object id")
+    if not identifier:
+        raise PeerFault("the state has no d tag")
     head = (event.first("HEAD") or "").removeprefix(_SYMBOLIC)
     return State(event, identifier, tuple(sorted(refs.items())), head if head in refs else None)
 
 
-def _is_symbolic(tag: tuple[str, ...]) -> bool:
-    return len(tag) > 1 and is_branch_or_tag(tag[0]) and tag[1].startswith(_SYMBOLIC)
+def _pairs(event: Event) -> tuple[Tag, ...]:
+    return tuple(tag for tag in event.tags if len(tag) > 1)

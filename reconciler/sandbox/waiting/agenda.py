@@ -25,7 +25,8 @@ class Task(Enum):
     """What is to be done."""
 
     CREATE = "make the bare repository of an announcement"
-    ALIGN = "let a repository follow the newest stored state"
+    PRUNE = "take away what the newest stored state lacks"
+    ALIGN = "follow the newest stored state, with what other owners' repositories hold"
     RELEASE = "serve what waits and has its git data by now"
     CLEAN_PULLS = "delete refs/nostr refs that are merged or have no event"
 

@@ -23,14 +23,14 @@ from reconciler.git.advertisement import RECEIVE, UPLOAD
 from reconciler.limits import ADVERT_BYTES, CHILD_WALL_SECONDS
 from reconciler.nostr import nip19
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.family.rules import GitRules, ServiceQuery
+from reconciler.sandbox.family.rules import DumbRule, GitRules, ServiceQuery
 from reconciler.sandbox.family.words import PushWords
 from reconciler.sandbox.flow import push
 from reconciler.sandbox.repos import GitFailed
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.wire import refused
 
-_PATH = re.compile(r"/(npub1[^/]*)/([^/]+)/(info/refs|git-upload-pack|git-receive-pack)")
+_PATH = re.compile(r"/(npub1[^/]*)/([^/]+?)(?:/(info/refs|git-upload-pack|git-receive-pack))?")
 _SUFFIX = ".git"
 _PROTOCOL = re.compile(r"[a-z0-9=:._-]{1,100}")
 _CHUNK: Final = 64 * 2**10
@@ -52,7 +52,7 @@ class Listing(web.Response):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a URL names: a repository and one of the three services."""
+    """What a URL names: a repository and one of the three services, or none for its page."""
 
     coordinate: Coordinate
     service: str
@@ -74,7 +74,8 @@ def target(rules: GitRules, raw_path: str) -> Target | None:
         BadName: the identifier is outside the family's pattern.
     """
     match = _PATH.fullmatch(raw_path)
-    if match is None or not (match[2].endswith(_SUFFIX) or rules.suffix_optional):
+    optional = rules.suffix_optional and match is not None and match[3]
+    if match is None or not (match[2].endswith(_SUFFIX) or optional):
         return None
     pubkey = nip19.pubkey(match[1])
     try:
@@ -83,7 +84,7 @@ def target(rules: GitRules, raw_path: str) -> Target | None:
         return None
     if rules.identifiers and not re.fullmatch(rules.identifiers, identifier):
         raise BadName(rules.words.bad_identifier)
-    return Target(Coordinate(pubkey, identifier), match[3])
+    return Target(Coordinate(pubkey, identifier), match[3] or "")
 
 
 async def handle(runtime: Runtime, request: web.Request, wanted: Target) -> web.StreamResponse:
@@ -94,14 +95,17 @@ async def handle(runtime: Runtime, request: web.Request, wanted: Target) -> web.
     reads = ("GET", "HEAD") if rules.head_requests else ("GET",)
     if request.method not in (reads if is_read else ("POST",)):
         return web.Response(status=405)
+    if wanted.service in rules.typed and (got := _other_type(request, wanted.service)) is not None:
+        want = f"application/x-{wanted.service}-request"
+        return web.Response(status=415, text=rules.words.bad_type.format(want=want, got=got))
     try:
         if is_read:
             return await _info_refs(runtime, request, wanted.coordinate)
         if wanted.service == UPLOAD:
             return await _upload(runtime, request, wanted.coordinate)
         return await _receive(runtime, request, wanted.coordinate)
-    except push.NoRepository:
-        return web.Response(status=404, text=rules.words.missing)
+    except push.NoRepository as fault:
+        return web.Response(status=404, text=str(fault))
     except TooLarge as fault:
         return web.Response(status=413, text=str(fault))
     except push.Refused as fault:
@@ -112,12 +116,18 @@ async def handle(runtime: Runtime, request: web.Request, wanted: Target) -> web.
         return web.Response(status=400, text=str(fault))
 
 
+def _other_type(request: web.Request, service: str) -> str | None:
+    """The Content-Type of a request, if it is not what its service asks for."""
+    got = request.headers.get("Content-Type", "")
+    return None if got == f"application/x-{service}-request" else got
+
+
 async def _info_refs(
     runtime: Runtime, request: web.Request, coordinate: Coordinate
 ) -> web.StreamResponse:
     service = _asked_service(runtime.service.dialect.git.query, request)
     if service not in (UPLOAD, RECEIVE):
-        return web.Response(status=403, text=runtime.service.dialect.git.words.dumb)
+        return await _dumb(runtime, coordinate)
     runtime.service.counters.bump("info_refs")
     kind = f"application/x-{service}-advertisement"
     header = pktline.encode(f"# service={service}\n".encode()) + _FLUSH
@@ -139,13 +149,28 @@ async def _info_refs(
     return _whole(body, kind)
 
 
+async def _dumb(runtime: Runtime, coordinate: Coordinate) -> web.Response:
+    """What a client without the smart protocol gets (gitprotocol-http, "Dumb Clients")."""
+    rules, repos = runtime.service.dialect.git, runtime.service.repos
+    match rules.dumb:
+        case DumbRule.FORBIDDEN:
+            return web.Response(status=403, text=rules.words.dumb)
+        case DumbRule.MISSING:
+            raise push.NoRepository(rules.words.missing)
+        case DumbRule.LISTED:
+            refs = await runtime.run(repos.refs, coordinate)
+            text = "".join(f"{oid}\t{name}\n" for name, oid in refs.items())
+            return _whole(text.encode("utf-8", "surrogateescape"), "text/plain")
+        case DumbRule.NAMELESS:
+            body = pktline.encode(b"# service=\n") + _FLUSH
+            return _whole(body, "application/x--advertisement")
+
+
 def _asked_service(rule: ServiceQuery, request: web.Request) -> str:
     """The `service` parameter, where the family looks for it."""
     found = request.query.getall("service", [])
     first = next(iter(request.query), "")
-    if rule is not ServiceQuery.ANY and (first != "service" or len(found) != 1):
-        return ""
-    if rule is ServiceQuery.ONLY and len(request.query) != 1:
+    if rule is ServiceQuery.ONLY and (first != "service" or len(request.query) != 1):
         return ""
     return found[0] if found else ""
 
@@ -156,19 +181,18 @@ async def _is_promised(runtime: Runtime, coordinate: Coordinate) -> bool:
         return False
     if await runtime.run(push.is_promised, runtime.service, coordinate):
         return True
-    raise push.NoRepository("repository not found")
+    raise push.NoRepository(runtime.service.dialect.git.words.missing)
 
 
 async def _upload(
     runtime: Runtime, request: web.Request, coordinate: Coordinate
 ) -> web.StreamResponse:
     """Stream what `git upload-pack` says, so that a large pack never stands in memory."""
-    repos = runtime.service.repos
+    repos, words = runtime.service.repos, runtime.service.dialect.git.words
     if not repos.exists(coordinate):
-        raise push.NoRepository("repository not found")
+        raise push.NoRepository(words.missing)
     runtime.service.counters.bump("fetches")
     with tempfile.TemporaryFile() as body:
-        words = runtime.service.dialect.git.words
         await _spool(request, words, body, ADVERT_BYTES, gunzips=True)
         body.seek(0)
         # not read(): its buffer would leave the child's offset behind what was looked at

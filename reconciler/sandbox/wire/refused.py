@@ -23,7 +23,7 @@ _PART: Final = 60_000
 
 def response(rules: GitRules, fault: Refused) -> web.Response:
     """The HTTP answer."""
-    text = f"{rules.words.prefix}{fault}"
+    text = f"{rules.words.prefix}{fault}{rules.words.suffix}"
     if rules.refusal is Refusal.FORBIDDEN:
         return web.Response(status=403, text=text)
     if rules.refusal is Refusal.ERR_LINE:

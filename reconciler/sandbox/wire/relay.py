@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
@@ -26,11 +27,13 @@ from reconciler.nostr.messages import (
 )
 from reconciler.nostr.strictjson import Json, dumps
 from reconciler.sandbox.family.rates import Buckets
+from reconciler.sandbox.family.rules import RelayLimits
 from reconciler.sandbox.flow import admission
 from reconciler.sandbox.limits import INLINE_BYTES, LIVE_EVENTS
 from reconciler.sandbox.metrics.metrics import kind_label
 from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.runtime import Runtime
+from reconciler.sandbox.service import Service
 from reconciler.sandbox.wire.negentropy import Conversations
 from reconciler.sandbox.wire.outbox import Ended, Outbox
 from reconciler.sandbox.wire.questions import Questions, is_complete
@@ -191,7 +194,7 @@ class Session:
             self._words.auth,
             event,
             challenge=self._challenge,
-            server=service.url,
+            server=_known_as(service),
             now=service.clock(),
         )
         if reason is None:
@@ -204,10 +207,11 @@ class Session:
         name, filters = asked.subscription, asked.filters
         self._service.counters.bump("reqs")
         limits = self._service.dialect.limits
-        if len(name) > limits.subscription_chars:
+        if _is_long(limits, name):
             await self._outbox.say(messages.closed(name, limits.words.long_name))
             return
-        if name not in self._subscriptions and len(self._subscriptions) >= limits.subscriptions:
+        most = limits.subscriptions
+        if most is not None and len(self._subscriptions.keys() - {name}) >= most:
             await self._outbox.say(messages.closed(name, limits.words.many_questions))
             return
         subscription = Subscription(filters)
@@ -237,9 +241,22 @@ class Session:
     async def _reconcile(self, message: NegOpen | NegMsg | NegClose) -> None:
         self._service.counters.bump("negs")
         limits = self._service.dialect.limits
-        if len(message.subscription) > limits.subscription_chars:
+        if _is_long(limits, message.subscription):
             await self._outbox.say(messages.neg_err(message.subscription, limits.words.long_name))
             return
         answer = await self._runtime.run(self._conversations.answer, message)
         if answer is not None:
             await self._outbox.say(answer)
+
+
+def _is_long(limits: RelayLimits, name: str) -> bool:
+    most = limits.subscription_chars
+    return most is not None and len(name) > most
+
+
+def _known_as(service: Service) -> str:
+    """This server's URL as NIP-42 compares it."""
+    if not service.dialect.events.auth_by_host:
+        return service.url
+    parts = urlsplit(service.url)
+    return f"{parts.scheme}://{parts.hostname}"

@@ -1,10 +1,9 @@
 """One port for everything: WebSocket and NIP-11 at `/`, git below `/<npub>/`, metrics.
 
-    /                       relay (upgrade), NIP-11 (Accept), or a line of text
-    /<npub>/<id>.git/…      git smart HTTP
-    /metrics                Prometheus
-
-CORS is open on every answer (GRASP-01).
+/                       relay (upgrade), NIP-11 (Accept), or a line of text
+/<npub>/<id>.git        a web page
+/<npub>/<id>.git/…      git smart HTTP
+/metrics                Prometheus
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from aiohttp.typedefs import Middleware
 from reconciler.errors import PeerFault
 from reconciler.sandbox.metrics import metrics
 from reconciler.sandbox.runtime import Runtime
-from reconciler.sandbox.wire import githttp, gitmetrics, nip11
+from reconciler.sandbox.wire import cors, githttp, gitmetrics, nip11, pages
 from reconciler.sandbox.wire.connections import Connections
 
 _NOSTR_JSON: Final = "application/nostr+json"
@@ -27,21 +26,16 @@ def application(
     runtime: Runtime, connections: Connections, *middlewares: Middleware
 ) -> web.Application:
     """The aiohttp application of one server, behind these middlewares."""
-    cors = {
-        "Access-Control-Allow-Origin": "*",
-        "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-        "Access-Control-Allow-Headers": runtime.service.dialect.git.cors_headers,
-    }
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await _route(runtime, connections, request)
 
-    async def open_to_all(_request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(cors)
+    async def open_to_pages(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(cors.headers(runtime.service.dialect.git, request))
 
     app = web.Application(middlewares=middlewares)
     app.router.add_route("*", "/{tail:.*}", handle)
-    app.on_response_prepare.append(open_to_all)
+    app.on_response_prepare.append(open_to_pages)
     return app
 
 
@@ -50,11 +44,11 @@ async def _route(
 ) -> web.StreamResponse:
     path = request.raw_path.partition("?")[0]
     if request.method == "OPTIONS":
-        return web.Response(status=204)
-    if path == "/metrics":
+        return cors.preflight(runtime.service.dialect.git, request)
+    info = runtime.service.dialect.info
+    if path == "/metrics" and info.metrics:
         headers = {"Content-Type": metrics.CONTENT_TYPE}
         return web.Response(body=runtime.service.metrics.text(), headers=headers)
-    info = runtime.service.dialect.info
     if path == "/" or (info.any_path and (upgrades(request) or _wants_document(request))):
         return await _front(runtime, connections, request)
     return await _git(runtime, request, path)
@@ -71,7 +65,7 @@ async def _front(
     exactly = request.headers.get("Accept") == _NOSTR_JSON
     if exactly or (_wants_document(request) and not info.exact_accept):
         text = nip11.document(runtime.service)
-        return web.Response(text=text, content_type=_NOSTR_JSON)
+        return web.Response(body=text.encode(), content_type=_NOSTR_JSON)
     return web.Response(text=f"{runtime.service.spec.name}: a nostr relay for git repositories\n")
 
 
@@ -88,6 +82,8 @@ async def _git(runtime: Runtime, request: web.Request, path: str) -> web.StreamR
         )
     if target is None or not runtime.service.spec.grasp:
         return web.Response(status=404, text=rules.words.bad_path)
+    if not target.service:
+        return await pages.page(runtime, request, target.coordinate)
     return await gitmetrics.measured(runtime, request, target)
 
 

@@ -44,8 +44,6 @@ class AnnouncementRules:
     """Whom another announcement invites need not list the service."""
     own_invites: bool = False
     """Nor does an author who has an earlier announcement of the identifier here."""
-    related_stored: bool = False
-    """Nor does one that is related to a stored event."""
     waits: bool = True
     """It waits in purgatory until git data comes."""
     parked_keeps_newest: bool = True

@@ -22,7 +22,23 @@ class DeletionRule(Enum):
 
     TAKEN = "carried out and stored, whoever sends it"
     JUDGED_AFTER = "carried out, then judged like any event: its target is gone by then"
-    EFFECTIVE = "refused when it deleted nothing"
+    EFFECTIVE = "stored and carried out, and refused all the same when it deleted nothing"
+
+
+class DeletionMemory(Enum):
+    """What does not come back after a kind 5."""
+
+    ALL = "what it names: by id for ever, by address up to its second"
+    STORED = "the same, but ids that were stored then; what waits in purgatory is lost in the end"
+    NONE = "nothing: what was deleted is taken again"
+
+
+class AddressRule(Enum):
+    """How an address (`kind:pubkey:identifier`) is read that an event tags."""
+
+    WHOLE = "the identifier is all that follows the second colon"
+    CUT = "it ends at the third colon"
+    PLAIN = "one with a third colon is no address"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +55,23 @@ class EventRules:
     """An event further ahead is refused; None: none is."""
     tag_value_chars: int | None = None
     """An event with a longer value of a single-letter tag is refused; None: none is."""
-    cuts_addresses: bool = False
-    """An address that an event tags ends at its third colon, whatever its identifier."""
+    expires: bool = True
+    """An expired event (NIP-40) is refused, and served no more; otherwise it is taken and served
+    (khatru deletes once an hour, which is not done here)."""
+    addresses: AddressRule = AddressRule.WHOLE
+    """How an address that an event tags is read."""
+    replaceable_address: str = "{kind}:{pubkey}:"
+    """The address by which others name a replaceable event (NIP-01); empty: by none."""
     older: tuple[bool, str] = (True, "duplicate: a newer version is stored")
     """The OK to an event older than the stored version."""
+    auth_by_host: bool = False
+    """NIP-42 knows this relay by its host, without the port, which a proxy in front drops."""
     protected: str = "auth-required: this event may only be published by its author"
     """The OK to a NIP-70 event without its author's AUTH; empty: it is refused even with it."""
     deletion: DeletionRule = DeletionRule.TAKEN
     """What becomes of a kind 5."""
-    deleted_may_return: bool = False
-    """Deletions are not remembered: what was deleted is taken again."""
+    deletion_memory: DeletionMemory = DeletionMemory.ALL
+    """What does not come back after it."""
     foreign_deletion_refused: bool = False
     """A deletion that names somebody else's event is refused."""
     words: EventWords = field(default_factory=EventWords)

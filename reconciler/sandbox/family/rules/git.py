@@ -35,9 +35,25 @@ class Refusal(Enum):
 class ServiceQuery(Enum):
     """How the `service` parameter of info/refs is found."""
 
-    FIRST = "it must be the first"
     ONLY = "it must be the only one"
     ANY = "anywhere"
+
+
+class DumbRule(Enum):
+    """The answer to info/refs without a service (git: gitprotocol-http, "Dumb Clients")."""
+
+    FORBIDDEN = "403"
+    MISSING = "404"
+    LISTED = "200 and the refs as text"
+    NAMELESS = "200 and the header of a service without a name"
+
+
+class CorsRule(Enum):
+    """Which answers carry the CORS headers."""
+
+    ALWAYS = "all, and OPTIONS is 204"
+    REPOSITORIES = "those below a repository's path, elsewhere but / as ORIGIN; OPTIONS / is 405"
+    ORIGIN = "those to a request with Origin; OPTIONS names what was asked for, else it is 404"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +68,10 @@ class GitRules:
     """A pattern; other identifiers are answered with 400. Empty: all are served."""
     query: ServiceQuery = ServiceQuery.ANY
     """Where `service` stands."""
+    dumb: DumbRule = DumbRule.FORBIDDEN
+    """What the dumb protocol gets."""
+    typed: tuple[str, ...] = ()
+    """Services whose requests must carry their Content-Type; otherwise 415."""
     head_requests: bool = True
     """HEAD on info/refs is answered."""
     settings: tuple[str, ...] = (
@@ -73,8 +93,9 @@ class GitRules:
     """Names outside heads, tags and nostr are not looked at; otherwise refused."""
     pr_branches: bool = True
     """refs/heads/pr/* may be pushed."""
-    strict_commands: bool = False
-    """The first command must carry a NUL, with capabilities or without."""
+    state_first: bool = False
+    """A push is judged before its repository is looked for: without a state it is refused, even
+    where nothing was announced."""
     archive_refuses: bool = True
     """A read-only archive takes no push (GRASP-05)."""
     refusal: Refusal = Refusal.ERR_LINE
@@ -85,5 +106,9 @@ class GitRules:
     """A larger body of a push is refused by its length."""
     pack_objects: int | None = None
     """A pack that says it holds more objects is refused; None: none is."""
-    cors_headers: str = "*"
+    cors: CorsRule = CorsRule.ALWAYS
+    """Which answers are open to web pages."""
+    cors_methods: str = "GET, POST"
+    """Access-Control-Allow-Methods."""
+    cors_headers: str = "Content-Type"
     """Access-Control-Allow-Headers."""

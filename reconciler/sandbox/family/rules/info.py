@@ -27,5 +27,7 @@ class Info:
     """The Accept header must be application/nostr+json and nothing else."""
     any_path: bool = False
     """Document and WebSocket are at every path."""
+    metrics: bool = True
+    """/metrics is answered."""
     plain_upgrade: bool = False
     """The Connection header of an upgrade must be `upgrade` and nothing else."""

@@ -17,10 +17,10 @@ class RelayLimits:
     """Events; None: no budget."""
     connections: Rate | None = None
     """New connections; None: no budget."""
-    subscriptions: int = 500
-    """Open questions of one connection."""
-    subscription_chars: int = 64
-    """Characters of a question's name (NIP-01)."""
+    subscriptions: int | None = 500
+    """Open questions of one connection; None: any number."""
+    subscription_chars: int | None = 64
+    """Characters of a question's name (NIP-01); None: any number."""
     default_limit: int = REQ_PAGE
     """Events of a filter without `limit`."""
     max_limit: int | None = REQ_PAGE
@@ -35,6 +35,9 @@ class RelayLimits:
     """A broken message ends the connection."""
     ping_seconds: float = 60.0
     """Between two pings."""
+    loose_tags: bool = False
+    """A tag filter finds its values under any letter, and texts that only begin so; `until` does
+    not hold for the latter. Values of more than 100 characters are not found at all."""
     negentropy: bool = False
     """NIP-77 is answered."""
     words: RelayWords = field(default_factory=RelayWords)

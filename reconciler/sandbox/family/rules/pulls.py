@@ -10,7 +10,7 @@ class NostrPush(Enum):
     """Who may push refs/nostr/<event id>."""
 
     MATCHING = "anybody, but a known pull request must name that commit"
-    STORED = "only with a stored pull request that names it, an announcement and a state"
+    STORED = "anybody, but only with a stored pull request that names that commit"
     ANYBODY = "anybody, any commit, deletes too"
 
 
@@ -24,6 +24,8 @@ class PullRules:
     """One without `c` is refused."""
     push: NostrPush = NostrPush.MATCHING
     """Who may push the ref."""
+    any_case: bool = False
+    """The event id in the ref's name may be in upper case."""
     placeholder_seconds: float = 1200.0
     """How long a pushed ref waits for its event."""
     placeholder_loses_ref: bool = True

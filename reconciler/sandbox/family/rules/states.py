@@ -11,14 +11,14 @@ class Tie(Enum):
 
     LOWEST = "the lowest id (NIP-01)"
     HIGHEST = "the highest id"
-    FIRST = "the one that came first"
+    LAST = "the one that came last"
 
 
 class Alignment(Enum):
     """What a state does on arrival to repositories that hold its objects."""
 
     AT_ONCE = "all repositories of its owners follow, once one of them holds every object"
-    AUTHOR_FIRST = "the author's own follows with what it holds; other owners' some time later"
+    DELETES = "the author's own loses what the state lacks; all else takes a push, or other owners"
     NEVER = "nothing before a push"
 
 
@@ -54,15 +54,22 @@ class StateRules:
     """Whose state counts when two maintainers sign in the same second."""
     alignment: Alignment = Alignment.AT_ONCE
     """What follows on arrival."""
+    deletes_seconds: float = 0.0
+    """When the author's own loses refs, after the OK (DELETES)."""
     others_seconds: float = 0.0
-    """When other owners' repositories follow, where the author's is first."""
+    """When all owners' repositories take refs from one another (DELETES)."""
     realigns_stored: bool = True
     """A push also brings repositories to the stored state."""
     present_promotes: bool = True
     """Data that was here before the state releases announcements."""
     head: HeadRule = HeadRule.COMMIT
     """When HEAD follows."""
-    bare_head: bool = False
+    bare_head: bool = True
     """HEAD's value may lack `ref: `."""
-    skips_symbolic: bool = False
-    """A symbolic value takes its ref out when applying, and matches no push."""
+    odd_values: bool = True
+    """A value that is no object id is no fault: `ref: …` takes its ref out of the state, any other
+    is an object that never comes."""
+    all_maintainers: bool = False
+    """Every `maintainers` tag is read, and not the first alone."""
+    crashes_without_d: bool = False
+    """One without `d` ends the server, after its OK."""
