@@ -14,7 +14,7 @@ from reconciler.plan.placement import signing, sources, wanted
 from .build import ALICE, EPOCH, NOW, WIDGET, desired, observed, oid, parsed, refs, url, view
 
 NAMES = ("alpha", "beta", "gamma", "delta")
-SIGNER = (Npub(ALICE.pubkey, "alice", signer="key"),)
+SIGNER = (Npub(pubkey=ALICE.pubkey, name="alice", signer="key"),)
 
 
 def places(listed: tuple[str, ...], replicas: int | None, *down: str) -> list[str]:
