@@ -49,3 +49,28 @@ def test_the_only_source_is_down_and_nothing_is_deleted_anywhere(case: Case) -> 
     done = case.reconcile("--apply", seconds=45)
     assert case.refs("old", "widget") == before
     assert done.report["pushes_sent"] == done.report["events_sent"] == 0
+
+
+def test_a_yes_that_comes_to_nothing_is_a_failure_and_then_a_hold(case: Case) -> None:
+    """ngit-relay takes the author's newer `repo-cli` for a version of `repo`."""
+    case.start("full")
+    case.start("other", dialect="ngit-relay")
+    case.repository("repo", on=["full"])
+    case.repository("repo-cli", on=["full"])
+    places = [server.url for server in case.servers.values()]
+    newer = authors.announce(case.owner, "repo-cli", places, at=case.now - DAY, root="0" * 40)
+    history.send(case.servers["full"].url, [newer])
+    history.send(case.servers["other"].url, [newer])
+    case.desired()
+    url = case.servers["other"].url
+    said = case.reconcile("--apply")
+    failed = [o for o in said.report["outcomes"] if o["result"] == "failed"]
+    assert [(o["server"], o["detail"]) for o in failed] == [
+        (url, "the server said yes, and does not serve it")
+    ]
+    assert said.code == 3
+    held = case.reconcile("--apply")
+    (hold,) = held.report["holds"]
+    assert (hold["server"], hold["reason"]) == (url, "refused-by-server")
+    assert "the server said yes, and does not serve it" in hold["detail"]
+    assert (held.code, held.report["outcomes"]) == (7, [])
