@@ -249,17 +249,27 @@ def _confirmed(
     action = actions[outcome.key]
     # some families carry a deletion out and refuse it then: its target is gone by that time
     deletes = isinstance(action, Publish) and action.kind == kinds.DELETION
-    if outcome.result is Result.UNCHANGED and isinstance(action, Publish) and action.key in left:
-        said = f"the server says that it has it, and does not serve it: {outcome.detail}"
+    server = outcome.server or ""
+    wanted = isinstance(action, Publish) and _key_now(action) in left and server not in silent
+    if wanted and (said := _hollow_yes(action, outcome)):
         return replace(outcome, result=Result.FAILED, detail=said)
     if outcome.result is not Result.PENDING and not (deletes and outcome.result is Result.FAILED):
         return outcome
-    server = outcome.server or ""
     # an event is read back from the relay alone; refs are not
     blind = isinstance(action, Push) and (action.coordinate, server) in unseen
     if _key_now(action) in left or server in silent or blind:
         return outcome
     return replace(outcome, result=Result.DONE, detail="")
+
+
+def _hollow_yes(action: Action, outcome: Outcome) -> str:
+    """What to say of an event that is taken and still wanted; empty where it may be waiting."""
+    if outcome.result is Result.UNCHANGED:
+        return f"the server says that it has it, and does not serve it: {outcome.detail}"
+    waits = not isinstance(action, Publish) or action.waits
+    if outcome.result is Result.PENDING and not waits:
+        return "the server said yes, and does not serve it"
+    return ""
 
 
 def _key_now(action: Action) -> str:

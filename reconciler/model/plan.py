@@ -87,6 +87,8 @@ class Publish:
 
     `signed` marks an event that the plan's own Sign action makes; its id is known beforehand.
     `aligns` are the refs that the server will change by itself when this state arrives.
+    `waits`: the server's family may accept it and keep it unseen (purgatory); where not, an OK to
+    what is not served afterwards is as good as a refusal.
     """
 
     verb: ClassVar[Verb] = Verb.PUBLISH
@@ -100,6 +102,7 @@ class Publish:
     before: str | None = None
     signed: bool = False
     aligns: tuple[RefUpdate, ...] = ()
+    waits: bool = True
 
     @property
     def key(self) -> str:

@@ -62,9 +62,11 @@ def recall(
         return Recalled((), (hold,))
     for action in actions:
         before = sent.get(action.event_id) if isinstance(action, Publish) else None
-        if before and not before.accepted and now < again_at(before):
-            refused += [action] if isinstance(action, Publish) else []
-        elif before and before.accepted and not pushes and now < before.at + PURGATORY_SECONDS:
+        if before is None or not isinstance(action, Publish):
+            kept.append(action)
+        elif not before.accepted and now < again_at(before):
+            refused.append(action)
+        elif before.accepted and not pushes and _may_wait(action, before, now):
             waiting = True
         else:
             kept.append(action)
@@ -80,6 +82,10 @@ def name_of(action: Publish | Push) -> str:
         return action.event_id
     changes = " ".join(f"{u.name} {u.old} {u.new}" for u in action.updates)
     return f"{action.key}#{hashlib.sha256(changes.encode()).hexdigest()[:16]}"
+
+
+def _may_wait(action: Publish, before: Submission, now: int) -> bool:
+    return action.waits and now < before.at + PURGATORY_SECONDS
 
 
 def _is_flapping(push: Push, sent: Mapping[str, Submission], now: int) -> bool:
