@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .kit import Case
+from tests.kit.program import Case
 
 FAULTS = {"hang": "timed-out", "http-500": "500", "ws-cut": "connection-cut"}
 
