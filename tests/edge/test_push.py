@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.edge.files import locked
 from reconciler.edge.fleet import Fleet
 from reconciler.git.advertisement import RECEIVE, ZERO
 from reconciler.git.pktline import FLUSH, encode_all
@@ -35,7 +36,10 @@ def fleet(stack: ExitStack, folder: Path, *urls: str) -> Fleet:
     desired = Desired(
         digest="", servers=servers, npubs=(Npub(pubkey="a" * 64, name="alice"),), policies=policies
     )
-    return stack.enter_context(Fleet(desired, folder / "state"))
+    stack.enter_context(locked(folder / "state"))
+    world = stack.enter_context(Fleet(desired, folder / "state"))
+    world.repair()
+    return world
 
 
 class Script:
