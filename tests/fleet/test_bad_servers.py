@@ -7,8 +7,7 @@ import pytest
 from reconciler.nostr import kinds
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import authors, history
-
-from .kit import DAY, Case, newest
+from tests.kit.program import DAY, Case, newest
 
 FAULTS = {"hang": "timed-out", "http-500": "500", "ws-cut": "connection-cut"}
 

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fleet.kit import Case, command
+from tests.kit.program import Case, command
 
 from .cases import CASES
 from .kills import KILLS

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.fleet.kit import Case, command
+from tests.kit.program import Case, command
 
 from .peer import Peer, Wire
 
