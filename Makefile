@@ -8,7 +8,7 @@ PURE   := facts plan model git nostr desired sign report pacing $(notdir $(filte
 STAMP  := $(VENV)/.stamp-$(shell cksum pyproject.toml | cut -d' ' -f1)
 BASE   := $(VENV)/.base-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
-.PHONY: help demo test lint format types check quick conformance interop long bench clean setup
+.PHONY: help demo test lint format types check quick conformance hostile interop long bench clean setup
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -56,6 +56,9 @@ ifdef AGAINST
 else
 	$(BIN)/pytest tests/conformance --table
 endif
+
+hostile: $(STAMP)  ## peers that lie, hang and flood, and kills at random moments (tests/hostile)
+	$(BIN)/python -m tests.hostile $(ONLY)
 
 interop: $(STAMP)  ## real servers and clients that the environment names (tests/interop/README.md)
 	$(BIN)/python -m tests.interop $(ONLY)

@@ -72,7 +72,7 @@ def command(
     )
     chosen = _chosen(only)
     with tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
-        court = Court(terms, Path(folder), _Counter(session, len(chosen)).say)
+        court = Court(terms=terms, folder=Path(folder), say=_Counter(session, len(chosen)).say)
         trial = _held(court, chosen)
     session.stdout.out(_FORMS[form or session.format](trial).rstrip("\n"), highlight=False)
     sys.exit(trial.ended)

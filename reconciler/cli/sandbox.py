@@ -86,7 +86,12 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="grasp-sandbox-") as temporary:
         where = folder.absolute() if folder else Path(temporary)
         spec = ServerSpec(
-            dialect, where, dialect, port=port, sync=sync or bool(follow), bootstrap=follow
+            name=dialect,
+            directory=where,
+            dialect=dialect,
+            port=port,
+            sync=sync or bool(follow),
+            bootstrap=follow,
         )
         try:
             server = start(spec)

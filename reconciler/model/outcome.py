@@ -5,14 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.model.plan import (
-    CellVerdict,
-    Hold,
-    RepositorySummary,
-    ServerSummary,
-    Unmatched,
-    Verb,
-)
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.actions import Verb
+from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary, Unmatched
 
 REPORT_VERSION = 1
 
@@ -34,11 +29,13 @@ WRITTEN = frozenset({Result.DONE, Result.PENDING})
 """Results after which something was sent and accepted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One action's end. `detail` may hold a server's words; `seconds` is its wall time.
 
     `repository` (its name) and `deed` say in words what the action was; the report fills them in.
+    `moved` are the refs that it was to change or delete, from where to where: what stood there
+    before can be found by that.
     """
 
     key: str
@@ -49,9 +46,10 @@ class Outcome:
     seconds: float = 0.0
     repository: str = ""
     deed: str = ""
+    moved: tuple[RefUpdate, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """A guard that refuses: which, where, the numbers, and the actions that it keeps back.
 
@@ -67,7 +65,7 @@ class Finding:
     hold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recap:
     """One line of the recap: cells of this server, Ansible's words.
 
@@ -88,7 +86,7 @@ class Recap:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run, whole. Times are RFC 3339 in UTC; `exit_codes` lists all that hold, worst first."""
 

@@ -12,18 +12,9 @@ from reconciler.facts.dialects import Dialect
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.refs import differences
 from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.actions import Action, Push, Wave, Why
 from reconciler.model.observed import Absent, Listing, ServerView, Unknown, lookup
-from reconciler.model.plan import (
-    ADVISORY,
-    Action,
-    CellVerdict,
-    Hold,
-    HoldReason,
-    Push,
-    Verdict,
-    Wave,
-    Why,
-)
+from reconciler.model.plan import ADVISORY, CellVerdict, Hold, HoldReason, Verdict
 from reconciler.nostr.nip34 import State
 from reconciler.plan import publishes, pushes
 from reconciler.plan.holds import authority, foreign_refs, not_grasp, objects_gone, why_not
@@ -113,8 +104,9 @@ def plan_index(repository: Repository, view: ServerView, known: Knowledge) -> tu
 def _left_to_server(
     state: State, refs: Listing | Absent, found: PushOrWhyNot
 ) -> tuple[RefUpdate, ...]:
-    """What the server changes by itself when the state arrives: the rest of the differences."""
-    if found.reason or isinstance(refs, Absent):
+    """What the server changes by itself when the state arrives, or once it has fetched what the
+    state names: the rest of the differences."""
+    if isinstance(refs, Absent) or found.reason not in (None, HoldReason.SERVER_MUST_FETCH):
         return ()
     ours = frozenset(found.updates)  # thousands of refs: a set, or the search is quadratic
     return tuple(u for u in differences(state, refs.refs) if u not in ours)
@@ -146,7 +138,17 @@ def _push(repository: Repository, view: ServerView, found: PushOrWhyNot) -> tupl
         return ()
     sources = tuple(url for url in repository.state_sources if url != view.url)
     coordinate, why = repository.coordinate, Why.HEAD_DIFFERS if found.head else Why.REFS_DIFFER
-    return (Push(coordinate, view.url, found.updates, sources, Wave.PUSH, why, found.head),)
+    return (
+        Push(
+            coordinate=coordinate,
+            server=view.url,
+            updates=found.updates,
+            sources=sources,
+            wave=Wave.PUSH,
+            why=why,
+            head=found.head,
+        ),
+    )
 
 
 def _pulls(
@@ -166,7 +168,12 @@ def _pulls(
     if not updates:
         return [], holds
     push = Push(
-        repository.coordinate, view.url, updates, tuple(sources), Wave.PULLS, Why.PULL_REF_MISSING
+        coordinate=repository.coordinate,
+        server=view.url,
+        updates=updates,
+        sources=tuple(sources),
+        wave=Wave.PULLS,
+        why=Why.PULL_REF_MISSING,
     )
     return [push], holds
 
@@ -182,7 +189,13 @@ def _unlisted(repository: Repository, view: ServerView) -> CellPlan:
     if repository.signer:
         release = "set policies.announcements to update, so that the signer may list it"
     reason = HoldReason.NOT_LISTED
-    hold = Hold(repository.coordinate, view.url, reason, detail, release)
+    hold = Hold(
+        coordinate=repository.coordinate,
+        server=view.url,
+        reason=reason,
+        detail=detail,
+        release=release,
+    )
     return _close(repository, view, Verdict.HELD, str(reason), holds=(hold,))
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.limits import PEER_TEXT_CHARS
+from reconciler.model.actions import Action, Verb
 from reconciler.model.codec import digest
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
-from reconciler.model.plan import ADVISORY, Action, Plan, ServerSummary, Sign, Verb, Verdict
+from reconciler.model.plan import ADVISORY, Plan, ServerSummary, Verdict
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.exits import Exit, of_apply, of_plan, worst
 from reconciler.report.words import deed, listed
@@ -116,7 +117,7 @@ def _recap(
 ) -> Recap:
     here = [o for o in outcomes if o.server == server.url]
     # without its signature a repository does not come to the servers that it adds
-    hanging = [o for o in outcomes if server.url in _added(actions[o.key])]
+    hanging = [o for o in outcomes if not o.server and server.url in actions[o.key].places]
 
     def cells(results: Iterable[Result], ends: Sequence[Outcome] = here) -> set[Coordinate]:
         return {actions[o.key].coordinate for o in ends if o.result in results}
@@ -145,10 +146,6 @@ def _recap(
         accepted=counts["accepted"],
         detail=server.unknown or _blind(server, plan, names),
     )
-
-
-def _added(action: Action) -> tuple[str, ...]:
-    return action.adds if isinstance(action, Sign) else ()
 
 
 def _blind(server: ServerSummary, plan: Plan, names: Mapping[Coordinate, str]) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 import yaml
 
 from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.actions import Action, Publish, Push, Sign
 from reconciler.model.desired import Desired, Npub, Policies, Rule, Server
 from reconciler.model.observed import Absent, Cause, Observed, Refs, ServerView, Unknown
-from reconciler.model.plan import Action, Hold, Plan, Publish, Push, Sign
+from reconciler.model.plan import Hold, Plan
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
@@ -54,15 +55,18 @@ class PlanCase:
         return Expected(**self.expect)
 
     def desired(self) -> Desired:
-        owners = (Npub(PEOPLE[name].pubkey, name, **given) for name, given in self.npubs.items())
+        owners = (
+            Npub(pubkey=PEOPLE[name].pubkey, name=name, **given)
+            for name, given in self.npubs.items()
+        )
         rules = (_rule(name, given) for name, given in self.rules.items())
         return Desired(
-            DIGEST,
-            tuple(Server(url(server)) for server in self.servers),
-            tuple(owners),
-            tuple(map(url, self.index)),
-            tuple(rules),
-            Policies(**self.policies),
+            digest=DIGEST,
+            servers=tuple(Server(url(server)) for server in self.servers),
+            npubs=tuple(owners),
+            index_relays=tuple(map(url, self.index)),
+            rules=tuple(rules),
+            policies=Policies(**self.policies),
         )
 
     def repositories(self) -> set[str]:

@@ -70,7 +70,7 @@ def test_an_archive_that_fails_on_the_way_is_an_outcome_and_not_an_end(case: Cas
     done = case.reconcile("--apply")
     assert done.code == 3
     assert "Recap, cells of each server" in done.out
-    assert "this machine: File exists" in " ".join(done.out.split())
+    assert "staging: File exists" in " ".join(done.out.split())
     assert done.report["outcomes"]
 
 
@@ -79,7 +79,7 @@ def test_a_memory_that_cannot_be_kept_is_said_and_the_outcome_is_whole(case: Cas
     (case.folder / "state" / "submissions.json").mkdir(parents=True)
     done = case.reconcile("--apply")
     assert done.code == 3
-    assert "the memory of what was sent could not be written" in " ".join(done.out.split())
+    assert "the memory of this run could not be written" in " ".join(done.out.split())
     assert case.refs("two", "widget") == case.refs("one", "widget") != {}
 
 

@@ -94,9 +94,14 @@ policies:
         "http://10.1.2.3",
     ]
     assert desired.policies == Policies(
-        2, "keep", False, (1, 1111), "ignore", Safety(0, 100, 0),
-        ("10.0.0.0/8", "fd00::/8", "192.168.1.1/32", "127.0.0.0/8"),
-    )  # fmt: skip
+        replicas=2,
+        announcements="keep",
+        pulls=False,
+        event_kinds=(1, 1111),
+        discover_servers="ignore",
+        safety=Safety(0, 100, 0),
+        allow_private=("10.0.0.0/8", "fd00::/8", "192.168.1.1/32", "127.0.0.0/8"),
+    )
 
 
 def test_an_owner_s_servers() -> None:

@@ -32,7 +32,9 @@ CAPABILITIES = b"report-status delete-refs atomic"
 def fleet(stack: ExitStack, folder: Path, *urls: str) -> Fleet:
     servers = tuple(Server(url, (), Throttle(5, 6000, 6000)) for url in urls)
     policies = Policies(allow_private=("127.0.0.0/8",))
-    desired = Desired("", servers, (Npub("a" * 64, "alice"),), policies=policies)
+    desired = Desired(
+        digest="", servers=servers, npubs=(Npub(pubkey="a" * 64, name="alice"),), policies=policies
+    )
     return stack.enter_context(Fleet(desired, folder / "state"))
 
 

@@ -18,7 +18,7 @@ from tests.kit.values import desired
 NAMES = [f"{word}-{number}" for number in range(10) for word in ("lib", "app", "tool")]
 EVENTS = [person.announce(name) for person in (ALICE, BOB) for name in NAMES]
 KNOWN = Knowledge.of([*EVENTS, MALLORY.announce("lib-0")], now=2_000_000_000)
-OWNERS = (Npub(ALICE.pubkey, "alice"), Npub(BOB.pubkey, "bob"))
+OWNERS = (Npub(pubkey=ALICE.pubkey, name="alice"), Npub(pubkey=BOB.pubkey, name="bob"))
 ALL = {Coordinate(event.pubkey, name) for event, name in zip(EVENTS, NAMES * 2, strict=True)}
 
 
@@ -36,7 +36,7 @@ def test_all_repositories_of_the_owners_and_of_nobody_else() -> None:
 
 
 def test_includes_and_excludes() -> None:
-    alice = Npub(ALICE.pubkey, "alice", include=("lib-*", "app-1"), exclude=("*-2",))
+    alice = Npub(pubkey=ALICE.pubkey, name="alice", include=("lib-*", "app-1"), exclude=("*-2",))
     expected = {"app-1", *(f"lib-{n}" for n in range(10) if n != 2)}
     assert {c.identifier for c in chosen(owners=(alice,))} == expected
 
@@ -60,7 +60,7 @@ def test_limits(name: str) -> None:
 
 
 def test_a_repository_that_is_not_wanted_is_known_all_the_same() -> None:
-    wish = desired(owners=[Npub(ALICE.pubkey, "alice", include=("lib-*",))])
+    wish = desired(owners=[Npub(pubkey=ALICE.pubkey, name="alice", include=("lib-*",))])
     selection = select(wish)
     assert len(selection.of(wish, KNOWN)) == 10
     assert len(selection.known(KNOWN)) == 30

@@ -22,7 +22,7 @@ GITEA = "gitea"
 def raise_other(case: Case, dialect: str, clock: Clock) -> None:
     """A full ngit-grasp server and an empty one of the family, which has a clock of its own."""
     case.start("full")
-    spec = ServerSpec("other", case.folder / "servers" / "other", dialect)
+    spec = ServerSpec(name="other", directory=case.folder / "servers" / "other", dialect=dialect)
     case.servers["other"] = start(spec, clock=clock)
     case.repository("widget", on=["full"])
     case.desired()

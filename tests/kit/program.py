@@ -60,7 +60,9 @@ class Case:
     def start(self, *names: str, dialect: str = "ngit-grasp", grasp: bool = True) -> None:
         """Start servers by name."""
         for name in names:
-            spec = ServerSpec(name, self.folder / "servers" / name, dialect, grasp=grasp)
+            spec = ServerSpec(
+                name=name, directory=self.folder / "servers" / name, dialect=dialect, grasp=grasp
+            )
             self.servers[name] = start(spec)
 
     def stop(self) -> None:

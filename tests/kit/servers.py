@@ -72,7 +72,12 @@ class Fleet:
 
     def start(self, name: str, *, chance: float = 0.5, **options: Any) -> RunningServer:
         """Start (or start again) a server; without sync unless asked for."""
-        spec = ServerSpec(name, self.folder / name, options.pop("dialect", "spec"), **options)
+        spec = ServerSpec(
+            name=name,
+            directory=self.folder / name,
+            dialect=options.pop("dialect", "spec"),
+            **options,
+        )
         self.running[name] = start(spec, clock=self.clock, chance=lambda: chance)
         return self.running[name]
 

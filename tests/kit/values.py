@@ -49,7 +49,14 @@ def view(  # one keyword a fact
     grasps = ("GRASP-01",) if grasp else ()
     info = None if down else RelayInfo(software=software, version="1", grasps=grasps)
     ids = frozenset(event.id for event in served)
-    return ServerView(url(server), grasp, info, unknown, ids, tuple(sorted((cells or {}).items())))
+    return ServerView(
+        url=url(server),
+        grasp=grasp,
+        info=info,
+        unknown=unknown,
+        served=ids,
+        listings=tuple(sorted((cells or {}).items())),
+    )
 
 
 def refs(names: Mapping[str, str], head: str | None = None) -> Listing:
@@ -62,23 +69,25 @@ def observed(
     now: int = NOW,
     archived: Mapping[Coordinate, frozenset[str]] | None = None,
 ) -> Observed:
-    return Observed(EPOCH + now, tuple(events), views, tuple((archived or {}).items()))
+    return Observed(
+        at=EPOCH + now, events=tuple(events), views=views, archived=tuple((archived or {}).items())
+    )
 
 
 def desired(
     *servers: str,
-    owners: Iterable[Npub] = (Npub(ALICE.pubkey, "alice"),),
+    owners: Iterable[Npub] = (Npub(pubkey=ALICE.pubkey, name="alice"),),
     index: Iterable[str] = (),
     rules: Iterable[Rule] = (),
     policies: Policies | None = None,
 ) -> Desired:
     return Desired(
-        DIGEST,
-        tuple(Server(url(server)) for server in servers),
-        tuple(owners),
-        tuple(map(url, index)),
-        tuple(rules),
-        policies or Policies(),
+        digest=DIGEST,
+        servers=tuple(Server(url(server)) for server in servers),
+        npubs=tuple(owners),
+        index_relays=tuple(map(url, index)),
+        rules=tuple(rules),
+        policies=policies or Policies(),
     )
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from reconciler.errors import OurFault, UserFault
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.limits import SAVED_PLAN_BYTES
+from reconciler.model.actions import Action, Publish, Push, Sign, Wave, Why
 from reconciler.model.codec import (
     canonical,
     contract_of,
@@ -27,21 +28,15 @@ from reconciler.model.codec import (
     pretty,
 )
 from reconciler.model.plan import (
-    Action,
     CellVerdict,
     Entry,
     Hold,
     HoldReason,
     Plan,
-    Publish,
-    Push,
     RepositorySummary,
     ServerSummary,
-    Sign,
     Unmatched,
     Verdict,
-    Wave,
-    Why,
 )
 from reconciler.nostr.event import Draft
 from reconciler.nostr.nip34 import Coordinate
@@ -64,53 +59,61 @@ DRAFTS = st.builds(
 )
 SIGNS = st.builds(
     Sign,
-    COORDINATES,
-    TEXT,
-    HEX,
-    st.lists(URLS, max_size=2).map(tuple),
-    DRAFTS,
-    st.sampled_from(Why),
+    coordinate=COORDINATES,
+    signer=TEXT,
+    before=HEX,
+    adds=st.lists(URLS, max_size=2).map(tuple),
+    draft=DRAFTS,
+    why=st.sampled_from(Why),
 )
 PUBLISHES = st.builds(
     Publish,
-    COORDINATES,
-    URLS,
-    HEX,
-    st.integers(0, 65535),
-    st.sampled_from([wave for wave in Wave if wave is not Wave.SIGN]),
-    st.sampled_from(Why),
-    st.none() | HEX,
-    st.booleans(),
-    st.lists(UPDATES, max_size=2).map(tuple),
+    coordinate=COORDINATES,
+    server=URLS,
+    event_id=HEX,
+    kind=st.integers(0, 65535),
+    wave=st.sampled_from([wave for wave in Wave if wave is not Wave.SIGN]),
+    why=st.sampled_from(Why),
+    before=st.none() | HEX,
+    signed=st.booleans(),
+    aligns=st.lists(UPDATES, max_size=2).map(tuple),
 )
 PUSHES = st.builds(
     Push,
-    COORDINATES,
-    URLS,
-    st.lists(UPDATES, min_size=1, max_size=2).map(tuple),
-    st.lists(URLS, max_size=2).map(tuple),
-    st.sampled_from([Wave.PUSH, Wave.PULLS]),
-    st.sampled_from(Why),
+    coordinate=COORDINATES,
+    server=URLS,
+    updates=st.lists(UPDATES, min_size=1, max_size=2).map(tuple),
+    sources=st.lists(URLS, max_size=2).map(tuple),
+    wave=st.sampled_from([Wave.PUSH, Wave.PULLS]),
+    why=st.sampled_from(Why),
 )
 SUMMARIES = st.builds(
     RepositorySummary,
-    COORDINATES,
-    TEXT,
-    HEX,
-    st.none() | HEX,
-    st.lists(HEX, max_size=2).map(tuple),
-    st.integers(0, 9),
-    st.integers(0, 9),
+    coordinate=COORDINATES,
+    name=TEXT,
+    announcement=HEX,
+    state=st.none() | HEX,
+    authority=st.lists(HEX, max_size=2).map(tuple),
+    refs=st.integers(0, 9),
+    events=st.integers(0, 9),
 )
-SERVERS = st.builds(ServerSummary, URLS, TEXT, st.booleans(), TEXT, TEXT, st.none() | TEXT)
+SERVERS = st.builds(
+    ServerSummary,
+    url=URLS,
+    name=TEXT,
+    grasp=st.booleans(),
+    dialect=TEXT,
+    software=TEXT,
+    unknown=st.none() | TEXT,
+)
 HOLDS = st.builds(
     Hold,
-    COORDINATES,
-    st.none() | URLS,
-    st.sampled_from(HoldReason),
-    TEXT,
-    TEXT,
-    st.booleans(),
+    coordinate=COORDINATES,
+    server=st.none() | URLS,
+    reason=st.sampled_from(HoldReason),
+    detail=TEXT,
+    release=TEXT,
+    accepted=st.booleans(),
 )
 UNMATCHED = st.builds(Unmatched, st.sampled_from(Entry), TEXT, TUPLES)
 CELLS = st.builds(CellVerdict, COORDINATES, URLS, st.sampled_from(Verdict), TEXT, st.integers(0, 9))
@@ -122,16 +125,16 @@ def several(items: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 PLANS = st.builds(
     Plan,
-    HEX,
-    st.integers(0, 2**40),
-    several(SUMMARIES),
-    several(SERVERS),
-    several(SIGNS | PUBLISHES | PUSHES),
-    several(HOLDS),
-    several(CELLS),
-    several(URLS),
-    several(TEXT),
-    several(UNMATCHED),
+    desired_digest=HEX,
+    created_at=st.integers(0, 2**40),
+    repositories=several(SUMMARIES),
+    servers=several(SERVERS),
+    actions=several(SIGNS | PUBLISHES | PUSHES),
+    holds=several(HOLDS),
+    cells=several(CELLS),
+    discovered=several(URLS),
+    silent=several(TEXT),
+    unmatched=several(UNMATCHED),
 )
 
 
@@ -151,19 +154,59 @@ ALICE = Coordinate("a" * 64, "widget")
 UPDATE = RefUpdate("refs/heads/main", "1" * 40, "2" * 40)
 GAMMA = "https://gamma.example"
 DRAFT = Draft("a" * 64, 1_700_000_000, 30617, (("d", "widget"), ("x", "é \x1b[1m")), "text")
-SIGN = Sign(ALICE, "key", "b" * 64, (GAMMA,), DRAFT)
-FRESH = Publish(ALICE, GAMMA, DRAFT.id, 30617, Wave.ANNOUNCE, Why.LISTS_SERVER, signed=True)
-STATE = Publish(
-    ALICE, GAMMA, "c" * 64, 30618, Wave.STATE, Why.STATE_OUTDATED, "e" * 64, aligns=(UPDATE,)
+SIGN = Sign(coordinate=ALICE, signer="key", before="b" * 64, adds=(GAMMA,), draft=DRAFT)
+FRESH = Publish(
+    coordinate=ALICE,
+    server=GAMMA,
+    event_id=DRAFT.id,
+    kind=30617,
+    wave=Wave.ANNOUNCE,
+    why=Why.LISTS_SERVER,
+    signed=True,
 )
-PUSH = Push(ALICE, GAMMA, (UPDATE,), ("https://alpha.example",), Wave.PUSH, Why.REFS_DIFFER)
+STATE = Publish(
+    coordinate=ALICE,
+    server=GAMMA,
+    event_id="c" * 64,
+    kind=30618,
+    wave=Wave.STATE,
+    why=Why.STATE_OUTDATED,
+    before="e" * 64,
+    aligns=(UPDATE,),
+)
+PUSH = Push(
+    coordinate=ALICE,
+    server=GAMMA,
+    updates=(UPDATE,),
+    sources=("https://alpha.example",),
+    wave=Wave.PUSH,
+    why=Why.REFS_DIFFER,
+)
 PLAN = Plan(
     desired_digest="d" * 64,
     created_at=1_700_000_000,
-    repositories=(RepositorySummary(ALICE, "alice/widget", "b" * 64, None, ("a" * 64,), 1, 0),),
-    servers=(ServerSummary(GAMMA, "gamma.example", True, "spec", "", None),),
+    repositories=(
+        RepositorySummary(
+            coordinate=ALICE,
+            name="alice/widget",
+            announcement="b" * 64,
+            state=None,
+            authority=("a" * 64,),
+            refs=1,
+            events=0,
+        ),
+    ),
+    servers=(
+        ServerSummary(
+            url=GAMMA, name="gamma.example", grasp=True, dialect="spec", software="", unknown=None
+        ),
+    ),
     actions=(SIGN, FRESH, STATE, PUSH),
-    holds=(Hold(ALICE, None, HoldReason.TIE, "detail", "release"),),
+    holds=(
+        Hold(
+            coordinate=ALICE, server=None, reason=HoldReason.TIE, detail="detail", release="release"
+        ),
+    ),
     cells=(CellVerdict(ALICE, GAMMA, Verdict.DRIFTED, "", 1),),
 )
 

@@ -24,7 +24,7 @@ def starter(tmp_path: Path, clock: Clock) -> Iterator[Starter]:
     running: list[RunningServer] = []
 
     def run(dialect: str = "spec", *, grasp: bool = False) -> RunningServer:
-        spec = ServerSpec(dialect, tmp_path / dialect, dialect, grasp)
+        spec = ServerSpec(name=dialect, directory=tmp_path / dialect, dialect=dialect, grasp=grasp)
         running.append(start(spec, clock=clock))
         return running[-1]
 

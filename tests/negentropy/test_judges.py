@@ -55,7 +55,9 @@ def notes(request: pytest.FixtureRequest) -> list[Event]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, notes: list[Event]) -> Iterator[RunningServer]:
     """Ours, with all notes but every 40th."""
-    spec = ServerSpec("judged", tmp_path_factory.mktemp("judged"), "spec", grasp=False)
+    spec = ServerSpec(
+        name="judged", directory=tmp_path_factory.mktemp("judged"), dialect="spec", grasp=False
+    )
     store = Store(spec.directory / "events.sqlite")
     kept = [event for number, event in enumerate(notes) if number % 40]
     assert store.add_many(kept)[Added.STORED] == len(kept)

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from reconciler.facts.selection import select
+from reconciler.model.actions import Sign
 from reconciler.model.desired import AcceptedHold, Desired, Npub, Pause, Policies, Rule
 from reconciler.model.observed import Observed
-from reconciler.model.plan import Entry, HoldReason, Plan, Sign, Unmatched, Verdict
+from reconciler.model.plan import Entry, HoldReason, Plan, Unmatched, Verdict
 from reconciler.plan import plan
 from tests.kit.people import ALICE, BOB, EPOCH, WIDGET, url
 from tests.kit.values import NOW, desired, observed, oid, refs, view
@@ -19,7 +20,7 @@ LATER = EPOCH + NOW + 1
 
 
 def places(rules: list[Rule], npub: Npub | None = None) -> list[str]:
-    owner = npub or Npub(ALICE.pubkey, "alice")
+    owner = npub or Npub(pubkey=ALICE.pubkey, name="alice")
     wish = desired("alpha", "beta", "gamma", owners=[owner], rules=rules)
     return [server.name.partition(".")[0] for server in wish.allowed(WIDGET)]
 
@@ -48,7 +49,7 @@ def test_a_name_with_signs_of_globs_is_a_name() -> None:
 
 
 def test_an_owner_s_servers_hold_unless_a_rule_allows_others_and_blocks_add_up() -> None:
-    owner = Npub(ALICE.pubkey, "alice", allow=(url("alpha"), url("beta")))
+    owner = Npub(pubkey=ALICE.pubkey, name="alice", allow=(url("alpha"), url("beta")))
     assert places([], owner) == ["alpha", "beta"]
     assert places([Rule("alice/*", allow=(url("gamma"),))], owner) == ["gamma"]
     assert places([Rule("alice/*", block=(url("beta"),))], owner) == ["alpha"]
@@ -156,7 +157,7 @@ def test_repositories_of_strangers_match_nothing() -> None:
 
 def pausing(until: int, *names: str) -> Desired:
     """A fleet whose `beta` is paused; alice's key is at hand."""
-    wish = desired(*names, owners=[Npub(ALICE.pubkey, "alice", signer="key")])
+    wish = desired(*names, owners=[Npub(pubkey=ALICE.pubkey, name="alice", signer="key")])
     servers = (
         replace(s, pause=Pause("moving", until)) if "beta" in s.url else s for s in wish.servers
     )

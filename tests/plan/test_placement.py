@@ -14,7 +14,7 @@ from tests.kit.people import ALICE, EPOCH, WIDGET, url
 from tests.kit.values import NOW, desired, observed, oid, parsed, refs, view
 
 NAMES = ("alpha", "beta", "gamma", "delta")
-SIGNER = (Npub(ALICE.pubkey, "alice", signer="key"),)
+SIGNER = (Npub(pubkey=ALICE.pubkey, name="alice", signer="key"),)
 
 
 def places(listed: tuple[str, ...], replicas: int | None, *down: str) -> list[str]:

@@ -8,27 +8,56 @@ import pytest
 
 from reconciler.git.advertisement import ZERO
 from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.actions import Publish, Push, Verb, Wave, Why
 from reconciler.model.observed import ServerView, Submission
 from reconciler.model.outcome import Outcome, Result
-from reconciler.model.plan import HoldReason, Publish, Push, Verb, Wave, Why
+from reconciler.model.plan import HoldReason
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plan.submissions import again_at, recall, remembered
 
 WIDGET = Coordinate("a" * 64, "widget")
 SERVER = "https://git.example.org"
 NOW = 1_700_000_000
-STATE = Publish(WIDGET, SERVER, "1" * 64, 30618, Wave.STATE, Why.STATE_MISSING)
-REPLY = Publish(WIDGET, SERVER, "2" * 64, 1111, Wave.REPLIES, Why.EVENT_MISSING)
+STATE = Publish(
+    coordinate=WIDGET,
+    server=SERVER,
+    event_id="1" * 64,
+    kind=30618,
+    wave=Wave.STATE,
+    why=Why.STATE_MISSING,
+)
+REPLY = Publish(
+    coordinate=WIDGET,
+    server=SERVER,
+    event_id="2" * 64,
+    kind=1111,
+    wave=Wave.REPLIES,
+    why=Why.EVENT_MISSING,
+)
 UPDATE = RefUpdate("refs/heads/main", ZERO, "3" * 40)
-PUSH = Push(WIDGET, SERVER, (UPDATE,), (), Wave.PUSH, Why.REFS_DIFFER)
+PUSH = Push(
+    coordinate=WIDGET,
+    server=SERVER,
+    updates=(UPDATE,),
+    sources=(),
+    wave=Wave.PUSH,
+    why=Why.REFS_DIFFER,
+)
 
 
 def seen(*submitted: Submission) -> ServerView:
-    return ServerView(SERVER, True, None, None, submitted=submitted)
+    return ServerView(url=SERVER, grasp=True, info=None, unknown=None, submitted=submitted)
 
 
 def sent(action: Publish, *, ago: int, accepted: bool = True, tries: int = 1) -> Submission:
-    return Submission(SERVER, action.event_id, NOW - ago, accepted, tries, "its words")
+    return Submission(
+        server=SERVER,
+        event_id=action.event_id,
+        at=NOW - ago,
+        accepted=accepted,
+        tries=tries,
+        message="its words",
+    )
 
 
 class TestRecall:
@@ -65,7 +94,9 @@ class TestRecall:
 
 class TestRemembered:
     def after(self, result: Result, detail: str, *old: Submission) -> tuple[Submission, ...]:
-        outcome = Outcome(REPLY.key, Verb.PUBLISH, SERVER, result, detail)
+        outcome = Outcome(
+            key=REPLY.key, verb=Verb.PUBLISH, server=SERVER, result=result, detail=detail
+        )
         return remembered(old, (REPLY,), (outcome,), now=NOW)
 
     def test_what_is_accepted_but_unseen_is_kept(self) -> None:

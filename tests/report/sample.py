@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.guard import judge
+from reconciler.model.actions import Push, Wave, Why
 from reconciler.model.desired import Desired, Npub
 from reconciler.model.observed import Absent, Observed
 from reconciler.model.outcome import Finding
@@ -15,12 +16,9 @@ from reconciler.model.plan import (
     Hold,
     HoldReason,
     Plan,
-    Push,
     RepositorySummary,
     ServerSummary,
     Verdict,
-    Wave,
-    Why,
 )
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.view import PlanView, view
@@ -29,7 +27,10 @@ from tests.kit.people import ALICE, BOB, WIDGET, url
 from tests.kit.values import ZERO, oid, refs
 
 SERVERS = ("alpha", "beta", "gamma", "delta", "epsilon")
-OWNERS = (Npub(ALICE.pubkey, "alice", signer="alice-key"), Npub(BOB.pubkey, "bob"))
+OWNERS = (
+    Npub(pubkey=ALICE.pubkey, name="alice", signer="alice-key"),
+    Npub(pubkey=BOB.pubkey, name="bob"),
+)
 
 
 def small() -> tuple[Desired, Observed]:
@@ -76,55 +77,100 @@ def hostile() -> tuple[Plan, tuple[Finding, ...]]:
     coordinate = Coordinate("a" * 64, EVIL)
     ref = "refs/heads/" + EVIL
     push = Push(
-        coordinate,
-        url("alpha"),
-        (
+        coordinate=coordinate,
+        server=url("alpha"),
+        updates=(
             RefUpdate(ref, oid(1), ZERO),
             RefUpdate(ref, ZERO, oid(1)),
             RefUpdate(ref, oid(1), oid(2)),
         ),
-        (),
-        Wave.PUSH,
-        Why.REFS_DIFFER,
+        sources=(),
+        wave=Wave.PUSH,
+        why=Why.REFS_DIFFER,
     )
     evil = replace(
         plan,
-        repositories=(RepositorySummary(coordinate, EVIL, "a" * 64, None, (), 1, 1),),
-        servers=(ServerSummary(url("alpha"), "alpha.example", True, "spec", EVIL, EVIL),),
+        repositories=(
+            RepositorySummary(
+                coordinate=coordinate,
+                name=EVIL,
+                announcement="a" * 64,
+                state=None,
+                authority=(),
+                refs=1,
+                events=1,
+            ),
+        ),
+        servers=(
+            ServerSummary(
+                url=url("alpha"),
+                name="alpha.example",
+                grasp=True,
+                dialect="spec",
+                software=EVIL,
+                unknown=EVIL,
+            ),
+        ),
         actions=(push,),
-        holds=(Hold(coordinate, None, HoldReason.TIE, EVIL, "release"),),
+        holds=(
+            Hold(
+                coordinate=coordinate,
+                server=None,
+                reason=HoldReason.TIE,
+                detail=EVIL,
+                release="release",
+            ),
+        ),
         cells=(CellVerdict(coordinate, url("alpha"), Verdict.DRIFTED, EVIL, 1),),
         discovered=(f"https://x.example/::error::`|@team[bold]{EVIL}",),
         silent=(EVIL,),
     )
-    finding = Finding("delete-head", EVIL, url("alpha"), f"deletes {EVIL}", ())
+    finding = Finding(
+        guard="delete-head", repository=EVIL, server=url("alpha"), detail=f"deletes {EVIL}", keys=()
+    )
     return evil, (finding,)
 
 
 def huge(count: int) -> Plan:
     """Many repositories, each with a branch that goes and a hold of its own."""
     coordinates = [Coordinate("a" * 64, f"repository-{number}") for number in range(count)]
-    servers = tuple(ServerSummary(url(s), f"{s}.example", True, "spec", "", None) for s in SERVERS)
+    servers = tuple(
+        ServerSummary(
+            url=url(s), name=f"{s}.example", grasp=True, dialect="spec", software="", unknown=None
+        )
+        for s in SERVERS
+    )
     return Plan(
         desired_digest="d" * 64,
         created_at=0,
         repositories=tuple(
-            RepositorySummary(c, f"alice/{c.identifier}", "a" * 64, None, (), 1, 1)
+            RepositorySummary(
+                coordinate=c,
+                name=f"alice/{c.identifier}",
+                announcement="a" * 64,
+                state=None,
+                authority=(),
+                refs=1,
+                events=1,
+            )
             for c in coordinates
         ),
         servers=servers,
         actions=tuple(
             Push(
-                c,
-                url("alpha"),
-                (RefUpdate(f"refs/heads/{c.identifier}", oid(1), ZERO),),
-                (),
-                Wave.PUSH,
-                Why.REFS_DIFFER,
+                coordinate=c,
+                server=url("alpha"),
+                updates=(RefUpdate(f"refs/heads/{c.identifier}", oid(1), ZERO),),
+                sources=(),
+                wave=Wave.PUSH,
+                why=Why.REFS_DIFFER,
             )
             for c in coordinates
         ),
-        holds=tuple(Hold(c, None, HoldReason.TIE, c.identifier, "x") for c in coordinates),
+        holds=tuple(
+            Hold(coordinate=c, server=None, reason=HoldReason.TIE, detail=c.identifier, release="x")
+            for c in coordinates
+        ),
         cells=tuple(CellVerdict(c, url("alpha"), Verdict.DRIFTED) for c in coordinates),
     )
 

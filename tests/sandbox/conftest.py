@@ -28,7 +28,9 @@ def starter(tmp_path: Path, clock: Clock) -> Iterator[Starter]:
     def run(
         name: str = "one", dialect: str = "ngit-grasp", *, grasp: bool = True, port: int = 0
     ) -> RunningServer:
-        spec = ServerSpec(name, tmp_path / name, dialect, grasp, port)
+        spec = ServerSpec(
+            name=name, directory=tmp_path / name, dialect=dialect, grasp=grasp, port=port
+        )
         running.append(start(spec, clock=clock))
         return running[-1]
 

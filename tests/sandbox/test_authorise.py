@@ -27,7 +27,14 @@ def state(refs: dict[str, str], *, at: int = NOW, by: str = "alice") -> State:
     return nip34.state(person.state("widget", refs, at=at))
 
 
-BASE = Push((), {MAIN: A, DEV: A}, frozenset({ALICE.pubkey}), (), (), {})
+BASE = Push(
+    updates=(),
+    current={MAIN: A, DEV: A},
+    authority=frozenset({ALICE.pubkey}),
+    waiting=(),
+    stored=(),
+    tips={},
+)
 TO_B = state({MAIN: B, DEV: A})
 DROP_DEV = state({MAIN: B})
 

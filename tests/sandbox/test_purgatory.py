@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import requests
 
@@ -31,7 +33,7 @@ from tests.kit.servers import (
 
 from .conftest import Starter
 
-MAIN = "refs/heads/main"
+MAIN, DEV = "refs/heads/main", "refs/heads/dev"
 HALF_HOUR = 1800
 
 
@@ -199,6 +201,35 @@ def test_damaged_file_counts_as_none(starter: Starter) -> None:
         assert served(again) == []
         again.kill()
         assert not saved.exists()
+
+
+def test_a_state_with_a_symbolic_ref_outlives_a_stop(starter: Starter, work: Work) -> None:
+    server = starter()
+    publish(server, ALICE.announce(server, "widget"), ALICE.announce(server, "other"))
+    odd = ALICE.state("widget", {MAIN: work.commit("x"), DEV: f"ref: {MAIN}"})
+    plain = ALICE.state("other", {MAIN: work.commit("y")})
+    publish(server, odd, plain)
+    server.stop()
+    again = starter(port=int(server.url.rpartition(":")[2]))
+    assert publish(again, odd, plain) == [(True, "duplicate: in purgatory")] * 2
+
+
+@pytest.mark.parametrize("damage", ["{}", "7", '{"event":{},"expires":1}', '{"event":1}'])
+def test_a_damaged_entry_costs_only_itself(starter: Starter, damage: str) -> None:
+    server = starter()
+    publish(server, ALICE.announce(server, "widget"))
+    first, second = (ALICE.state("widget", {MAIN: n * 40}, at=NOW + int(n)) for n in "12")
+    publish(server, first, second)
+    server.stop()
+    saved = server.spec.directory / "purgatory.json"
+    document = json.loads(saved.read_text())
+    document["states"][0] = json.loads(damage)
+    saved.write_text(json.dumps(document))
+    again = starter(port=int(server.url.rpartition(":")[2]))
+    assert [message for _, message in publish(again, second, first)] == [
+        "duplicate: in purgatory",
+        "purgatory: won't be served until git data arrives",
+    ]
 
 
 def test_values_alone(server: RunningServer, clock: Clock) -> None:

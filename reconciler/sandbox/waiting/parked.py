@@ -6,6 +6,7 @@ to the time: it raises PeerFault, KeyError or TypeError.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +36,9 @@ class Bounds:
 
 
 BOUNDS: Final = Bounds()
+
+ReadState = Callable[[Event], State]
+"""A state by the family's rules. Raises PeerFault."""
 
 ANNOUNCEMENTS: Final = "announcements"
 STATES: Final = "states"
@@ -94,12 +98,12 @@ class ParkedState:
         return {"event": self.state.event.to_json(), "expires": self.expires}
 
     @classmethod
-    def from_json(cls, raw: Json, downtime: float) -> ParkedState:
-        """Read one."""
-        return cls(nip34.state(verify(raw["event"])), raw["expires"] + downtime)
+    def from_json(cls, raw: Json, downtime: float, read: ReadState) -> ParkedState:
+        """Read one, the state as the family does."""
+        return cls(read(verify(raw["event"])), raw["expires"] + downtime)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedPull:
     """A pull request without its commit, or (event is None) a commit without its pull request.
 
@@ -133,12 +137,12 @@ class ParkedPull:
     def from_json(cls, raw: Json, downtime: float) -> ParkedPull:
         """Read one."""
         return cls(
-            raw["event_id"],
-            raw["commit"],
-            raw["identifier"],
-            raw["expires"] + downtime,
-            verify(raw["event"]) if raw["event"] else None,
-            raw["owner"],
+            event_id=raw["event_id"],
+            commit=raw["commit"],
+            identifier=raw["identifier"],
+            expires=raw["expires"] + downtime,
+            event=verify(raw["event"]) if raw["event"] else None,
+            owner=raw["owner"],
         )
 
 
