@@ -66,6 +66,11 @@ class TestRecall:
         found = recall((STATE,), seen(sent(STATE, ago=ago)), WIDGET, now=NOW)
         assert (found.actions, found.waiting) == (left, left == ())
 
+    def test_what_cannot_wait_unseen_is_sent_again_at_once(self) -> None:
+        open_hand = replace(STATE, waits=False)
+        found = recall((open_hand,), seen(sent(STATE, ago=5)), WIDGET, now=NOW)
+        assert (found.actions, found.waiting) == ((open_hand,), False)
+
     def test_what_waits_for_this_plans_push_is_sent_again(self) -> None:
         found = recall((STATE, PUSH), seen(sent(STATE, ago=5)), WIDGET, now=NOW)
         assert found.actions == (STATE, PUSH)
