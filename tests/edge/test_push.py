@@ -35,6 +35,7 @@ def fleet(stack: ExitStack, folder: Path, *urls: str) -> Fleet:
     desired = Desired(
         digest="", servers=servers, npubs=(Npub(pubkey="a" * 64, name="alice"),), policies=policies
     )
+    (folder / "state").mkdir()  # as a run has it that may write
     return stack.enter_context(Fleet(desired, folder / "state"))
 
 
