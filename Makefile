@@ -65,6 +65,7 @@ interop: $(STAMP)  ## real servers and clients that the environment names (tests
 
 long: $(STAMP)  ## the slower suites
 	$(BIN)/pytest -m long
+	$(BIN)/pytest --hypothesis-profile long -m "not long" $(addprefix tests/,$(PURE)) tests/negentropy
 
 format: $(STAMP)  ## put the code into its form, and the map into docs/architecture.md
 	$(BIN)/ruff check --fix .

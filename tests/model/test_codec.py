@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import OurFault, UserFault
@@ -142,7 +142,6 @@ def saved(plan: Plan) -> bytes:
     return pretty(plan_to_json(plan)).encode()
 
 
-@settings(max_examples=40)
 @given(PLANS)
 def test_round_trip(plan: Plan) -> None:
     assert plan_from_json(saved(plan), place="plan.json") == plan
