@@ -114,6 +114,7 @@ class _Run:
     def end(self, action: Action, result: Result, detail: str = "", seconds: float = 0.0) -> None:
         """Write one outcome down; what fails breaks its cell for the waves that follow."""
         with self.lock:
+            moved = tuple(update for update in action.changes if not update.creates)
             self.outcomes[action.key] = Outcome(
                 key=action.key,
                 verb=action.verb,
@@ -121,6 +122,7 @@ class _Run:
                 result=result,
                 detail=detail,
                 seconds=seconds,
+                moved=moved,
             )
             if result in _BREAKS and not action.leaf:
                 self.broken |= {(action.coordinate, place): detail for place in action.places}
@@ -256,18 +258,27 @@ def _confirmed(
     unseen: set[tuple[Coordinate, str]],
 ) -> Outcome:
     action = actions[outcome.key]
-    if outcome.result is Result.UNCHANGED and action.sends and action.key in left:
-        said = f"the server says that it has it, and does not serve it: {outcome.detail}"
+    server = outcome.server or ""
+    wanted = action.sends and action.later_key in left and server not in silent
+    if wanted and (said := _hollow_yes(action, outcome)):
         return replace(outcome, result=Result.FAILED, detail=said)
     refused = outcome.result is Result.FAILED and action.tolerant
     if outcome.result is not Result.PENDING and not refused:
         return outcome
-    server = outcome.server or ""
     # an event is read back from the relay alone; refs are not
     blind = not action.sends and (action.coordinate, server) in unseen
     if action.later_key in left or server in silent or blind:
         return outcome
     return replace(outcome, result=Result.DONE, detail="")
+
+
+def _hollow_yes(action: Action, outcome: Outcome) -> str:
+    """What to say of an event that is taken and still wanted; empty where it may be waiting."""
+    if outcome.result is Result.UNCHANGED:
+        return f"the server says that it has it, and does not serve it: {outcome.detail}"
+    if outcome.result is Result.PENDING and not action.may_wait:
+        return "the server said yes, and does not serve it"
+    return ""
 
 
 def _judge(answer: Ok) -> tuple[Result, str]:

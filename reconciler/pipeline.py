@@ -190,7 +190,8 @@ def _read_back(
         observed = observe(desired, world, watcher, selection, forks=options.forks)
         remaining = plan(desired, observed, selection)
         left = confirm(outcomes, applied, remaining)
-        settling = any(outcome.result is Result.PENDING for outcome in left)
+        pairs = zip(outcomes, left, strict=True)
+        settling = any(Result.PENDING is o.result and x.result is not Result.DONE for o, x in pairs)
         fetching = any(hold.reason is HoldReason.SERVER_MUST_FETCH for hold in remaining.holds)
         if not (settling or fetching) or watcher.stopped():
             break

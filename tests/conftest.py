@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
-SLOW = ("fleet", "playbooks", "conformance", "cli", "sync", "negentropy")
+SLOW = ("fleet", "playbooks", "conformance", "cli", "sync", "hunt", "negentropy")
 """Folders that come first: a long test that starts last is waited for by everybody."""
 ALONE = ("test_flow.py", "test_dialects.py", "test_bad_servers.py", "test_apply.py")
 """Files whose tests share nothing, so that each may go to any worker."""

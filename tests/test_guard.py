@@ -31,22 +31,8 @@ from reconciler.model.outcome import Finding
 from reconciler.model.plan import Plan
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
-
-from .build import (
-    ALICE,
-    BOB,
-    MALLORY,
-    WIDGET,
-    ZERO,
-    Person,
-    desired,
-    observed,
-    oid,
-    planned,
-    refs,
-    url,
-    view,
-)
+from tests.kit.people import ALICE, BOB, MALLORY, WIDGET, Person, url
+from tests.kit.values import ZERO, desired, observed, oid, planned, refs, view
 
 ANN = ALICE.announce("widget", ["alpha", "beta"])
 WISH = desired("alpha", "beta")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from http import HTTPStatus
 
 import requests
 
@@ -166,7 +165,7 @@ def hint(stage: Stage) -> object:
     },
 )
 def no_d(stage: Stage) -> object:
-    second = stage.expendable()
+    second = stage.other()
     accepted = second.accepts(second.person().sign(30_618, (MAIN, stage.trunk.stray)))[0]
     found = accepted, not _ends(second)
     second.stop()
@@ -174,11 +173,10 @@ def no_d(stage: Stage) -> object:
 
 
 def _ends(stage: Stage) -> bool:
-    """Does nobody answer any more, within a second, or only what stands before it?"""
+    """Does nobody answer any more, within a second?"""
     for _ in range(20):
         try:
-            if stage.info().status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                return True
+            stage.info()
         except requests.ConnectionError:
             return True
         time.sleep(0.05)

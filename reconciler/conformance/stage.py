@@ -125,10 +125,6 @@ class Stage:
         is the family's with smaller numbers."""
         raise NeedsInside("a second server")
 
-    def expendable(self) -> Stage:
-        """A server that the probe may be the end of; it is to be stopped afterwards."""
-        return self
-
     def archive(self, **options: Any) -> Any:
         """A second server that is an archive (GRASP-05), without budgets."""
         raise NeedsInside("a second server, as an archive")

@@ -52,7 +52,7 @@ class Dialect:
     foreign: Foreign = Foreign.OPERATOR
     """What can be done about refs that nobody authorised."""
     void_deletions: bool = True
-    """A deletion whose target is not here is taken, and remembered. Others refuse it, or carry it
+    """A deletion whose target is not here is taken and served. Others refuse it, or carry it
     out and refuse it then, because by that time its target is gone."""
     identifiers: str = ""
     """The identifiers whose git side it serves, as a pattern; empty: all."""

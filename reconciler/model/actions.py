@@ -83,6 +83,11 @@ class Deed(ABC):
         return False
 
     @property
+    def may_wait(self) -> bool:
+        """May the server have taken it, and not show it yet?"""
+        return True
+
+    @property
     def tolerant(self) -> bool:
         """May a refusal come after the deed was done? The world then has the last word."""
         return False
@@ -154,6 +159,8 @@ class Publish(Deed):
 
     `signed` marks an event that the plan's own Sign action makes; its id is known beforehand.
     `aligns` are the refs that the server will change by itself when this state arrives.
+    `waits`: the server's family may accept it and keep it unseen (purgatory); where not, an OK to
+    what is not served afterwards is as good as a refusal.
     """
 
     verb: ClassVar[Verb] = Verb.PUBLISH
@@ -167,6 +174,7 @@ class Publish(Deed):
     before: str | None = None
     signed: bool = False
     aligns: tuple[RefUpdate, ...] = ()
+    waits: bool = True
 
     @property
     def key(self) -> str:
@@ -194,6 +202,11 @@ class Publish(Deed):
     def announces(self) -> bool:
         """Does the server learn of the repository by this?"""
         return self.kind == kinds.ANNOUNCEMENT and self.before is None
+
+    @property
+    def may_wait(self) -> bool:
+        """May the server have taken it, and not show it?"""
+        return self.waits
 
     @property
     def tolerant(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.actions import Verb
 from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary, Unmatched
 
@@ -33,6 +34,8 @@ class Outcome:
     """One action's end. `detail` may hold a server's words; `seconds` is its wall time.
 
     `repository` (its name) and `deed` say in words what the action was; the report fills them in.
+    `moved` are the refs that it was to change or delete, from where to where: what stood there
+    before can be found by that.
     """
 
     key: str
@@ -43,6 +46,7 @@ class Outcome:
     seconds: float = 0.0
     repository: str = ""
     deed: str = ""
+    moved: tuple[RefUpdate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

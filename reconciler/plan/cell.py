@@ -71,7 +71,8 @@ def plan_cell(
         pull_actions, pull_holds = _pulls(repository, view, refs)
         actions += pull_actions
         holds += pull_holds
-    left = recall(tuple(actions), view, repository.coordinate, now=repository.at)
+    planned = publishes.in_family(actions, dialect)
+    left = recall(planned, view, repository.coordinate, now=repository.at)
     holds += left.holds
     return _judge(repository, view, refs, left.actions, tuple(holds), waiting=left.waiting)
 
@@ -85,8 +86,9 @@ def _without_git(
     if served and view.url in repository.listed and not repository.announcement.private:
         pulls = {pull.event.id for pull in repository.pulls}
         missing = publishes.events(repository, view, known, dialect)
-        talk = [action for action in missing if action.event_id not in pulls]
-        actions = recall(tuple(talk), view, repository.coordinate, now=repository.at).actions
+        talk = (action for action in missing if action.event_id not in pulls)
+        planned = publishes.in_family(talk, dialect)
+        actions = recall(planned, view, repository.coordinate, now=repository.at).actions
     return _close(repository, view, Verdict.UNKNOWN, str(why), actions=actions)
 
 
@@ -104,8 +106,9 @@ def plan_index(repository: Repository, view: ServerView, known: Knowledge) -> tu
 def _left_to_server(
     state: State, refs: Listing | Absent, found: PushOrWhyNot
 ) -> tuple[RefUpdate, ...]:
-    """What the server changes by itself when the state arrives: the rest of the differences."""
-    if found.reason or isinstance(refs, Absent):
+    """What the server changes by itself when the state arrives, or once it has fetched what the
+    state names: the rest of the differences."""
+    if isinstance(refs, Absent) or found.reason not in (None, HoldReason.SERVER_MUST_FETCH):
         return ()
     ours = frozenset(found.updates)  # thousands of refs: a set, or the search is quadratic
     return tuple(u for u in differences(state, refs.refs) if u not in ours)

@@ -6,16 +6,27 @@ listed before, which need not wait for a signature.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from reconciler.facts.dialects import Dialect
 from reconciler.facts.knowledge import Knowledge
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.actions import Publish, Wave, Why
+from reconciler.model.actions import Action, Publish, Wave, Why
 from reconciler.model.observed import ServerView
 from reconciler.nostr import kinds
 from reconciler.nostr.addresses import address_of, deleted_by
 from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plan.repository import Repository
+
+
+def in_family(actions: Iterable[Action], dialect: Dialect) -> tuple[Action, ...]:
+    """The actions, with what an OK means in this family: purgatory keeps accepted events unseen."""
+    return tuple(
+        replace(action, waits=dialect.purgatory) if isinstance(action, Publish) else action
+        for action in actions
+    )
 
 
 def serves_announcement(repository: Repository, view: ServerView, dialect: Dialect) -> bool:

@@ -68,9 +68,11 @@ def recall(
         return Recalled((), (hold,))
     for action in actions:
         before = sent.get(action.sends) if action.sends else None
-        if before and not before.accepted and now < again_at(before):
+        if before is None:
+            kept.append(action)
+        elif not before.accepted and now < again_at(before):
             refused.append(action)
-        elif before and before.accepted and not pushes and now < before.at + PURGATORY_SECONDS:
+        elif before.accepted and not pushes and _may_wait(action, before, now):
             waiting = True
         else:
             kept.append(action)
@@ -78,6 +80,10 @@ def recall(
         kept = []  # nothing can hang from an announcement or state that the server will not have
     holds = _holds(refused, sent, view, coordinate)
     return Recalled(tuple(kept), holds, waiting)
+
+
+def _may_wait(action: Action, before: Submission, now: int) -> bool:
+    return action.may_wait and now < before.at + PURGATORY_SECONDS
 
 
 def _is_flapping(push: Action, sent: Mapping[str, Submission], now: int) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from socket import socket
 from typing import Final, TypeVar
 
@@ -26,6 +27,7 @@ from reconciler.sandbox.flow import tidy
 from reconciler.sandbox.metrics.counters import Counters
 from reconciler.sandbox.metrics.figures import Figures
 from reconciler.sandbox.metrics.metrics import Metrics, Sizes
+from reconciler.sandbox.policy import reading
 from reconciler.sandbox.repos import Repos
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import ServerSpec, Service
@@ -101,8 +103,14 @@ class Assembly:
     ) -> tuple[Ledger, Service]:
         dialect, directory = presets.named(spec.dialect), spec.directory
         repos = Repos(directory, dialect.git.settings)
-        durable = dialect.states.durable
-        ledger = Ledger(directory, repos, clock, self._news.parked, durable=durable)
+        ledger = Ledger(
+            directory,
+            repos,
+            clock,
+            self._news.parked,
+            read_state=partial(reading.state, dialect.states),
+            durable=dialect.states.durable,
+        )
         return ledger, Service(
             spec=spec,
             url=url,

@@ -17,8 +17,8 @@ from reconciler.model.plan import Hold, Plan
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
-
-from ..build import DIGEST, PEOPLE, observed, oid, refs, url, view
+from tests.kit.people import PEOPLE, url
+from tests.kit.values import DIGEST, observed, oid, refs, view
 
 FOLDER = Path(__file__).parent
 _OTHER_TAGS = ("a", "A", "e", "E", "q", "c")
@@ -35,7 +35,7 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Case:
+class PlanCase:
     """One case, as it stands in its file."""
 
     servers: dict[str, str]
@@ -111,12 +111,12 @@ class Case:
         )
 
 
-def cases() -> dict[str, Case]:
+def cases() -> dict[str, PlanCase]:
     """All cases by "file: title"."""
     found = {}
     for file in sorted(FOLDER.glob("*.yaml")):
         for title, raw in yaml.safe_load(file.read_text("utf-8")).items():
-            found[f"{file.stem}: {title}"] = Case(**raw)
+            found[f"{file.stem}: {title}"] = PlanCase(**raw)
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.kit import Case, command, reconcile
+from tests.kit.program import Case, command, reconcile
 
 from .test_input import STATE
 

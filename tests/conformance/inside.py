@@ -48,10 +48,6 @@ class InsideStage(Stage):
         server = _start(self.dialect, self.folder, clock, rate_limits=rate_limits, **options)
         return InsideStage(self.dialect, self.folder, self.trunk, server, clock, self.name)
 
-    def expendable(self) -> InsideStage:
-        """A second server."""
-        return self.other()
-
     def archive(self, **options: Any) -> InsideStage:
         """A second server that is an archive."""
         return self.other(rate_limits=False, archive=Archive(**options))

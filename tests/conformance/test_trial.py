@@ -30,7 +30,7 @@ from reconciler.report.exits import Exit
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
 FEW = ("01-hosted", "01-push-other", "1.3-served", "3.1-roots", "4-force", "6-live")
-INSIDE = re.compile(r"\.(other|archive|again|files|seed|expendable)\(|\.preset\b")
+INSIDE = re.compile(r"\.(other|archive|again|files|seed)\(|\.preset\b")
 LATER = re.compile(r"\.later\(([\d_]+)\)")
 BY_CHANCE = {"4-delete-branch", "4-delete-tag"}
 """They need the server's files only where a ref is gone by itself."""

@@ -18,8 +18,8 @@ from reconciler.model.observed import Absent, Cause, Listing
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import history
 from reconciler.world import Failure, Pushed, Stale
-
-from .kit import Talk, answer, backend, door, git_dir, request
+from tests.kit.git import backend, git_dir
+from tests.kit.peers import Talk, answer, door, request
 
 REPOSITORY = Coordinate("a" * 64, "grün widget")
 MAIN = "refs/heads/main"

@@ -23,8 +23,7 @@ from reconciler.observe import observe
 from reconciler.plan import plan
 from reconciler.sandbox.demo import history
 from reconciler.sign.keyfile import KeyFileSigner, read_keys
-
-from .kit import DAY, Case
+from tests.kit.program import DAY, Case
 
 
 @dataclass

@@ -13,9 +13,8 @@ from reconciler.sandbox.demo.authors import new
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import Aim
 from reconciler.sandbox.server import ServerSpec, start
-from tests.sandbox.kit import Clock
-
-from .kit import DAY, Case, Result
+from tests.kit.clock import Clock
+from tests.kit.program import DAY, Case, Result
 
 GITEA = "gitea"
 

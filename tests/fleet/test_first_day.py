@@ -10,8 +10,7 @@ from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import authors, history
 from reconciler.sandbox.faults import Aim
-
-from .kit import DAY, Case, newest
+from tests.kit.program import DAY, Case, newest
 
 MAIN = "refs/heads/main"
 
@@ -127,18 +126,24 @@ def test_a_forced_update_is_called_one_and_what_it_drops_is_kept(case: Case) -> 
     source = case.sources["widget"]
     before = history.refs(source)
     lost = history.extend(source, 9)
+    gone = history.extend(source, 11, "gone", start=before[MAIN])
     case.host("widget", None, ["two"], at=case.now - 3 * DAY)
     history.git(source, "update-ref", MAIN, before[MAIN])
+    history.delete(source, "refs/heads/gone")
     case.host("widget", None, ["one"], at=case.now - DAY)
     case.desired()
     (case.folder / "state").mkdir(exist_ok=True)
     plan = case.reconcile("--plan")
     assert "forced update of refs/heads/main, drops 1 commit" in plan.out
     assert lost[:10] in plan.out
-    assert case.reconcile("--apply").code == 0
+    done = case.reconcile("--apply")
+    assert done.code == 0
+    moved = [update for outcome in done.report["outcomes"] for update in outcome["moved"]]
+    assert {"name": MAIN, "old": lost, "new": before[MAIN]} in moved
     assert case.refs("two", "widget")[MAIN] == before[MAIN]
     (kept,) = archived(case)
-    assert history.git(kept, "cat-file", "-t", lost).strip() == b"commit"
+    for oid in (lost, gone):
+        assert history.git(kept, "cat-file", "-t", oid).strip() == b"commit"
 
 
 def test_refs_without_objects_are_hollow_and_not_in_sync(case: Case) -> None:

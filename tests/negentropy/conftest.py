@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
-
-from ..sandbox.kit import Clock
+from tests.kit.clock import Clock
 
 Starter = Callable[..., RunningServer]
 

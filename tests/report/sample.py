@@ -22,9 +22,9 @@ from reconciler.model.plan import (
 )
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.view import PlanView, view
-
-from .. import build
-from ..build import ALICE, BOB, WIDGET, ZERO, oid, refs, url
+from tests.kit import values
+from tests.kit.people import ALICE, BOB, WIDGET, url
+from tests.kit.values import ZERO, oid, refs
 
 SERVERS = ("alpha", "beta", "gamma", "delta", "epsilon")
 OWNERS = (
@@ -35,7 +35,7 @@ OWNERS = (
 
 def small() -> tuple[Desired, Observed]:
     """A branch to go, a stale pair, a server to sign in, one that is down, one empty repository."""
-    wish = build.desired(*SERVERS, owners=OWNERS)
+    wish = values.desired(*SERVERS, owners=OWNERS)
     listed = ["alpha", "beta", "gamma", "epsilon", "foreign"]
     ann = ALICE.announce("widget", listed)
     old = ALICE.state("widget", {"refs/heads/main": oid(1)}, at=5)
@@ -51,18 +51,18 @@ def small() -> tuple[Desired, Observed]:
     stale = {"refs/heads/main": oid(1), "refs/heads/gone": oid(5)}
     blank = BOB.coordinate("blank")
     views = (
-        build.view("alpha", [ann, new, pull, empty], {WIDGET: refs(full), blank: refs({})}),
-        build.view("beta", [ann, old], {WIDGET: refs(stale, "refs/heads/gone"), blank: Absent()}),
-        build.view("gamma", [ann, old], {WIDGET: refs(stale), blank: Absent()}),
-        build.view("delta", [], {WIDGET: Absent(), blank: Absent()}),
-        build.view("epsilon", down=True),
+        values.view("alpha", [ann, new, pull, empty], {WIDGET: refs(full), blank: refs({})}),
+        values.view("beta", [ann, old], {WIDGET: refs(stale, "refs/heads/gone"), blank: Absent()}),
+        values.view("gamma", [ann, old], {WIDGET: refs(stale), blank: Absent()}),
+        values.view("delta", [], {WIDGET: Absent(), blank: Absent()}),
+        values.view("epsilon", down=True),
     )
-    return wish, build.observed([ann, old, new, pull, empty], *views)
+    return wish, values.observed([ann, old, new, pull, empty], *views)
 
 
 def small_plan() -> tuple[Plan, tuple[Finding, ...]]:
     wish, seen = small()
-    plan = build.planned(wish, seen)
+    plan = values.planned(wish, seen)
     return plan, judge(plan, wish, seen)
 
 

@@ -13,8 +13,8 @@ from reconciler.model.outcome import Outcome, Recap, Report, Result
 from reconciler.model.plan import Entry, Plan, Unmatched, Verdict
 from reconciler.report.build import Header, build
 from reconciler.report.exits import Exit
+from tests.kit.people import url
 
-from ..build import url
 from .sample import hostile, small_plan
 
 PLAN, FINDINGS = small_plan()

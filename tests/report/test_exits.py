@@ -20,8 +20,8 @@ from reconciler.model.plan import (
     Verdict,
 )
 from reconciler.report.exits import MEANING, Exit, leaving, of_apply, of_plan, worst
+from tests.kit.people import WIDGET, url
 
-from ..build import WIDGET, url
 from .sample import small_plan
 
 ORDER = [1, 130, 143, 129, 78, 77, 64, 75, 4, 5, 8, 3, 6, 7, 2, 0]

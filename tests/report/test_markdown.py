@@ -19,8 +19,8 @@ from reconciler.report.build import build
 from reconciler.report.look import Look
 from reconciler.report.markdown import COMMENT_CHARS, code
 from reconciler.report.story import story
+from tests.kit.values import ZERO, oid
 
-from ..build import ZERO, oid
 from .sample import EVIL, hostile, huge, small_plan, viewed
 from .test_build import header
 

@@ -15,8 +15,8 @@ from reconciler.report.exits import Exit
 from reconciler.report.lines import Line
 from reconciler.report.look import Look
 from reconciler.report.story import Story, story
+from tests.kit.people import url
 
-from ..build import url
 from .sample import EVIL, hostile, huge, small_plan
 from .test_build import header
 

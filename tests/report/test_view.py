@@ -13,9 +13,10 @@ from reconciler.nostr import kinds
 from reconciler.report.lines import Line
 from reconciler.report.view import PlanView
 from reconciler.report.words import describe, plural
+from tests.kit import values
+from tests.kit.people import ALICE, BOB, WIDGET, url
+from tests.kit.values import ZERO, oid, refs
 
-from .. import build
-from ..build import ALICE, BOB, WIDGET, ZERO, oid, refs, url
 from .sample import hostile, huge, small_plan, viewed
 
 PLAN, _ = small_plan()
@@ -272,12 +273,12 @@ def test_a_missing_state_and_missing_objects_are_sure_only_when_all_answered() -
             "1 unknown (222222222222 for one)",
         ),
     ):
-        seen = build.observed(
+        seen = values.observed(
             [announced, state],
-            build.view("alpha", [announced, state], {WIDGET: refs({})}),
-            build.view("beta", [announced], {} if down else {WIDGET: refs({})}, down=down),
+            values.view("alpha", [announced, state], {WIDGET: refs({})}),
+            values.view("beta", [announced], {} if down else {WIDGET: refs({})}, down=down),
         )
-        cells = build.planned(build.desired("alpha", "beta"), seen)
+        cells = values.planned(values.desired("alpha", "beta"), seen)
         assert [hold.detail for hold in cells.holds] == [words]
 
 

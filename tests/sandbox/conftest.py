@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
-
-from .kit import Clock, Work, git
+from tests.kit.clock import Clock
+from tests.kit.git import Work, git
+from tests.kit.servers import Fleet
 
 Starter = Callable[..., RunningServer]
 
@@ -41,6 +42,14 @@ def starter(tmp_path: Path, clock: Clock) -> Iterator[Starter]:
 @pytest.fixture
 def server(starter: Starter) -> RunningServer:
     return starter()
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    """Servers that follow each other."""
+    servers = Fleet(tmp_path)
+    yield servers
+    servers.end()
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.policy.archive import Archive, whitelist
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
-
-from .kit import ALICE, BOB, MALLORY, PARKED, Clock, Person, Work, publish, remote_refs
+from tests.kit.clock import Clock
+from tests.kit.git import Work
+from tests.kit.servers import ALICE, BOB, MALLORY, PARKED, Person, publish, remote_refs
 
 NPUB = nip19.npub(ALICE.pubkey)
 HERS, HIS = Coordinate(ALICE.pubkey, "widget"), Coordinate(BOB.pubkey, "widget")

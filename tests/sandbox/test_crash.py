@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,13 @@ from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.server import RunningServer
+from tests.kit.clock import Clock
+from tests.kit.git import Work
+from tests.kit.patience import eventually
+from tests.kit.relay import Relay
+from tests.kit.servers import ALICE, NOW, publish
 
-from ..sync.kit import eventually
 from .conftest import Starter
-from .kit import ALICE, NOW, Clock, Relay, Work, publish
 from .test_metrics import figures
 
 MAIN = "refs/heads/main"
@@ -123,6 +127,18 @@ def test_a_damaged_journal_counts_as_none(starter: Starter, work: Work) -> None:
     assert not work.push(again, ALICE, "widget", f"{commit}:{MAIN}")
     assert publish(again, ALICE.state("widget", {MAIN: commit}))[0][0]
     assert work.push(again, ALICE, "widget", f"{commit}:{MAIN}")
+
+
+@pytest.mark.parametrize("damage", ["{", "{}", '{"event":{},"expires":1}'])
+def test_a_damaged_entry_of_the_journal_costs_only_itself(starter: Starter, damage: str) -> None:
+    server = starter(dialect="gitea")
+    publish(server, ALICE.announce(server, "widget"))
+    states = [ALICE.state("widget", {MAIN: n * 40}, at=NOW + int(n)) for n in "12"]
+    publish(server, *states)
+    server.kill()
+    with closing(sqlite3.connect(server.spec.directory / "purgatory.sqlite")) as db, db:
+        db.execute("UPDATE kept SET entry = ? WHERE key = ?", (damage, states[0].id))
+    assert waiting_states(starter(dialect="gitea")) == 1
 
 
 def test_ngit_relay_makes_a_repository_after_a_restart(starter: Starter, clock: Clock) -> None:

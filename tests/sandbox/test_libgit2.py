@@ -9,9 +9,10 @@ import pytest
 from pygit2.enums import SortMode
 
 from reconciler.nostr import urls
+from tests.kit.git import Work
+from tests.kit.servers import ALICE, publish
 
 from .conftest import Starter
-from .kit import ALICE, Work, publish
 
 MAIN = "refs/heads/main"
 

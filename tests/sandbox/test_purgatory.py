@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import json
 
 import pytest
 import requests
@@ -16,25 +15,25 @@ from reconciler.sandbox.limits import PARKED_ANNOUNCEMENTS
 from reconciler.sandbox.server import RunningServer
 from reconciler.sandbox.waiting.parked import Bounds, Everything
 from reconciler.sandbox.waiting.purgatory import Purgatory
-
-from .conftest import Starter
-from .kit import (
+from tests.kit.clock import Clock
+from tests.kit.git import ZERO, Work
+from tests.kit.patience import eventually
+from tests.kit.servers import (
     ALICE,
     BOB,
     CAROL,
     NOW,
     PARKED,
-    ZERO,
-    Clock,
     Person,
-    Work,
     hosted,
     publish,
     remote_refs,
     served,
 )
 
-MAIN = "refs/heads/main"
+from .conftest import Starter
+
+MAIN, DEV = "refs/heads/main", "refs/heads/dev"
 HALF_HOUR = 1800
 
 
@@ -42,13 +41,6 @@ def status(server: RunningServer, identifier: str = "widget") -> int:
     url = urls.clone(server.url, ALICE.pubkey, identifier)
     answer = requests.get(f"{url}/info/refs?service=git-upload-pack", timeout=5)
     return answer.status_code
-
-
-def wait_until(fact: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not fact():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_state_waits_thirty_minutes(server: RunningServer, work: Work, clock: Clock) -> None:
@@ -151,7 +143,7 @@ def test_clean_up_needs_no_visitor(server: RunningServer, clock: Clock) -> None:
     publish(server, ALICE.announce(server, "widget"))
     path = server.repo_path(ALICE.pubkey, "widget")
     clock.advance(HALF_HOUR + 1)
-    wait_until(lambda: not path.exists())
+    eventually(lambda: not path.exists())
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -211,6 +203,35 @@ def test_damaged_file_counts_as_none(starter: Starter) -> None:
         assert not saved.exists()
 
 
+def test_a_state_with_a_symbolic_ref_outlives_a_stop(starter: Starter, work: Work) -> None:
+    server = starter()
+    publish(server, ALICE.announce(server, "widget"), ALICE.announce(server, "other"))
+    odd = ALICE.state("widget", {MAIN: work.commit("x"), DEV: f"ref: {MAIN}"})
+    plain = ALICE.state("other", {MAIN: work.commit("y")})
+    publish(server, odd, plain)
+    server.stop()
+    again = starter(port=int(server.url.rpartition(":")[2]))
+    assert publish(again, odd, plain) == [(True, "duplicate: in purgatory")] * 2
+
+
+@pytest.mark.parametrize("damage", ["{}", "7", '{"event":{},"expires":1}', '{"event":1}'])
+def test_a_damaged_entry_costs_only_itself(starter: Starter, damage: str) -> None:
+    server = starter()
+    publish(server, ALICE.announce(server, "widget"))
+    first, second = (ALICE.state("widget", {MAIN: n * 40}, at=NOW + int(n)) for n in "12")
+    publish(server, first, second)
+    server.stop()
+    saved = server.spec.directory / "purgatory.json"
+    document = json.loads(saved.read_text())
+    document["states"][0] = json.loads(damage)
+    saved.write_text(json.dumps(document))
+    again = starter(port=int(server.url.rpartition(":")[2]))
+    assert [message for _, message in publish(again, second, first)] == [
+        "duplicate: in purgatory",
+        "purgatory: won't be served until git data arrives",
+    ]
+
+
 def test_values_alone(server: RunningServer, clock: Clock) -> None:
     purgatory = Purgatory(clock)
     announcement = nip34.announcement(ALICE.announce(server, "w"))
@@ -248,7 +269,7 @@ def test_of_too_many_announcements_of_one_author_the_oldest_goes_with_its_reposi
     publish(server, bobs, *(ALICE.announce(server, f"w{n}") for n in range(PARKED_ANNOUNCEMENTS)))
     publish(server, *(ALICE.announce(server, f"more{n}") for n in range(3)))
     gone = [server.repo_path(ALICE.pubkey, f"w{n}") for n in range(3)]
-    wait_until(lambda: not any(path.exists() for path in gone))
+    eventually(lambda: not any(path.exists() for path in gone))
     assert status(server, "w3") == status(server, "more2") == 200
     assert server._service.repos.count() == PARKED_ANNOUNCEMENTS + 1
     held = server._service.purgatory.everything()

@@ -16,9 +16,10 @@ from reconciler.nostr import nip11
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
+from tests.kit.git import Work
+from tests.kit.servers import ALICE, PARKED, hosted, publish, served
 
 from .conftest import Starter
-from .kit import ALICE, PARKED, Work, hosted, publish, served
 
 INFO = {"Accept": "application/nostr+json"}
 

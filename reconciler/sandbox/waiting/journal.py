@@ -9,10 +9,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
+from reconciler.errors import PeerFault
 from reconciler.nostr.strictjson import Json, dumps, loads
 from reconciler.sandbox.limits import JOURNAL_DEPTH
 from reconciler.sandbox.waiting.shelf import K, NewShelf, Shelf, W
@@ -58,15 +59,16 @@ class Journal:
             self._db.execute("DELETE FROM kept WHERE shelf = ?", (shelf,))
 
     def entries(self, shelf: str) -> list[Json]:
-        """All of a shelf, in the order of arrival.
-
-        Raises:
-            PeerFault: somebody else wrote into the file.
-        """
+        """All of a shelf that can be read, in the order of arrival. Somebody else may have written
+        into the file: what is no JSON is left out."""
         sql = "SELECT entry FROM kept WHERE shelf = ? ORDER BY number"
         with self._lock:
             rows = self._db.execute(sql, (shelf,)).fetchall()
-        return [loads(text, depth=JOURNAL_DEPTH, floats=True) for (text,) in rows]
+        found = []
+        for (text,) in rows:
+            with suppress(PeerFault, TypeError):
+                found.append(loads(text, depth=JOURNAL_DEPTH, floats=True))
+        return found
 
     def close(self) -> None:
         """Close the file; later calls fail."""

@@ -6,6 +6,7 @@ to the time: it raises PeerFault, KeyError or TypeError.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +36,9 @@ class Bounds:
 
 
 BOUNDS: Final = Bounds()
+
+ReadState = Callable[[Event], State]
+"""A state by the family's rules. Raises PeerFault."""
 
 ANNOUNCEMENTS: Final = "announcements"
 STATES: Final = "states"
@@ -94,9 +98,9 @@ class ParkedState:
         return {"event": self.state.event.to_json(), "expires": self.expires}
 
     @classmethod
-    def from_json(cls, raw: Json, downtime: float) -> ParkedState:
-        """Read one."""
-        return cls(nip34.state(verify(raw["event"])), raw["expires"] + downtime)
+    def from_json(cls, raw: Json, downtime: float, read: ReadState) -> ParkedState:
+        """Read one, the state as the family does."""
+        return cls(read(verify(raw["event"])), raw["expires"] + downtime)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

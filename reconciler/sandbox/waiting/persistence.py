@@ -8,7 +8,9 @@ A durable family has a journal instead, which is never behind; its times are tak
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from reconciler.errors import PeerFault
 from reconciler.nostr.strictjson import Json, dumps, loads
@@ -24,8 +26,11 @@ from reconciler.sandbox.waiting.parked import (
     ParkedAnnouncement,
     ParkedPull,
     ParkedState,
+    ReadState,
 )
 from reconciler.sandbox.waiting.purgatory import Purgatory
+
+E = TypeVar("E")
 
 _SHELVES = (ANNOUNCEMENTS, STATES, PULLS, ERRANDS)
 
@@ -40,10 +45,13 @@ class Ledger:
         clock: Callable[[], float],
         parked: Callable[[str], None],
         *,
+        read_state: ReadState,
         durable: bool,
     ) -> None:
-        """`parked` is told the identifier of everything that begins to wait."""
+        """`parked` is told the identifier of everything that begins to wait; `read_state` reads
+        what waited before."""
         self._clock = clock
+        self._read_state = read_state
         self._file = directory / "purgatory.json"
         self._journal = Journal(directory / "purgatory.sqlite") if durable else None
         self.agenda = Agenda(clock, self._journal)
@@ -71,17 +79,34 @@ class Ledger:
 
     def _load(self, repos: Repos) -> None:
         """Take back what was kept. Announcements whose bare repository has vanished are skipped,
-        soft-expired ones apart. What is damaged counts as nothing."""
+        soft-expired ones apart. A damaged file counts as none, a damaged entry costs itself."""
         try:
             document = self._document()
             saved_at = document["saved_at"]
             downtime = 0.0 if saved_at is None else max(0.0, self._clock() - saved_at)
-            held = _everything(document, downtime, repos)
-            errands = [Errand.from_json(raw) for raw in document[ERRANDS]]
         except (PeerFault, KeyError, TypeError):
-            held, errands = Everything(), []
-        self.purgatory.restore(held)
-        self.agenda.restore(errands)
+            document, downtime = {}, 0.0
+        self.purgatory.restore(self._everything(document, downtime, repos))
+        self.agenda.restore(_readable(document.get(ERRANDS), Errand.from_json))
+
+    def _everything(
+        self, document: Mapping[str, Json], downtime: float, repos: Repos
+    ) -> Everything:
+        def state(raw: Json) -> ParkedState:
+            return ParkedState.from_json(raw, downtime, self._read_state)
+
+        def pull(raw: Json) -> ParkedPull:
+            return ParkedPull.from_json(raw, downtime)
+
+        def announcement(raw: Json) -> ParkedAnnouncement:
+            return ParkedAnnouncement.from_json(raw, downtime)
+
+        announcements = _readable(document.get(ANNOUNCEMENTS), announcement)
+        return Everything(
+            tuple(e for e in announcements if e.soft or repos.exists(e.announcement.coordinate)),
+            _readable(document.get(STATES), state),
+            _readable(document.get(PULLS), pull),
+        )
 
     def _document(self) -> Mapping[str, Json]:
         """Raises PeerFault: there is none, or it is no JSON."""
@@ -101,10 +126,10 @@ def _mapping(raw: Json) -> Mapping[str, Json]:
     return raw
 
 
-def _everything(document: Mapping[str, Json], downtime: float, repos: Repos) -> Everything:
-    """Raises PeerFault, KeyError or TypeError: something is damaged."""
-    announcements = (ParkedAnnouncement.from_json(r, downtime) for r in document[ANNOUNCEMENTS])
-    states = tuple(ParkedState.from_json(r, downtime) for r in document[STATES])
-    pulls = tuple(ParkedPull.from_json(r, downtime) for r in document[PULLS])
-    kept = tuple(e for e in announcements if e.soft or repos.exists(e.announcement.coordinate))
-    return Everything(kept, states, pulls)
+def _readable(raws: Json, read: Callable[[Json], E]) -> tuple[E, ...]:
+    """The entries that are whole."""
+    found = []
+    for raw in raws if isinstance(raws, list) else ():
+        with suppress(PeerFault, KeyError, TypeError):
+            found.append(read(raw))
+    return tuple(found)

@@ -1,0 +1,101 @@
+"""Fifty kills each, at random moments of an apply, some beside a server that hangs.
+
+Judged by the slowest end, and by the next run: without any manual step the healthy servers are
+equal and a second apply writes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.kit.program import Case, command
+
+from .peer import Peer, Wire
+
+TIMES = 50
+_SLOWEST = {"kill -9": 2.0, "SIGTERM": 13.0, "double Ctrl-C": 3.0}
+"""Seconds: what is under way may take 10 s after the first signal, and 2 after the second."""
+
+
+def _hang(_: Wire) -> None:
+    time.sleep(600)
+
+
+def _many(name: str, strike: Callable[[subprocess.Popen[bytes]], None]) -> str:
+    chance, slowest, bad = random.Random(name), 0.0, []
+    for number in range(TIMES):
+        took, why = _once(chance, strike, hangs=number % 3 == 0)
+        slowest = max(slowest, took)
+        bad += [why] if why else []
+    words = f"{TIMES} times, slowest end {slowest:.1f} s, {TIMES - len(bad)} healed by the next run"
+    if bad or slowest > _SLOWEST[name]:
+        return f"failed: {words}; {bad[:3]}"
+    return words
+
+
+def _once(
+    chance: random.Random, strike: Callable[[subprocess.Popen[bytes]], None], *, hangs: bool
+) -> tuple[float, str]:
+    """Seconds from the signal to the end, and what the next run did not heal."""
+    case = Case(Path(tempfile.mkdtemp(prefix="kills-")))
+    peer = Peer({"accept": _hang})
+    try:
+        case.start("one", "two", "three", dialect="spec")
+        case.extra_servers += [peer.url] if hangs else []
+        for name in ("widget", "gadget"):
+            case.repository(name, on=["one"])
+        file = case.desired()
+        argv = command(case.folder, "-f", file, "--apply")
+        child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.05, 2.5))
+        start = time.monotonic()
+        strike(child)
+        child.wait(60)
+        took = time.monotonic() - start
+        peer.close()
+        return took, _healed(case)
+    finally:
+        case.stop()
+        peer.close()
+
+
+def _healed(case: Case) -> str:
+    case.extra_servers.clear()
+    case.desired()
+    first = case.reconcile("--apply")
+    again = case.reconcile("--apply")
+    same = all(
+        case.refs(server, name) == case.refs("one", name) != {}
+        for server in ("two", "three")
+        for name in ("widget", "gadget")
+    )
+    if not same or again.report["planned"]:
+        return f"exit {first.code} then {again.code}, {'equal' if same else 'different'} refs"
+    return ""
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+
+
+def _term(child: subprocess.Popen[bytes]) -> None:
+    child.send_signal(signal.SIGTERM)
+
+
+def _twice(child: subprocess.Popen[bytes]) -> None:
+    child.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    child.send_signal(signal.SIGINT)
+
+
+KILLS: Mapping[str, Callable[[], str]] = {
+    "kill -9": lambda: _many("kill -9", _kill),
+    "SIGTERM": lambda: _many("SIGTERM", _term),
+    "double Ctrl-C": lambda: _many("double Ctrl-C", _twice),
+}
