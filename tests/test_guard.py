@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -24,12 +24,13 @@ from reconciler.guard import (
     withheld,
 )
 from reconciler.limits import SIGNATURES
-from reconciler.model.actions import Action, Publish, Push, Sign, Wave, Why
+from reconciler.model.actions import Action, Deed, Publish, Push, Sign, Wave, Why
 from reconciler.model.desired import Desired, Npub, Policies, Safety
 from reconciler.model.observed import Absent, Observed, Refs, ServerView
 from reconciler.model.outcome import Finding
 from reconciler.model.plan import Plan
 from reconciler.nostr.event import Event
+from reconciler.nostr.nip34 import Coordinate
 from tests.kit.people import ALICE, BOB, MALLORY, WIDGET, Person, url
 from tests.kit.values import ZERO, desired, observed, oid, planned, refs, view
 
@@ -287,6 +288,24 @@ def test_breaches(name: str) -> None:
     changed = make()
     found = contract(replace(PLAN, actions=(changed,)), SIGNED)
     assert any(words in line and line.startswith(changed.key) for line in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Novelty(Deed):
+    """A kind of action that nobody has written rules for."""
+
+    coordinate: Coordinate = PUSH.coordinate
+    server: str = PUSH.server
+
+    @property
+    def key(self) -> str:
+        return "novelty"
+
+
+def test_an_action_that_nobody_gave_rules_is_a_breach() -> None:
+    actions: Any = (Novelty(),)
+    found = contract(replace(PLAN, actions=actions), SIGNED)
+    assert found == ("novelty: nobody has said what it may do",)
 
 
 def test_a_second_d_tag_of_another_repository_is_a_breach() -> None:

@@ -55,6 +55,7 @@ def build(
     last = remaining or plan
     exits = worst(_codes(header.mode, plan, last, findings, outcomes, set(extra)))
     actions = {action.key: action for action in plan.actions}
+    written = [actions[outcome.key] for outcome in outcomes if outcome.result in WRITTEN]
     names = {repository.coordinate: repository.name for repository in plan.repositories}
     return Report(
         run_id=header.run_id,
@@ -67,9 +68,9 @@ def build(
         exit_code=int(exits[0]),
         exit_codes=tuple(map(int, exits)),
         planned=len(plan.actions),
-        signatures=_written(outcomes, Verb.SIGN),
-        events_sent=_written(outcomes, Verb.PUBLISH),
-        pushes_sent=_written(outcomes, Verb.PUSH),
+        signatures=sum(action.verb is Verb.SIGN for action in written),
+        events_sent=sum(action.sends is not None for action in written),
+        pushes_sent=sum(action.verb is Verb.PUSH for action in written),
         recap=tuple(_recap(server, last, actions, outcomes, names) for server in last.servers),
         servers=last.servers,
         repositories=last.repositories,
@@ -95,10 +96,6 @@ def _codes(
     if mode != "apply" or Exit.STALE_PLAN in extra or Exit.USAGE in planned:
         return planned | extra
     return of_apply(last, findings, outcomes) | extra
-
-
-def _written(outcomes: Iterable[Outcome], verb: Verb) -> int:
-    return sum(o.result in WRITTEN and o.verb is verb for o in outcomes)
 
 
 def _worded(outcome: Outcome, action: Action, names: Mapping[Coordinate, str]) -> Outcome:
