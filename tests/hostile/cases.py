@@ -194,7 +194,12 @@ _SILENT = frozenset({"A36b", "A48"})
 
 def _made(name: str, answers: Mapping[str, Answer]) -> Act:
     number = name.split(" ", maxsplit=1)[0]
-    return Act(play=lambda _: answers, long=number in _LONG, named=number not in _SILENT)
+    return Act(
+        play=lambda _: answers,
+        long=number in _LONG,
+        named=number not in _SILENT,
+        witness=number == "A36b",
+    )
 
 
 ACTS: Mapping[str, Act] = {name: _made(name, answers) for name, answers in _ANSWERS.items()}

@@ -81,6 +81,10 @@ def _odd(change: Callable[[JsonEvent, str], str | JsonEvent]) -> Act:
     return Act(play=play, named=False)
 
 
+def _closed(word: str) -> Act:
+    return _answering(lambda name: json.dumps(["CLOSED", name, f"{word}: no \x1b[2J"]), last="")
+
+
 def _with(**fields: object) -> Act:
     return _odd(lambda event, _: event | fields)
 
@@ -153,12 +157,7 @@ ACTS: Mapping[str, Act] = {
     "A74 100,000 tags": _with(tags=[["t", "x"]] * 100_000),
     "A75 content of 10 MB": _with(content="x" * 10 * MB),
     "A77 AUTH flood": _flooding('["AUTH","challenge"]'),
-    **{
-        f"{n} CLOSED {word}": _answering(
-            lambda name, word=word: json.dumps(["CLOSED", name, f"{word}: no \x1b[2J"]), last=""
-        )
-        for n, word in _CLOSED.items()
-    },
+    **{f"{n} CLOSED {word}": _closed(word) for n, word in _CLOSED.items()},
     "A86 `until` is ignored": Act(play=_many(600, apart=0), named=False),
     "B43 NIP-11 of 2 MB": _stated(name="x" * 2 * MB),
     "B44 NIP-11 with wrong types": _stated(

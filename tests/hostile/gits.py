@@ -55,15 +55,21 @@ _MANY = b"".join(pkt(f"{OID} refs/heads/b{n}\n") for n in range(200_000))
 LISTINGS: Mapping[str, Act] = {
     "B1 200,000 refs": _lists(pkt(_LINE + _CAPS) + _MANY + b"0000"),
     "B2 16 MB of empty pkt-lines": _lists(b"0004" * (4 * MB)),
-    "B5 ref name that is not UTF-8": _lists(pkt(OID.encode() + b" refs/heads/\xff" + _CAPS) + b"0000"),
-    "B6 wrong and upper-case oids": _lists(pkt(b"A" * 40 + b" " + _MAIN.encode() + _CAPS) + b"0000"),
+    "B5 ref name that is not UTF-8": _lists(
+        pkt(OID.encode() + b" refs/heads/\xff" + _CAPS) + b"0000"
+    ),
+    "B6 wrong and upper-case oids": _lists(
+        pkt(b"A" * 40 + b" " + _MAIN.encode() + _CAPS) + b"0000"
+    ),
     "B7 sha256 object format": _lists(
         pkt(b"a" * 64 + b" " + _MAIN.encode() + b"\0object-format=sha256\n") + b"0000"
     ),
     "B8 pkt-line cut": _lists(b"00ff" + _LINE),
     "B9 no final flush": _lists(pkt(_LINE + _CAPS)),
     "B10 ERR with escapes": _lists(pkt("ERR \x1b[2J\x1b]0;owned\x07 no\n")),
-    "B11 five symref=HEAD": _claims({_MAIN: OID}, "".join(f" symref=HEAD:refs/heads/{n}" for n in range(5))),
+    "B11 five symref=HEAD": _claims(
+        {_MAIN: OID}, "".join(f" symref=HEAD:refs/heads/{n}" for n in range(5))
+    ),
     "B12 one ref twice, two oids": _lists(
         pkt(_LINE + _CAPS) + pkt(b"b" * 40 + b" " + _MAIN.encode() + b"\n") + b"0000"
     ),
@@ -109,10 +115,10 @@ def _pack(*objects: tuple[int, int, bytes]) -> bytes:
     """Objects as (type, size that is claimed, data), whatever they are worth."""
     made = b"PACK" + struct.pack(">II", 2, len(objects))
     for kind, size, data in objects:
-        byte, size = kind << 4 | size & 15, size >> 4
-        while size:
+        byte, left = kind << 4 | size & 15, size >> 4
+        while left:
             made += bytes([byte | 0x80])
-            byte, size = size & 0x7F, size >> 7
+            byte, left = left & 0x7F, left >> 7
         made += bytes([byte]) + data
     return made + hashlib.sha1(made, usedforsecurity=False).digest()
 
@@ -173,7 +179,9 @@ FETCHES: Mapping[str, Act] = {
     "B18 fetch: wrong checksum": _fetch(_says(_packed(_GOOD[:-20] + bytes(20)))),
     "B19 fetch: truncated pack": _fetch(_says(_packed(_GOOD[:-9]))),
     "B20 fetch: HTML": _fetch(_says(lambda wire: wire.answer(b"<html>", "text/html"))),
-    "B21 fetch: band 3 with escapes": _fetch(_says(result(pkt("NAK\n") + band(3, b"\x1b[2J no\n")))),
+    "B21 fetch: band 3 with escapes": _fetch(
+        _says(result(pkt("NAK\n") + band(3, b"\x1b[2J no\n")))
+    ),
     "B22 fetch: shallow lines": _fetch(_says(result(pkt(f"shallow {OID}\n") * 1000 + b"0000"))),
     "B23 fetch: a pack that never comes": _fetch(_says(_silent), long=True),
     "B24 fetch: chatter without end": _fetch(

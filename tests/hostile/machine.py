@@ -42,7 +42,10 @@ def _state(case: Case, name: str) -> Path:
 
 
 def _writes(name: str, text: str) -> Callable[[Case], None]:
-    return lambda case: _state(case, name).write_text(text) and None
+    def spoil(case: Case) -> None:
+        _state(case, name).write_text(text)
+
+    return spoil
 
 
 def _fifo(name: str) -> Callable[[Case], None]:
@@ -100,7 +103,10 @@ def _precious(case: Case) -> str:
 
 
 def _user_config(text: str) -> Callable[[Case], None]:
-    return lambda case: (case.folder / ".gitconfig").write_text(text) and None
+    def spoil(case: Case) -> None:
+        (case.folder / ".gitconfig").write_text(text)
+
+    return spoil
 
 
 def _user_fifo(case: Case) -> None:
@@ -112,7 +118,7 @@ def _old_git(case: Case) -> None:
     folder.mkdir()
     tool = folder / "git"
     tool.write_text(
-        f'#!/bin/sh\ncase "$*" in *version*) echo git version 2.20.1;; *) exec {_TOOL} "$@";; esac\n'
+        f'#!/bin/sh\ncase "$*" in *version*) echo git version 2.20;;\n*) exec {_TOOL} "$@";; esac\n'
     )
     tool.chmod(0o755)
 
@@ -174,7 +180,8 @@ HARMS: Mapping[str, Harm] = {
         wrap='trap "" PIPE; { "$@"; echo $? > code; } | true; exit $(cat code)'
     ),
     "C37 ASCII output": Harm(
-        env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+        env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0",
+             "PYTHONIOENCODING": "ascii"}
     ),
     "C38 COLUMNS=1": Harm(env={"COLUMNS": "1"}),
     "C39 ulimit -n 64": Harm(wrap='ulimit -n 64; "$@"'),

@@ -67,6 +67,8 @@ class Act:
     says: str = ""
     long: bool = False
     signer: bool = False
+    witness: bool = False
+    """An honest, empty peer is listed besides, which keeps what it was sent."""
     codes: frozenset[int] = frozenset()
     """Exit codes that are right; any but 1 where empty."""
     judge: Callable[[Scene], str] = field(default=lambda _: "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping
+from dataclasses import replace
 
 from .peer import Wire
 from .script import MB, NIP_KIND, Act, dripping, endless, fixed, raw
@@ -67,7 +68,7 @@ def _huge_cookies(wire: Wire) -> None:
 
 def _cookie(value: str) -> Act:
     head = f"HTTP/1.1 403 No\r\nSet-Cookie: {value}; Domain=127.0.0.1; Path=/\r\n"
-    return _everywhere(head.encode() + b"Content-Length: 0\r\n\r\n")
+    return replace(_everywhere(head.encode() + b"Content-Length: 0\r\n\r\n"), witness=True)
 
 
 ACTS: Mapping[str, Act] = {
@@ -95,7 +96,7 @@ ACTS: Mapping[str, Act] = {
     "A35 cookie for another server": _cookie("a=b"),
     "A36 cookie with header lines in it": _cookie('a="x\\015\\012X-Injected: yes"'),
     "A37 cookies of 60 kB": Act(
-        play=fixed(nip11=_huge_cookies, refs=_huge_cookies, relay=_huge_cookies)
+        play=fixed(nip11=_huge_cookies, refs=_huge_cookies, relay=_huge_cookies), witness=True
     ),
     "A38 door: 200": _door(_status("200 OK", f"Content-Type: {NIP_KIND}", body=b"{}")),
     "A39 door: wrong Sec-WebSocket-Accept": _door(
