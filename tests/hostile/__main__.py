@@ -1,172 +1,225 @@
-"""`make hostile`: one hostile peer at a time beside two healthy servers.
+"""`make hostile`: a hostile peer, or a hurt machine, beside healthy servers; one row a case.
 
 Judged by what the healthy servers then serve (git ls-remote), by whether the report names the peer,
-by seconds, by the memory of the largest process, and by the disk that was used.
+by seconds, by the memory of the program with all its children, and by the disk it used.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
+import re
+import shutil
 import sys
 import tempfile
 import threading
-import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tests.kit.program import Case, command
 
-from .cases import CASES
+from . import cases, frames, gits, machine, people, web
 from .kills import KILLS
+from .machine import HARMS, TEXTS, Harm
 from .peer import Peer
+from .run import Cost, measured
+from .script import Act, Scene
 
 SECONDS = 330.0
 """After that a case has failed: reading one server may take 120 s, and a run looks twice."""
-MEGABYTES = 300
+_SHORT = 90.0
+"""The same for cases that are not marked long, on a machine that does other things besides."""
+_MEGABYTES = 400
 _DISK_MEGABYTES = 600
-_AT_ONCE = 3
-_WAS = "before: up to 1203 s, 1903 MB of memory, 2047 MB of disk for one peer"
+_AT_ONCE = int(os.environ.get("JOBS", "2"))
+_WAS = "before: up to 1203 s, 1903 MB of memory and 2047 MB of disk for one peer"
+
+ACTS: Mapping[str, Act] = {**cases.ACTS, **web.ACTS, **frames.ACTS, **gits.ACTS, **people.ACTS}
+FAMILIES = ("A", "B", "C", "Y")
+_SPARED = threading.Lock()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Ended:
     """How one case ended; `why` is empty when it held."""
 
     name: str
     why: str
-    seconds: float
-    memory: float
-    disk: float
+    cost: Cost
 
 
 def say(text: str) -> None:
     """One line, at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    with _SPARED:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
 
-def main(words: list[str]) -> int:
-    names = [n for n in CASES if not words or any(word in n for word in words)]
+def main(words: Sequence[str]) -> int:
+    """Exit 1 when a case failed. `words`: ids (`B6`), parts of names, or `short`."""
+    plays: dict[str, Callable[[], Ended]] = {}
+    plays |= {name: partial(_act, name, act) for name, act in ACTS.items()}
+    plays |= {name: partial(_harm, name, harm) for name, harm in HARMS.items()}
+    plays |= {name: partial(_validate, name, text) for name, text in TEXTS.items()}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        ends = list(pool.map(_shown, names))
-    bad = [end for end in ends if end.why]
-    if ends:
-        worst = [max(getattr(e, f) for e in ends) for f in ("seconds", "memory", "disk")]
-        say(f"\n{len(ends) - len(bad)} of {len(ends)} held; at most {worst[0]:.0f} s, "
-              f"{worst[1]:.0f} MB of memory, {worst[2]:.0f} MB of disk")  # fmt: skip
-        say(_WAS)
+        ends = list(pool.map(_shown, *zip(*_chosen(plays, words), strict=True)))
+    bad = [end.name for end in ends if end.why]
+    _sum(ends, len(bad))
     for name, play in KILLS.items():
-        if not words or any(word in name for word in words):
+        if not words or "kills" in words:
             why = play()
-            bad += [Ended(name, why, 0, 0, 0)] if why.startswith("failed") else []
+            bad += [name] if why.startswith("failed") else []
             say(f"{name}: {why}")
     return 1 if bad else 0
 
 
-def _shown(name: str) -> Ended:
-    end = _play(name)
-    say(f"{'failed' if end.why else 'held':7}{end.seconds:6.1f} s {end.memory:6.0f} MB "
-          f"{end.disk:6.0f} MB  {name}  {end.why}")  # fmt: skip
+def _chosen(
+    plays: Mapping[str, Callable[[], Ended]], words: Sequence[str]
+) -> list[tuple[str, Callable[[], Ended]]]:
+    def wanted(name: str) -> bool:
+        if "short" in words and name in ACTS and ACTS[name].long:
+            return False
+        return not set(words) - {"short"} or any(
+            name.split(" ", maxsplit=1)[0] == w if re.fullmatch(r"[ABCY]\d+\w?", w) else w in name
+            for w in words
+        )
+
+    return [(name, play) for name, play in plays.items() if wanted(name)]
+
+
+def _sum(ends: Sequence[Ended], bad: int) -> None:
+    hostile = [end.cost for end in ends if end.name in ACTS]
+    if ends:
+        say(f"\n{len(ends) - bad} of {len(ends)} held")
+    if hostile:
+        worst = [max(getattr(cost, f) for cost in hostile) for f in ("seconds", "memory", "disk")]
+        say(f"one hostile peer: at most {worst[0]:.0f} s, {worst[1]:.0f} MB of memory and "
+            f"{worst[2]:.0f} MB of disk\n{_WAS}")  # fmt: skip
+
+
+def _shown(name: str, play: Callable[[], Ended]) -> Ended:
+    try:
+        end = play()
+    except Exception:
+        end = Ended(name, "broken: " + traceback.format_exc()[-900:], Cost(0, 0, 0, 0, ""))
+    cost = end.cost
+    say(f"{'failed' if end.why else 'held':7}{cost.seconds:6.1f} s {cost.memory:6.0f} MB "
+        f"{cost.disk:6.0f} MB  {name}{'  ' if end.why else ''}{end.why}")  # fmt: skip
     return end
 
 
-def _play(name: str) -> Ended:
+def _act(name: str, act: Act) -> Ended:
     folder = Path(tempfile.mkdtemp(prefix="hostile-"))
-    case, peer, witness = Case(folder), Peer(CASES[name]), Peer()
+    case, peer, witness = Case(folder), Peer(), Peer()
     try:
         case.start("one", "two", dialect="spec")
-        case.extra_servers += [peer.url, witness.url]
+        case.extra_servers += [peer.url, *([witness.url] if act.witness else [])]
         case.repository("widget", on=["one"])
-        case.desired()
-        return _judged(name, case, peer, witness)
+        scene = Scene(case, peer, witness)
+        peer.answers = act.play(scene)
+        file = case.desired(signer=act.signer)
+        argv = command(folder, "-f", file, "--apply")
+        argv += ["--keys", str(folder / "keys")] if act.signer else []
+        cost = measured(argv, folder, bound=SECONDS if act.long else _SHORT)
+        return Ended(name, "; ".join(_faults(act, scene, cost)), cost)
     finally:
         case.stop()
         peer.close()
         witness.close()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _judged(name: str, case: Case, peer: Peer, witness: Peer) -> Ended:
-    code, seconds, memory, disk, text = _run(case)
-    why = []
-    if case.refs("two", "widget") != case.refs("one", "widget") or not case.refs("one", "widget"):
-        why.append("the healthy servers differ")
-    if code in (1, -9) or "Traceback" in text:
-        why.append(f"exit {code}")
-    if any("cookie" in request.headers for request in witness.seen):
-        why.append("a cookie went to another server")
-    if any("x-injected" in request.headers for request in witness.seen):
-        why.append("a header went to another server")
-    if seconds > SECONDS or memory > MEGABYTES or disk > _DISK_MEGABYTES:
-        why.append("beyond its bounds")
-    report = case.folder / "reports" / "latest.json"
-    if not report.exists():
-        why.append("no report")
-    elif not _is_named(json.loads(report.read_text()), peer.url) and name not in _HARMLESS:
-        why.append("the report does not name it")
-    return Ended(name, "; ".join(why), seconds, memory, disk)
+def _faults(act: Act, scene: Scene, cost: Cost) -> list[str]:
+    """What went wrong, in words."""
+    case, found = scene.case, _ended(cost)
+    one = case.refs("one", "widget")
+    if not one or case.refs("two", "widget") != one:
+        found.append("the healthy servers differ")
+    if act.codes and cost.code not in act.codes:
+        found.append(f"exit {cost.code}")
+    heads = [request.headers for request in scene.witness.seen]
+    found += [f"{what} went to another server" for what in ("cookie", "x-injected")
+              if any(what in head for head in heads)]  # fmt: skip
+    if act.reaches and not any(act.reaches in request.path for request in scene.peer.seen):
+        found.append(f"proves nothing: no request with {act.reaches}")
+    path = case.folder / "reports" / "latest.json"
+    if not path.exists():
+        return [*found, "no report"]
+    report = path.read_text()
+    if act.named and not _is_named(json.loads(report), scene.peer.url):
+        found.append("the report does not name it")
+    if act.says not in report:
+        found.append(f"the report does not say {act.says!r}")
+    if any(ord(letter) in (0x1B, 0x07) for letter in cost.text):
+        found.append("an escape sequence was printed")
+    if why := act.judge(scene):
+        found.append(why)
+    return found
 
 
-_HARMLESS = frozenset({"NIP-11: a cookie for everybody", "relay: pings without end"})
-"""What such a peer does costs nothing, so that there is nothing to say of it."""
+def _ended(cost: Cost) -> list[str]:
+    found = []
+    if cost.code == -9:
+        found.append("killed: beyond its time")
+    elif cost.code == 1 or cost.code < 0 or "Traceback" in cost.text:
+        found.append(f"exit {cost.code}: {cost.text.strip()[-300:]}")
+    if cost.memory > _MEGABYTES or cost.disk > _DISK_MEGABYTES:
+        found.append("beyond its bounds")
+    return found
 
 
-def _is_named(report: dict[str, list[dict[str, object]]], url: str) -> bool:
+def _is_named(report: dict[str, list[dict[str, Any]]], url: str) -> bool:
     servers = (s for s in report["servers"] if s["url"] == url and s["unknown"])
     cells = (c for c in report["cells"] if c["server"] == url and c["verdict"] != "in-sync")
     return any(servers) or any(cells)
 
 
-def _run(case: Case) -> tuple[int, float, float, float, str]:
-    """The program once: exit code, seconds, MB of its largest process, MB of disk, its words."""
-    scratch = case.folder / "tmp"
-    scratch.mkdir()
-    said = case.folder / "said.txt"
-    argv = command(case.folder, "-f", case.folder / "desired-state.yaml", "--apply")
-    start = time.monotonic()
-    with said.open("wb") as out:
-        environment = os.environ | {"TMPDIR": str(scratch)}
-        child = subprocess.Popen(argv, stdout=out, stderr=out, env=environment)
-        disk = _Disk([scratch, case.folder / "state"])
-        killer = threading.Timer(SECONDS + 30, child.kill)
-        killer.start()
-        _, status, usage = os.wait4(child.pid, 0)
-        killer.cancel()
-        most = disk.stop()
-    code = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - start
-    return code, seconds, usage.ru_maxrss / 1024, most / 2**20, said.read_text("utf-8", "replace")
+def _harm(name: str, harm: Harm) -> Ended:
+    """Servers `one` and `two`; `three` joins after the run that filled the archive."""
+    folder = Path(tempfile.mkdtemp(prefix="hostile-"))
+    case = Case(folder)
+    try:
+        case.start("one", "two", "three", dialect="spec")
+        case.repository("widget", on=["one"])
+        if harm.seasoned:
+            third = case.servers.pop("three")
+            case.desired()
+            case.reconcile("--apply")
+            case.servers["three"] = third
+        case.desired()
+        harm.spoil(case)
+        cost = measured(machine.argv(case, harm), folder, bound=_SHORT, env=harm.env)
+        found = [] if cost.code in harm.codes else [f"exit {cost.code}"]
+        found += _ended(cost)
+        one, equal = case.refs("one", "widget"), True
+        for server in ("two", "three"):
+            equal &= case.refs(server, "widget") == one != {}
+        if harm.converges and not equal:
+            found.append("the servers differ")
+        found += [why] if (why := harm.judge(case)) else []
+        found += [f"says {cost.text.strip()[-200:]!r}"] if found else []
+        return Ended(name, "; ".join(found), cost)
+    finally:
+        case.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Disk(threading.Thread):
-    """The most bytes that some folders held."""
-
-    def __init__(self, folders: list[Path]) -> None:
-        super().__init__(daemon=True)
-        self._folders, self._most, self._ends = folders, 0, threading.Event()
-        self.start()
-
-    def run(self) -> None:
-        while not self._ends.wait(0.2):
-            self._most = max(self._most, sum(map(_size, self._folders)))
-
-    def stop(self) -> int:
-        self._ends.set()
-        self.join()
-        return self._most
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += Path(place, name).lstat().st_blocks * 512
-            except OSError:
-                continue
-    return total
+def _validate(name: str, text: str) -> Ended:
+    folder = Path(tempfile.mkdtemp(prefix="hostile-"))
+    path = folder / "desired-state.yaml"
+    path.write_text(text)
+    cost = measured(machine.validating(path), folder, bound=_SHORT)
+    found = [] if cost.code == 78 else [f"exit {cost.code}"]
+    found += _ended(cost)
+    found += ["a password was shown"] if "secretpass" in cost.text else []
+    found += ["a tag was followed"] if (folder / "owned").exists() else []
+    shutil.rmtree(folder, ignore_errors=True)
+    return Ended(name, "; ".join(found), cost)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ import time
 from collections.abc import Mapping
 
 from .peer import NIP11, Answer, Wire
-
-MB = 2**20
-OID = "a" * 40
+from .script import MB, NIP_KIND, OID, Act
 
 
 def _pkt(text: str | bytes) -> bytes:
@@ -159,56 +157,49 @@ def _odd_names(wire: Wire) -> None:
     _listing(wire, _refs(*names))
 
 
-def _chatter(wire: Wire) -> None:
-    """Side-band progress instead of a pack, as fast as it is read."""
-    wire.send(
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-result\r\n"
-        b"Transfer-Encoding: chunked\r\n\r\n"
-    )
-    packet = _pkt(b"\x02" + b"chatter " * 8_000)
-    while True:
-        wire.send(f"{len(packet):x}\r\n".encode() + packet + b"\r\n")
-
-
-def _trickle(wire: Wire) -> None:
-    wire.send(
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-result\r\n"
-        b"Transfer-Encoding: chunked\r\n\r\n"
-    )
-    packet = _pkt(b"\x02" + b"x" * 3_000)
-    wire.drip(f"{len(packet):x}\r\n".encode() + packet + b"\r\n", 1)
-
-
-NIP_KIND = "application/nostr+json"
-Case = Mapping[str, Answer]
-CASES: Mapping[str, Case] = {
-    "accepts and hangs": {"accept": _hang},
-    "resets each connection": {"accept": _reset},
-    "answers garbage": {"accept": _garbage},
-    "NIP-11: headers drip": {"nip11": _drip_head},
-    "NIP-11: one header line without end": {"nip11": _endless_header_line},
-    "NIP-11: 100 Continue for ever": {"nip11": _continues},
-    "NIP-11: gzip bomb": {"nip11": _bomb},
-    "NIP-11: a cookie for everybody": {"nip11": _cookie},
-    "NIP-11: redirect to another place": {"nip11": _redirect},
-    "a parked domain": {"nip11": _parked, "refs": _parked, "relay": _parked},
-    "429 until the end of time": {"nip11": _later, "refs": _later, "relay": _later},
-    "door: one header line without end": {"relay": _endless_door_line},
-    "relay: hangs": {"relay": _hang},
-    "relay: a NOTICE every 5 s": {"relay": _notices},
-    "relay: NOTICEs of brackets": {"relay": _brackets},
-    "relay: CLOSED": {"relay": _closed},
-    "relay: junk without end": {"relay": _junk},
-    "relay: large junk without end": {"relay": _large},
-    "relay: fragments without end": {"relay": _fragments},
-    "relay: a frame of 2^62 bytes": {"relay": _huge_frame},
-    "relay: pings without end": {"relay": _pings},
-    "git: 20,000 foreign refs": {"refs": _many_refs},
-    "git: a listing that takes 55 s": {"refs": _slow_listing},
-    "git: refs without objects": {"refs": _false_refs},
-    "git: hostile names": {"refs": _odd_names},
-    "git: listing hangs": {"refs": _hang},
-    "git: fetch answered with chatter": {"refs": _false_refs, "push": _chatter},
-    "git: fetch that trickles": {"refs": _false_refs, "push": _trickle},
-    "git: redirect": {"refs": _redirect},
+_ANSWERS: Mapping[str, Mapping[str, Answer]] = {
+    "A1 accepts and hangs": {"accept": _hang},
+    "A4 resets each connection": {"accept": _reset},
+    "A7 answers garbage": {"accept": _garbage},
+    "A2 NIP-11: headers drip": {"nip11": _drip_head},
+    "A10 NIP-11: one header line without end": {"nip11": _endless_header_line},
+    "A8 NIP-11: 100 Continue for ever": {"nip11": _continues},
+    "A13b NIP-11: gzip bomb": {"nip11": _bomb},
+    "A36b NIP-11: a cookie for everybody": {"nip11": _cookie},
+    "A24b NIP-11: redirect to another place": {"nip11": _redirect},
+    "A18b a parked domain": {"nip11": _parked, "refs": _parked, "relay": _parked},
+    "A31 429 until the end of time": {"nip11": _later, "refs": _later, "relay": _later},
+    "A41 door: one header line without end": {"relay": _endless_door_line},
+    "A1b relay: hangs": {"relay": _hang},
+    "B64 relay: a NOTICE every 5 s": {"relay": _notices},
+    "B65 relay: NOTICEs of brackets": {"relay": _brackets},
+    "A81 relay: CLOSED": {"relay": _closed},
+    "A85 relay: junk without end": {"relay": _junk},
+    "A85b relay: large junk without end": {"relay": _large},
+    "A46 relay: fragments without end": {"relay": _fragments},
+    "A44 relay: a frame of 2^62 bytes": {"relay": _huge_frame},
+    "A48 relay: pings without end": {"relay": _pings},
+    "B3 git: 20,000 foreign refs": {"refs": _many_refs},
+    "B66 git: a listing that takes 55 s": {"refs": _slow_listing},
+    "B13b git: refs without objects": {"refs": _false_refs},
+    "B4 git: hostile names": {"refs": _odd_names},
+    "A1c git: listing hangs": {"refs": _hang},
+    "A24c git: redirect": {"refs": _redirect},
 }
+
+_LONG = frozenset({"A8", "A2", "A41", "B3", "B66", "B65", "B64", "A1b", "A48"})
+_SILENT = frozenset({"A36b", "A48"})
+"""What such a peer does costs nothing, so that there is nothing to say of it."""
+
+
+def _made(name: str, answers: Mapping[str, Answer]) -> Act:
+    number = name.split(" ", maxsplit=1)[0]
+    return Act(
+        play=lambda _: answers,
+        long=number in _LONG,
+        named=number not in _SILENT,
+        witness=number == "A36b",
+    )
+
+
+ACTS: Mapping[str, Act] = {name: _made(name, answers) for name, answers in _ANSWERS.items()}

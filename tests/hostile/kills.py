@@ -6,6 +6,7 @@ equal and a second apply writes nothing.
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from tests.kit.program import Case, command
 
 from .peer import Peer, Wire
 
-TIMES = 50
+TIMES = int(os.environ.get("TIMES", "50"))
 _SLOWEST = {"kill -9": 2.0, "SIGTERM": 13.0, "double Ctrl-C": 3.0}
 """Seconds: what is under way may take 10 s after the first signal, and 2 after the second."""
 
@@ -28,12 +29,15 @@ def _hang(_: Wire) -> None:
 
 
 def _many(name: str, strike: Callable[[subprocess.Popen[bytes]], None]) -> str:
-    chance, slowest, bad = random.Random(name), 0.0, []
+    chance, slowest, struck, bad = random.Random(name), 0.0, 0, []
     for number in range(TIMES):
-        took, why = _once(chance, strike, hangs=number % 3 == 0)
-        slowest = max(slowest, took)
+        alive, took, why = _once(chance, strike, hangs=number % 3 == 0)
+        slowest, struck = max(slowest, took), struck + alive
         bad += [why] if why else []
-    words = f"{TIMES} times, slowest end {slowest:.1f} s, {TIMES - len(bad)} healed by the next run"
+    words = (
+        f"{TIMES} times, {struck} of them before the end of the run, slowest end {slowest:.1f} s, "
+        f"{TIMES - len(bad)} healed by the next run"
+    )
     if bad or slowest > _SLOWEST[name]:
         return f"failed: {words}; {bad[:3]}"
     return words
@@ -41,8 +45,8 @@ def _many(name: str, strike: Callable[[subprocess.Popen[bytes]], None]) -> str:
 
 def _once(
     chance: random.Random, strike: Callable[[subprocess.Popen[bytes]], None], *, hangs: bool
-) -> tuple[float, str]:
-    """Seconds from the signal to the end, and what the next run did not heal."""
+) -> tuple[bool, float, str]:
+    """Whether it struck a run, seconds from then to the end, and what the next run did not heal."""
     case = Case(Path(tempfile.mkdtemp(prefix="kills-")))
     peer = Peer({"accept": _hang})
     try:
@@ -54,12 +58,12 @@ def _once(
         argv = command(case.folder, "-f", file, "--apply")
         child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(chance.uniform(0.05, 2.5))
-        start = time.monotonic()
+        alive, start = child.poll() is None, time.monotonic()
         strike(child)
         child.wait(60)
         took = time.monotonic() - start
         peer.close()
-        return took, _healed(case)
+        return alive, took, _healed(case)
     finally:
         case.stop()
         peer.close()
