@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reconciler.nostr.nip34 import Coordinate
-from tests.interop.people import ANNOUNCEMENT, DELETION, ISSUE, STATE, JsonEvent, Person
+from tests.kit.outsiders import ANNOUNCEMENT, DELETION, ISSUE, STATE, JsonEvent, Person
 from tests.kit.program import newest
 
 from .peer import Wire

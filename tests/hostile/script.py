@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nostr_sdk
 
-from tests.interop.people import JsonEvent, Person
+from tests.kit.outsiders import JsonEvent, Person
 from tests.kit.program import Case
 
 from .peer import Answer, Peer, Wire
