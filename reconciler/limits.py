@@ -115,6 +115,9 @@ READ_SECONDS: Final = 10.0
 """Silence within an answer to a read."""
 RETRY_AFTER_SECONDS: Final = 30.0
 """How long a server may ask to be left alone within a run; longer means the next run."""
+ANSWER_SECONDS: Final = 180.0
+"""From the first byte of an answer's body to its last. A server that unpacks a pack of the limit
+says so for less long; one that drips costs a run no more than this."""
 PUSH_READ_SECONDS: Final = 120.0
 """Silence after a push: servers stay quiet while they unpack and align."""
 SERVER_SECONDS: Final = 20 * 60.0

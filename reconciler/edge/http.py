@@ -32,7 +32,13 @@ from reconciler.edge.allowance import Allowance, Allowances
 from reconciler.edge.clock import Clock
 from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress
-from reconciler.limits import CONNECT_SECONDS, HTTP_ERROR_BYTES, PEER_TEXT_CHARS, SERVER_SECONDS
+from reconciler.limits import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    HTTP_ERROR_BYTES,
+    PEER_TEXT_CHARS,
+    SERVER_SECONDS,
+)
 from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
@@ -189,9 +195,11 @@ def _strikes(unknown: Unknown, before: int) -> int:
 
 
 def _read(answer: requests.Response, limit: int, allowance: Allowance) -> bytes:
-    body = bytearray()
+    body, start = bytearray(), time.monotonic()
     for chunk in answer.iter_content(64 * 1024):
         allowance.spend_bytes(len(chunk))
+        if time.monotonic() - start > ANSWER_SECONDS:
+            raise Failure(Unknown(Cause.TIMEOUT, "the answer drips without end"))
         body += chunk
         if len(body) > limit:
             raise Failure(Unknown(Cause.PROTOCOL, f"the answer is larger than {limit} bytes"))
