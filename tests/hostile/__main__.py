@@ -137,8 +137,8 @@ def _act(name: str, act: Act) -> Ended:
 def _faults(act: Act, scene: Scene, cost: Cost) -> list[str]:
     """What went wrong, in words."""
     case, found = scene.case, _ended(cost)
-    one = case.refs("one", "widget")
-    if not one or case.refs("two", "widget") != one:
+    one = _refs(case, "one")
+    if not one or _refs(case, "two") != one:
         found.append("the healthy servers differ")
     if act.codes and cost.code not in act.codes:
         found.append(f"exit {cost.code}")
@@ -160,6 +160,14 @@ def _faults(act: Act, scene: Scene, cost: Cost) -> list[str]:
     if why := act.judge(scene):
         found.append(why)
     return found
+
+
+def _refs(case: Case, server: str) -> dict[str, str]:
+    """What `git ls-remote` says; nothing where there is no repository."""
+    try:
+        return case.refs(server, "widget")
+    except RuntimeError:
+        return {}
 
 
 def _ended(cost: Cost) -> list[str]:
@@ -196,10 +204,8 @@ def _harm(name: str, harm: Harm) -> Ended:
         cost = measured(machine.argv(case, harm), folder, bound=_SHORT, env=harm.env)
         found = [] if cost.code in harm.codes else [f"exit {cost.code}"]
         found += _ended(cost)
-        one, equal = case.refs("one", "widget"), True
-        for server in ("two", "three"):
-            equal &= case.refs(server, "widget") == one != {}
-        if harm.converges and not equal:
+        one, *others = (_refs(case, server) for server in ("one", "two", "three"))
+        if harm.converges and (not one or any(refs != one for refs in others)):
             found.append("the servers differ")
         found += [why] if (why := harm.judge(case)) else []
         found += [f"says {cost.text.strip()[-200:]!r}"] if found else []
