@@ -12,7 +12,7 @@ from reconciler.model.observed import ServerView, Submission
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import HoldReason, Publish, Push, Verb, Wave, Why
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.plan.submissions import again_at, recall, remembered
+from reconciler.plan.submissions import again_at, name_of, recall, remembered
 
 WIDGET = Coordinate("a" * 64, "widget")
 SERVER = "https://git.example.org"
@@ -48,6 +48,12 @@ class TestRecall:
         (hold,) = found.holds
         assert hold.reason is HoldReason.REFUSED
         assert "its words" in hold.detail
+
+    def test_a_push_of_a_name_that_is_not_utf8_can_be_remembered(self) -> None:
+        odd = b"refs/heads/\xff".decode("utf-8", "surrogateescape")
+        push = replace(PUSH, updates=(RefUpdate(odd, "3" * 40, ZERO),))
+        assert name_of(push) != name_of(PUSH)
+        assert recall((push,), seen(), WIDGET, now=NOW).actions == (push,)
 
     def test_a_refused_state_holds_the_whole_cell(self) -> None:
         view = seen(sent(STATE, ago=5, accepted=False))

@@ -79,7 +79,8 @@ def name_of(action: Publish | Push) -> str:
     if isinstance(action, Publish):
         return action.event_id
     changes = " ".join(f"{u.name} {u.old} {u.new}" for u in action.updates)
-    return f"{action.key}#{hashlib.sha256(changes.encode()).hexdigest()[:16]}"
+    data = changes.encode("utf-8", "surrogateescape")  # names are bytes to git
+    return f"{action.key}#{hashlib.sha256(data).hexdigest()[:16]}"
 
 
 def _is_flapping(push: Push, sent: Mapping[str, Submission], now: int) -> bool:

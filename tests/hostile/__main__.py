@@ -126,7 +126,9 @@ def _act(name: str, act: Act) -> Ended:
         argv = command(folder, "-f", file, "--apply")
         argv += ["--keys", str(folder / "keys")] if act.signer else []
         cost = measured(argv, folder, bound=SECONDS if act.long else _SHORT)
-        return Ended(name, "; ".join(_faults(act, scene, cost)), cost)
+        found = _faults(act, scene, cost)
+        found += [f"exit {cost.code}, says {cost.text.strip()[-400:]!r}"] if found else []
+        return Ended(name, "; ".join(found), cost)
     finally:
         case.stop()
         peer.close()

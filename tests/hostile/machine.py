@@ -237,4 +237,4 @@ def argv(case: Case, harm: Harm) -> list[str]:
 
 def validating(path: Path) -> list[str]:
     """`reconcile validate`."""
-    return [sys.executable, "-m", "reconciler", "validate", str(path)]
+    return [sys.executable, "-m", "reconciler", "validate", "-f", str(path)]
