@@ -41,7 +41,8 @@ _WAS = "before: up to 1203 s, 1903 MB of memory and 2047 MB of disk for one peer
 
 ACTS: Mapping[str, Act] = {**cases.ACTS, **web.ACTS, **frames.ACTS, **gits.ACTS, **people.ACTS}
 FAMILIES = ("A", "B", "C", "Y")
-_SPARED = threading.Lock()
+_UNSEEN = "proves nothing"
+_ONE_LINE = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Ended:
 
 def say(text: str) -> None:
     """One line, at once."""
-    with _SPARED:
+    with _ONE_LINE:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
@@ -105,6 +106,8 @@ def _sum(ends: Sequence[Ended], bad: int) -> None:
 def _shown(name: str, play: Callable[[], Ended]) -> Ended:
     try:
         end = play()
+        if _UNSEEN in end.why:  # a busy machine: the peer counted as slow before its attack began
+            end = play()
     except Exception:
         end = Ended(name, "broken: " + traceback.format_exc()[-900:], Cost(0, 0, 0, 0, ""))
     cost = end.cost
@@ -148,7 +151,7 @@ def _faults(act: Act, scene: Scene, cost: Cost) -> list[str]:
     found += [f"{what} went to another server" for what in ("cookie", "x-injected")
               if any(what in head for head in heads)]  # fmt: skip
     if act.reaches and not any(act.reaches in request.path for request in scene.peer.seen):
-        found.append(f"proves nothing: no request with {act.reaches}")
+        found.append(f"{_UNSEEN}: no request with {act.reaches}")
     path = case.folder / "reports" / "latest.json"
     if not path.exists():
         return [*found, "no report"]
