@@ -4,6 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PURE   := facts plan model git nostr desired sign report pacing $(notdir $(filter-out %_interop.py,$(wildcard tests/test_*.py)))
 STAMP  := $(VENV)/.stamp-$(shell cksum pyproject.toml | cut -d' ' -f1)
 BASE   := $(VENV)/.base-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
@@ -47,7 +48,7 @@ check: $(STAMP)  ## the tests alone
 	$(BIN)/pytest -m 'not long'
 
 quick: $(STAMP)  ## those without servers; `make quick PYTHON=python3.13 VENV=.venv-3.13` for another Python
-	$(BIN)/pytest -m 'not long' $(addprefix tests/,git nostr desired sign report pacing) tests/test_*.py
+	$(BIN)/pytest -m 'not long' $(addprefix tests/,$(PURE))
 
 conformance: $(STAMP)  ## what every server family does, row by row; AGAINST=FAMILY=URL: what that server does
 ifdef AGAINST
@@ -64,6 +65,7 @@ interop: $(STAMP)  ## real servers and clients that the environment names (tests
 
 long: $(STAMP)  ## the slower suites
 	$(BIN)/pytest -m long
+	$(BIN)/pytest --hypothesis-profile long -m "not long" $(addprefix tests/,$(PURE)) tests/negentropy
 
 format: $(STAMP)  ## put the code into its form, and the map into docs/architecture.md
 	$(BIN)/ruff check --fix .

@@ -17,9 +17,10 @@ from itertools import groupby
 from threading import Lock
 
 from reconciler.errors import ReconcileError
+from reconciler.model.actions import Action, Push, Sign
 from reconciler.model.observed import Cause, Observed
 from reconciler.model.outcome import Outcome, Result
-from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Verdict, Wave
+from reconciler.model.plan import Plan, Verdict
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.filters import Filter
@@ -56,21 +57,25 @@ def apply(
         withheld: keys that the guard keeps back.
         forks: servers that are worked on at the same time.
     """
-    run = _Run(plan, world, watcher, {event.id: event for event in observed.events})
+    run = _Run(
+        plan=plan,
+        world=world,
+        watcher=watcher,
+        events={event.id: event for event in observed.events},
+    )
     watcher.stage("apply", len(plan.actions))
     for action in plan.actions:
         if action.key in withheld:
             run.end(action, Result.HELD, "the guard keeps it back")
-    for sign in plan.actions:
-        if isinstance(sign, Sign):
-            run.attempt(sign, partial(run.sign, sign, signer))
+    for sign in plan.signs:
+        run.attempt(sign, partial(run.sign, sign, signer))
     by_server = _by_server(plan.actions)
     with ThreadPoolExecutor(forks) as pool:
-        list(pool.map(run.server, by_server.values()))
+        list(pool.map(run.server, by_server.keys(), by_server.values()))
     return tuple(run.outcomes[action.key] for action in plan.actions)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Run:
     """The moving parts of one apply; every table is written under the lock."""
 
@@ -82,10 +87,10 @@ class _Run:
     broken: dict[tuple[Coordinate, str], str] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
-    def server(self, actions: Sequence[Publish | Push]) -> None:
+    def server(self, server: str, actions: Sequence[Action]) -> None:
         """All waves of one server, in order."""
         for _, wave in groupby(actions, key=lambda action: action.wave):
-            self._wave([action for action in wave if self._may(action)])
+            self._wave(server, [action for action in wave if self._may(server, action)])
 
     def sign(self, sign: Sign, signer: Signer | None) -> tuple[Result, str]:
         """Sign, unless somebody announced anew since the plan was made (compare and swap)."""
@@ -111,11 +116,16 @@ class _Run:
         with self.lock:
             moved = tuple(update for update in action.changes if not update.creates)
             self.outcomes[action.key] = Outcome(
-                action.key, action.verb, action.server, result, detail, seconds, moved=moved
+                key=action.key,
+                verb=action.verb,
+                server=action.server,
+                result=result,
+                detail=detail,
+                seconds=seconds,
+                moved=moved,
             )
-            if result in _BREAKS and not _is_leaf(action):
-                places = action.adds if isinstance(action, Sign) else (action.server,)
-                self.broken |= {(action.coordinate, place): detail for place in places}
+            if result in _BREAKS and not action.leaf:
+                self.broken |= {(action.coordinate, place): detail for place in action.places}
         self.watcher.step(f"{action.verb} {result}")
 
     def attempt(self, action: Action, do: Callable[[], tuple[Result, str]]) -> None:
@@ -136,12 +146,12 @@ class _Run:
             result, detail = Result.FAILED, f"this machine: {error.strerror} ({error.filename})"
         self.end(action, result, detail, self.world.seconds() - start)
 
-    def _may(self, action: Publish | Push) -> bool:
+    def _may(self, server: str, action: Action) -> bool:
         """May this action begin? If not, its outcome is written."""
         if action.key in self.outcomes:
             return False
-        cause = self.broken.get((action.coordinate, action.server))
-        if isinstance(action, Publish) and action.event_id not in self.events:
+        cause = self.broken.get((action.coordinate, server))
+        if action.sends and action.sends not in self.events:
             cause = cause or "the event could not be signed"
         if self.watcher.stopped():
             cause = "the run was stopped"
@@ -149,32 +159,32 @@ class _Run:
             self.end(action, Result.SKIPPED, f"after: {cause}")
         return not cause
 
-    def _wave(self, actions: Sequence[Publish | Push]) -> None:
-        self._publish([action for action in actions if isinstance(action, Publish)])
+    def _wave(self, server: str, actions: Sequence[Action]) -> None:
+        self._publish(server, [action for action in actions if action.sends])
         pushes = [action for action in actions if isinstance(action, Push)]
         if pushes:
             with ThreadPoolExecutor(min(8, len(pushes))) as pool:
                 list(pool.map(lambda push: self.attempt(push, partial(self._push, push)), pushes))
 
-    def _keep(self, action: Publish | Push) -> None:
+    def _keep(self, server: str, action: Action) -> None:
         """What a server will drop is brought into the archive first: it may stand nowhere else.
 
         A server that cannot give it any more has nothing to lose. Raises Failure.
         """
         forced = {(one.server, one.old): one for one in self.plan.forced}
         for update in action.changes:
-            if update.creates or (not update.deletes and (action.server, update.old) not in forced):
+            if update.creates or (not update.deletes and (server, update.old) not in forced):
                 continue
             try:
-                self.world.keep(action.coordinate, update.old, (action.server,))
+                self.world.keep(action.coordinate, update.old, (server,))
             except NotGathered as failure:
                 if any(bad.unknown.cause in _PASSING for bad in failure.bad):
                     raise
 
-    def _is_kept(self, action: Publish) -> bool:
+    def _is_kept(self, server: str, action: Action) -> bool:
         """May this event be sent? A state makes servers drop refs by themselves."""
         try:
-            self._keep(action)
+            self._keep(server, action)
         except Failure as failure:
             self.end(action, Result.FAILED, f"what it drops could not be kept: {failure}")
             return False
@@ -183,7 +193,7 @@ class _Run:
     def _push(self, push: Push) -> tuple[Result, str]:
         if self.watcher.stopped():
             return Result.SKIPPED, "the run was stopped"
-        self._keep(push)
+        self._keep(push.server, push)
         oids = frozenset(update.new for update in push.updates if not update.deletes)
         self.world.gather(push.coordinate, oids, push.sources)
         pushed = self.world.push(push.server, push.coordinate, push.updates)
@@ -205,15 +215,15 @@ class _Run:
         pushed = self.world.push(push.server, push.coordinate, writes)
         return pushed if pushed.refused else self.world.push(push.server, push.coordinate, deletes)
 
-    def _publish(self, actions: Sequence[Publish]) -> None:
+    def _publish(self, server: str, actions: Sequence[Action]) -> None:
         """All events of one wave through one conversation."""
-        actions = [action for action in actions if self._is_kept(action)]
+        actions = [action for action in actions if self._is_kept(server, action)]
         if not actions:
             return
         start = self.world.seconds()
         try:
-            relay = self.world.relay(actions[0].server)
-            answers = relay.publish([self.events[action.event_id] for action in actions])
+            events = [self.events[action.sends] for action in actions if action.sends]
+            answers = self.world.relay(server).publish(events)
         except Failure as failure:
             for action in actions:
                 self.end(action, _result_of(failure), str(failure))
@@ -248,24 +258,27 @@ def _confirmed(
     unseen: set[tuple[Coordinate, str]],
 ) -> Outcome:
     action = actions[outcome.key]
-    # some families carry a deletion out and refuse it then: its target is gone by that time
-    deletes = isinstance(action, Publish) and action.kind == kinds.DELETION
-    if outcome.result is Result.UNCHANGED and isinstance(action, Publish) and action.key in left:
-        said = f"the server says that it has it, and does not serve it: {outcome.detail}"
-        return replace(outcome, result=Result.FAILED, detail=said)
-    if outcome.result is not Result.PENDING and not (deletes and outcome.result is Result.FAILED):
-        return outcome
     server = outcome.server or ""
+    wanted = action.sends and action.later_key in left and server not in silent
+    if wanted and (said := _hollow_yes(action, outcome)):
+        return replace(outcome, result=Result.FAILED, detail=said)
+    refused = outcome.result is Result.FAILED and action.tolerant
+    if outcome.result is not Result.PENDING and not refused:
+        return outcome
     # an event is read back from the relay alone; refs are not
-    blind = isinstance(action, Push) and (action.coordinate, server) in unseen
-    if _key_now(action) in left or server in silent or blind:
+    blind = not action.sends and (action.coordinate, server) in unseen
+    if action.later_key in left or server in silent or blind:
         return outcome
     return replace(outcome, result=Result.DONE, detail="")
 
 
-def _key_now(action: Action) -> str:
-    """The key under which a later plan would want the same: what was signed is an event now."""
-    return replace(action, signed=False).key if isinstance(action, Publish) else action.key
+def _hollow_yes(action: Action, outcome: Outcome) -> str:
+    """What to say of an event that is taken and still wanted; empty where it may be waiting."""
+    if outcome.result is Result.UNCHANGED:
+        return f"the server says that it has it, and does not serve it: {outcome.detail}"
+    if outcome.result is Result.PENDING and not action.may_wait:
+        return "the server said yes, and does not serve it"
+    return ""
 
 
 def _judge(answer: Ok) -> tuple[Result, str]:
@@ -284,15 +297,9 @@ def _result_of(failure: Failure) -> Result:
     return Result.FAILED if refused else Result.UNREACHABLE
 
 
-def _is_leaf(action: Action) -> bool:
-    """Does nothing else wait for it? A lost reply must not keep the other replies back."""
-    leaf = action.wave == Wave.MEMBERS or action.wave >= Wave.ROOTS
-    return isinstance(action, Publish) and leaf
-
-
-def _by_server(actions: Sequence[Action]) -> dict[str, list[Publish | Push]]:
-    groups: defaultdict[str, list[Publish | Push]] = defaultdict(list)
+def _by_server(actions: Sequence[Action]) -> dict[str, list[Action]]:
+    groups: defaultdict[str, list[Action]] = defaultdict(list)
     for action in actions:
-        if not isinstance(action, Sign):
+        if action.server:
             groups[action.server].append(action)
     return groups

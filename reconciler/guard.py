@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from functools import singledispatch
 from statistics import median
 
 from reconciler.facts.signing import relays
@@ -20,10 +21,11 @@ from reconciler.git.advertisement import ZERO
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import is_branch_or_tag, is_ours
 from reconciler.limits import CLOCK_SECONDS, SIGNATURES
+from reconciler.model.actions import Action, Publish, Push, Sign, Wave
 from reconciler.model.desired import Desired, Safety
 from reconciler.model.observed import Listing, Observed
 from reconciler.model.outcome import Finding
-from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave
+from reconciler.model.plan import Plan
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.nip34 import Coordinate, State, announcement, state
@@ -81,12 +83,30 @@ def judge(
         head = _head(followed.get(coordinate), events)
         for guard, detail in _dangers(updates, cell, head, desired.policies.safety):
             lifted = guard in accepted
-            findings.append(Finding(guard, names[coordinate], server, detail, keys, lifted))
-    signs = tuple(action.key for action in plan.actions if isinstance(action, Sign))
+            findings.append(
+                Finding(
+                    guard=guard,
+                    repository=names[coordinate],
+                    server=server,
+                    detail=detail,
+                    keys=keys,
+                    accepted=lifted,
+                )
+            )
+    signs = tuple(sign.key for sign in plan.signs)
     if len(signs) > SIGNATURES:
         detail = f"signs {len(signs)} announcements (limit {SIGNATURES})"
         lifted = MASS_SIGN in accepted
-        findings.append(Finding(MASS_SIGN, "all repositories", None, detail, signs, lifted))
+        findings.append(
+            Finding(
+                guard=MASS_SIGN,
+                repository="all repositories",
+                server=None,
+                detail=detail,
+                keys=signs,
+                accepted=lifted,
+            )
+        )
     return (*findings, *_doubts(plan, observed, accepted))
 
 
@@ -95,15 +115,22 @@ def _doubts(plan: Plan, observed: Observed, accepted: Collection[str]) -> Iterab
     events = {event.id: event for event in observed.events}
     names = {repository.coordinate: repository.name for repository in plan.repositories}
     groups: defaultdict[tuple[str, str], list[Sign]] = defaultdict(list)
-    for action in plan.actions:
-        if isinstance(action, Sign):
-            for doubt in _doubted(action, events.get(action.before), observed):
-                groups[doubt].append(action)
+    for sign in plan.signs:
+        for doubt in _doubted(sign, events.get(sign.before), observed):
+            groups[doubt].append(sign)
     for (guard, detail), signs in groups.items():
         first = ", ".join(names[sign.coordinate] for sign in signs[:3])
         more = f" and {len(signs) - 3} more" if len(signs) > 3 else ""
         keys = tuple(sign.key for sign in signs)
-        yield Finding(guard, first + more, None, detail, keys, guard in accepted, hold=True)
+        yield Finding(
+            guard=guard,
+            repository=first + more,
+            server=None,
+            detail=detail,
+            keys=keys,
+            accepted=guard in accepted,
+            hold=True,
+        )
 
 
 def _doubted(sign: Sign, before: Event | None, observed: Observed) -> Iterable[tuple[str, str]]:
@@ -130,24 +157,38 @@ def withheld(findings: Iterable[Finding]) -> frozenset[str]:
     return frozenset(key for f in findings if not f.accepted for key in f.keys)
 
 
-def _breaches(action: Action, owners: dict[str, str | None]) -> list[str]:
-    found = []
-    if isinstance(action, Push):
-        found += [f"{action.key}: {u.name!r} is outside our refs" for u in _foreign(action)]
-        if action.wave == Wave.PULLS and any(not u.creates for u in action.updates):
-            found.append(f"{action.key}: a pull ref would be changed or deleted")
-        nothing = not action.updates and action.head is None
-        if nothing or any(u.old == u.new for u in action.updates):
-            found.append(f"{action.key}: changes nothing")
-    if isinstance(action, Sign):
-        draft = action.draft
-        if draft.kind != kinds.ANNOUNCEMENT or draft.pubkey != action.coordinate.owner:
-            found.append(f"{action.key}: would sign something else than the owner's announcement")
-        if owners.get(draft.pubkey) != action.signer:
-            found.append(f"{action.key}: the signer is not the one of the desired state")
-        if _identifier(draft) != action.coordinate.identifier:
-            found.append(f"{action.key}: would sign for another repository")
-    return found
+@singledispatch
+def _breaches(action: Action, _: Mapping[str, str | None]) -> Iterable[str]:
+    """The rules of each kind of action; one that nobody has given rules breaks them."""
+    yield f"{action.key}: nobody has said what it may do"
+
+
+@_breaches.register
+def _(_action: Publish, _: Mapping[str, str | None]) -> Iterable[str]:
+    """An event is signed by its author: sending it on can break nothing."""
+    return ()
+
+
+@_breaches.register
+def _(action: Push, _: Mapping[str, str | None]) -> Iterable[str]:
+    for update in _foreign(action):
+        yield f"{action.key}: {update.name!r} is outside our refs"
+    if action.wave == Wave.PULLS and any(not u.creates for u in action.updates):
+        yield f"{action.key}: a pull ref would be changed or deleted"
+    nothing = not action.updates and action.head is None
+    if nothing or any(u.old == u.new for u in action.updates):
+        yield f"{action.key}: changes nothing"
+
+
+@_breaches.register
+def _(action: Sign, owners: Mapping[str, str | None]) -> Iterable[str]:
+    draft = action.draft
+    if draft.kind != kinds.ANNOUNCEMENT or draft.pubkey != action.coordinate.owner:
+        yield f"{action.key}: would sign something else than the owner's announcement"
+    if owners.get(draft.pubkey) != action.signer:
+        yield f"{action.key}: the signer is not the one of the desired state"
+    if _identifier(draft) != action.coordinate.identifier:
+        yield f"{action.key}: would sign for another repository"
 
 
 def _identifier(draft: Draft) -> str | None:
@@ -160,7 +201,7 @@ def _foreign(push: Push) -> list[RefUpdate]:
     return [u for u in push.updates if not allowed(u.name)]
 
 
-def _by_cell(plan: Plan) -> dict[tuple[Coordinate, str], list[Publish | Push]]:
+def _by_cell(plan: Plan) -> dict[tuple[Coordinate, str], list[Action]]:
     """Actions that change heads and tags: the push, and the state by which a server aligns.
 
     A state aligns every repository of its identifier that follows it, whoever owns that.
@@ -168,26 +209,25 @@ def _by_cell(plan: Plan) -> dict[tuple[Coordinate, str], list[Publish | Push]]:
     followers: defaultdict[str | None, list[Coordinate]] = defaultdict(list)
     for repository in plan.repositories:
         followers[repository.state].append(repository.coordinate)
-    cells: defaultdict[tuple[Coordinate, str], list[Publish | Push]] = defaultdict(list)
+    cells: defaultdict[tuple[Coordinate, str], list[Action]] = defaultdict(list)
     for action in plan.actions:
-        if isinstance(action, Publish) and action.wave == Wave.STATE:
-            for coordinate in followers[action.event_id]:
-                cells[coordinate, action.server].append(action)
-        elif isinstance(action, Push) and action.wave == Wave.PUSH:
-            cells[action.coordinate, action.server].append(action)
+        moved = followers[action.sends] if action.wave == Wave.STATE else []
+        if action.wave == Wave.PUSH:
+            moved = [action.coordinate]
+        for coordinate in moved:
+            cells[coordinate, action.server or ""].append(action)
     return cells
 
 
 def _effect(
-    actions: Iterable[Publish | Push], cell: Listing, events: Mapping[str, Event]
+    actions: Iterable[Action], cell: Listing, events: Mapping[str, Event]
 ) -> tuple[RefUpdate, ...]:
     """What the refs of a cell will go through; a state alone makes servers delete, too."""
     updates: dict[str, RefUpdate] = {}
     for action in actions:
-        if isinstance(action, Push):
-            found = action.updates
-        else:
-            found = _following(state(events[action.event_id]), cell)
+        found = action.changes
+        if action.sends:
+            found = _following(state(events[action.sends]), cell)
         updates |= {update.name: update for update in found}
     return tuple(updates.values())
 

@@ -47,7 +47,7 @@ from reconciler.world import Failure, Watcher, World
 _REPLY_ROUNDS = 3
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Seat:
     """What one server has answered so far; only its own round writes to it."""
 
@@ -62,13 +62,15 @@ class _Seat:
 
     def view(self, submitted: Sequence[Submission], skew: float | None) -> ServerView:
         return ServerView(
-            self.url,
-            self.grasp,
-            self.info,
-            self.unknown,
-            frozenset(self.events),
-            tuple(sorted(self.listings.items())),
-            tuple(s for s in submitted if s.server == self.url and s.event_id not in self.events),
+            url=self.url,
+            grasp=self.grasp,
+            info=self.info,
+            unknown=self.unknown,
+            served=frozenset(self.events),
+            listings=tuple(sorted(self.listings.items())),
+            submitted=tuple(
+                s for s in submitted if s.server == self.url and s.event_id not in self.events
+            ),
             witness=self.witness,
             left_out=self.left_out,
             skew=skew,
@@ -94,10 +96,17 @@ def observe(
         forks: servers that are asked at the same time.
         every: a clone is tried of one in so many cells; 0: of none.
     """
-    seats = [_Seat(server.url, grasp=True) for server in desired.servers]
-    seats += [_Seat(url, grasp=False) for url in desired.index_relays]
+    seats = [_Seat(url=server.url, grasp=True) for server in desired.servers]
+    seats += [_Seat(url=url, grasp=False) for url in desired.index_relays]
     with ThreadPoolExecutor(forks) as pool:
-        _Rounds(desired, world, watcher, selection, seats, pool).run()
+        _Rounds(
+            desired=desired,
+            world=world,
+            watcher=watcher,
+            selection=selection,
+            seats=seats,
+            pool=pool,
+        ).run()
     union = _union(seats)
     known = Knowledge.of(union.values(), now=world.now())
     coordinates = selection.of(desired, known)
@@ -113,7 +122,7 @@ def observe(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Rounds:
     desired: Desired
     world: World
@@ -146,7 +155,7 @@ class _Rounds:
             for url in witnesses(self.desired, known.announcements[coordinate]) - asked:
                 named.setdefault(url, set()).add(coordinate.owner)
         for url in sorted(named)[:WITNESSES]:
-            self.seats.append(seat := _Seat(url, grasp=False, witness=True))
+            self.seats.append(seat := _Seat(url=url, grasp=False, witness=True))
             wanted = (kinds.ANNOUNCEMENT, kinds.DELETION)
             self._query(seat, [Filter(kinds=wanted, authors=tuple(sorted(named[url])))])
 

@@ -22,11 +22,12 @@ from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection, select
 from reconciler.guard import contract, judge, withheld
 from reconciler.limits import SETTLE_SECONDS
+from reconciler.model.actions import Action
 from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed, Seen, Submission
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
-from reconciler.model.plan import Action, Entry, HoldReason, Plan
+from reconciler.model.plan import Entry, HoldReason, Plan
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.observe import observe
@@ -38,7 +39,7 @@ from reconciler.world import Signer, Watcher, World
 Connect = Callable[[Desired], AbstractContextManager[World]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What a run was asked for.
 
@@ -55,7 +56,7 @@ class Options:
     deep: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """How a run went. `stale` lists where a saved plan and the world disagree; nothing was written
     then. `remaining` is the plan of the world as it was left; None when nothing was applied.
@@ -104,7 +105,7 @@ def run(
         on_plan(proposed, findings)
         stale = _differences(options.saved, proposed) if options.saved else ()
         if not options.write or stale or watcher.stopped() or _mistyped(proposed):
-            return Run(proposed, findings, stale)
+            return Run(plan=proposed, findings=findings, stale=stale)
         kept = withheld(findings)
         outcomes = apply(
             proposed, observed, world, signer, watcher, withheld=kept, forks=options.forks
@@ -115,7 +116,14 @@ def run(
         sent = remembered(old, proposed.actions, outcomes, now=world.now())
         known = Knowledge.of(observed.events, now=observed.at)
         marks = seen.remembered(observed, known, selection.of(desired, known))
-        return Run(proposed, findings, (), outcomes, remaining, _remember(world, sent, marks))
+        return Run(
+            plan=proposed,
+            findings=findings,
+            stale=(),
+            outcomes=outcomes,
+            remaining=remaining,
+            notes=_remember(world, sent, marks),
+        )
 
 
 def _remember(world: World, sent: Sequence[Submission], marks: Sequence[Seen]) -> tuple[str, ...]:
@@ -182,7 +190,8 @@ def _read_back(
         observed = observe(desired, world, watcher, selection, forks=options.forks)
         remaining = plan(desired, observed, selection)
         left = confirm(outcomes, applied, remaining)
-        settling = any(outcome.result is Result.PENDING for outcome in left)
+        pairs = zip(outcomes, left, strict=True)
+        settling = any(Result.PENDING is o.result and x.result is not Result.DONE for o, x in pairs)
         fetching = any(hold.reason is HoldReason.SERVER_MUST_FETCH for hold in remaining.holds)
         if not (settling or fetching) or watcher.stopped():
             break

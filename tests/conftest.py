@@ -10,10 +10,11 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 # examples run on shared machines: time is measured by `make bench`, never judged by a test
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.register_profile("long", deadline=None, max_examples=300)
+settings.load_profile("quick")  # `make long` asks for the other with --hypothesis-profile
 
-SLOW = ("fleet", "playbooks", "conformance", "cli", "sync", "negentropy")
+SLOW = ("fleet", "playbooks", "conformance", "cli", "sync", "hunt", "negentropy")
 """Folders that come first: a long test that starts last is waited for by everybody."""
 ALONE = ("test_flow.py", "test_dialects.py", "test_bad_servers.py", "test_apply.py")
 """Files whose tests share nothing, so that each may go to any worker."""

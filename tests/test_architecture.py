@@ -324,6 +324,17 @@ def test_every_room_stands_in_the_house() -> None:
     assert {name for names in SANDBOX_FLOORS for name in names} <= within
 
 
+def test_folders_of_tests_share_by_the_kit_alone() -> None:
+    breaches = []
+    for path in (ROOT / "tests").rglob("*/**/*.py"):
+        top = path.relative_to(ROOT / "tests").parts[0]
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            parts = (getattr(node, "module", None) or "").split(".")
+            if parts[0] == "tests" and parts[1] not in ("kit", "cases", top):
+                breaches.append(f"{path.relative_to(ROOT)} imports {'.'.join(parts)}")
+    assert breaches == []
+
+
 def test_every_package_is_installed() -> None:
     """`pip install .` takes what pyproject.toml lists, and nothing else."""
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]

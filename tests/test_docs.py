@@ -22,7 +22,7 @@ from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
 from tests.architecture_map import PAGE as MAP
 from tests.architecture_map import redrawn
-from tests.protocol import SCENARIOS, SECTIONS
+from tests.kit.protocol import SCENARIOS, SECTIONS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("playbooks/*.md")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -24,27 +24,15 @@ from reconciler.guard import (
     withheld,
 )
 from reconciler.limits import SIGNATURES
+from reconciler.model.actions import Action, Deed, Publish, Push, Sign, Wave, Why
 from reconciler.model.desired import Desired, Npub, Policies, Safety
 from reconciler.model.observed import Absent, Observed, Refs, ServerView
 from reconciler.model.outcome import Finding
-from reconciler.model.plan import Action, Plan, Publish, Push, Sign, Wave, Why
+from reconciler.model.plan import Plan
 from reconciler.nostr.event import Event
-
-from .build import (
-    ALICE,
-    BOB,
-    MALLORY,
-    WIDGET,
-    ZERO,
-    Person,
-    desired,
-    observed,
-    oid,
-    planned,
-    refs,
-    url,
-    view,
-)
+from reconciler.nostr.nip34 import Coordinate
+from tests.kit.people import ALICE, BOB, MALLORY, WIDGET, Person, url
+from tests.kit.values import ZERO, desired, observed, oid, planned, refs, view
 
 ANN = ALICE.announce("widget", ["alpha", "beta"])
 WISH = desired("alpha", "beta")
@@ -144,7 +132,10 @@ def test_a_state_alone_deletes_and_is_seen() -> None:
 
 @pytest.mark.parametrize("owner", [ALICE, BOB], ids=lambda person: person.name)
 def test_a_state_that_two_owners_share_is_seen_in_both_repositories(owner: Person) -> None:
-    wish = desired("alpha", owners=[Npub(ALICE.pubkey, "alice"), Npub(BOB.pubkey, "bob")])
+    wish = desired(
+        "alpha",
+        owners=[Npub(pubkey=ALICE.pubkey, name="alice"), Npub(pubkey=BOB.pubkey, name="bob")],
+    )
     alices = ALICE.announce("widget", ["alpha"], maintainers=[BOB])
     bobs = BOB.announce("widget", ["alpha"], maintainers=[ALICE])
     state = BOB.state("widget", heads(4), at=10)
@@ -216,7 +207,9 @@ def test_many_signatures_at_the_limit_and_beyond() -> None:
 
 # --- the contract ------------------------------------------------------------------------------
 
-SIGNED = desired("alpha", "beta", "gamma", owners=[Npub(ALICE.pubkey, "alice", signer="key")])
+SIGNED = desired(
+    "alpha", "beta", "gamma", owners=[Npub(pubkey=ALICE.pubkey, name="alice", signer="key")]
+)
 
 
 def sound() -> Plan:
@@ -297,6 +290,24 @@ def test_breaches(name: str) -> None:
     assert any(words in line and line.startswith(changed.key) for line in found)
 
 
+@dataclass(frozen=True, slots=True)
+class Novelty(Deed):
+    """A kind of action that nobody has written rules for."""
+
+    coordinate: Coordinate = PUSH.coordinate
+    server: str = PUSH.server
+
+    @property
+    def key(self) -> str:
+        return "novelty"
+
+
+def test_an_action_that_nobody_gave_rules_is_a_breach() -> None:
+    actions: Any = (Novelty(),)
+    found = contract(replace(PLAN, actions=actions), SIGNED)
+    assert found == ("novelty: nobody has said what it may do",)
+
+
 def test_a_second_d_tag_of_another_repository_is_a_breach() -> None:
     sign = drafted(tags=(("d", "gadget"), *DRAFT.tags))
     assert contract(replace(PLAN, actions=(sign,)), SIGNED) != ()
@@ -342,7 +353,7 @@ def joining(
     """Alice's announcement lists alpha (and these relays); beta joins. Others answered so."""
     extra = [("relays", *(f"wss://{relay}.example" for relay in relays))] if relays else []
     ann = ALICE.announce("widget", ["alpha"], extra=extra, at=at)
-    wish = desired("alpha", "beta", owners=[Npub(ALICE.pubkey, "alice", signer="key")])
+    wish = desired("alpha", "beta", owners=[Npub(pubkey=ALICE.pubkey, name="alice", signer="key")])
     alpha = view("alpha", [ann], {WIDGET: refs({})})
     seen = observed([ann], replace(alpha, skew=skew), view("beta"), *others)
     plan = planned(wish, seen)

@@ -72,9 +72,11 @@ def command(
     )
     chosen = _chosen(only)
     with tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
-        court = Court(terms, Path(folder), _Counter(session, len(chosen)).say)
+        court = Court(terms=terms, folder=Path(folder), say=_Counter(session, len(chosen)).say)
         trial = _held(court, chosen)
-    session.stdout.out(_FORMS[form or session.format](trial).rstrip("\n"), highlight=False)
+    # a form that only plans and reports have is no reason to show nothing
+    shown = _FORMS.get(form or session.format, show.text)(trial)
+    session.stdout.out(shown.rstrip("\n"), highlight=False)
     sys.exit(trial.ended)
 
 

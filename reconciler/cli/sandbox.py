@@ -67,7 +67,10 @@ def up(session: Session, folder: Path | None) -> None:
         stop.wait()
 
 
-@command.command()
+@command.command(
+    help="Start one server of a family, empty at first, until Ctrl-C.\n\n"
+    f"DIALECT is one of {', '.join(PRESETS)}; spec is GRASP-01 to the letter."
+)
 @click.argument("dialect", metavar="DIALECT", type=click.Choice(list(PRESETS)))
 @click.option("--dir", "folder", type=PATH, help="Keep the server's files; default: temporary.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: any free one.")
@@ -77,16 +80,17 @@ def up(session: Session, folder: Path | None) -> None:
 def serve(
     session: Session, *, dialect: str, folder: Path | None, port: int, sync: bool, follow: str
 ) -> None:
-    """Start one server of a family, empty at first, until Ctrl-C.
-
-    DIALECT is one of spec (GRASP-01 to the letter), ngit-grasp, ngit-grasp-3, ngit-relay, khatru
-    and gitea.
-    """
+    """One server, until Ctrl-C."""
     stop = listen().stop
     with tempfile.TemporaryDirectory(prefix="grasp-sandbox-") as temporary:
         where = folder.absolute() if folder else Path(temporary)
         spec = ServerSpec(
-            dialect, where, dialect, port=port, sync=sync or bool(follow), bootstrap=follow
+            name=dialect,
+            directory=where,
+            dialect=dialect,
+            port=port,
+            sync=sync or bool(follow),
+            bootstrap=follow,
         )
         try:
             server = start(spec)

@@ -28,7 +28,7 @@ def _stdout() -> Console:
     return Console(file=streams.stdout(say), highlight=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Session:
     """`apply` None means plan only; `saved` is the plan to apply, if one was given."""
 

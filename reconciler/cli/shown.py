@@ -10,7 +10,7 @@ from reconciler.cli.session import Session
 from reconciler.edge.files import write
 from reconciler.model.codec import plan_to_json, pretty, report_to_json
 from reconciler.model.outcome import Finding, Report
-from reconciler.model.plan import Plan, Sign
+from reconciler.model.plan import Plan
 from reconciler.report.exits import Exit, worst
 from reconciler.report.formats import FORMATS
 from reconciler.report.safe import safe
@@ -29,7 +29,7 @@ def show_plan(session: Session, plan: Plan, findings: tuple[Finding, ...]) -> No
     form = FORMATS[session.format]
     if form.follows or not session.apply:
         session.show(form.plan(shown, session.look))
-    signs = sum(isinstance(action, Sign) for action in plan.actions)
+    signs = len(plan.signs)
     if session.apply and signs and not session.keys:
         said = "1 signature is" if signs == 1 else f"{signs} signatures are"
         session.say(f"no --keys: {said} held, and whatever needs them")

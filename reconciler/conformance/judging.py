@@ -21,7 +21,7 @@ BROKEN = (OSError, requests.RequestException, websocket.WebSocketException)
 _TIDY_SECONDS = 20.0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Asked:
     """A row under way: what it came to, and what became of its traces."""
 

@@ -268,3 +268,33 @@ def provisions(stage: Stage) -> object:
         stage.publish(owner.announce(stage.server, f"r{number}"))
     stage.clock.advance(1)
     return stage.status(owner, "r10")
+
+
+@row(
+    "1.3-neighbour",
+    "`x-cli`, and then a newer `x` of the same author: which are served",
+    all_of([True, True], ngit_relay=[False, True]),
+    guesses=(GITEA,),
+)
+def neighbour(stage: Stage) -> object:
+    owner, one = stage.person(), stage.trunk.commits[0]
+    named = {f"{stage.name}-cli": NOW, stage.name: NOW + 10}
+    events = [owner.announce(stage.server, name, at=at) for name, at in named.items()]
+    for event, (name, at) in zip(events, named.items(), strict=True):
+        assert stage.accepts(event)[0]
+        stage.made(owner, name)
+        stage.advance(owner, {MAIN: one}, name, at=at + 1)
+    return [stage.serves(event) for event in events]
+
+
+@row(
+    "1.3-neighbour-newer",
+    "`x-cli`, and then an older `x` of the same author: the OK to it, and which are served",
+    {RELAY: ((True, ""), [True, False]), KHATRU: ((True, ""), [True, True])},
+)
+def neighbour_newer(stage: Stage) -> object:
+    owner, name = stage.person(), stage.name
+    longer = stage.announce(owner, f"{name}-cli")
+    shorter = owner.announce(stage.server, name, at=NOW - 10)
+    answer = stage.publish(shorter)[0]
+    return answer, [stage.serves(longer), stage.serves(shorter)]

@@ -9,6 +9,7 @@ from reconciler.conformance.table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_o
 from reconciler.git.advertisement import RECEIVE, UPLOAD
 from reconciler.nostr import kinds, nip19
 
+PACKED = {"Content-Type": f"application/x-{RECEIVE}-request"}
 PULL = "refs/nostr/" + "34" * 32
 
 
@@ -58,8 +59,8 @@ def commands(stage: Stage) -> object:
     stage.host(owner, {MAIN: one})
     line = f"{one} {one} {MAIN}"
     body = f"{len(line) + 4:04x}{line}0000".encode()
-    answer = stage.post(f"{stage.url(owner)}/{RECEIVE}", data=body)
-    return answer.status_code
+    url = f"{stage.url(owner)}/{RECEIVE}"
+    return stage.post(url, data=body, headers=PACKED).status_code
 
 
 @row("4.2-prs", "the /prs/ endpoint, switched off", all_of(404))

@@ -157,7 +157,8 @@ def zipped(stage: Stage) -> object:
     stage.publish(owner.state(stage.name, {MAIN: one}))
     body = receive_pack.request_head((RefUpdate(MAIN, ZERO, one),), frozenset({"report-status"}))
     body += stage.trunk.pack(frozenset({one}))
-    headers = {"Content-Encoding": "gzip"}
+    kind = f"application/x-{RECEIVE}-request"
+    headers = {"Content-Encoding": "gzip", "Content-Type": kind}
     url = f"{stage.url(owner)}/{RECEIVE}"
     stage.post(url, data=gzip.compress(body), headers=headers)
     return stage.refs(owner) == {MAIN: one}

@@ -177,7 +177,11 @@ def ref_twice(stage: Stage) -> object:
     wanted = frozenset({"report-status", "side-band-64k"})
     body = receive_pack.request_head((update, update), wanted)
     body += stage.trunk.pack(frozenset({two}))
-    answer = stage.post(f"{stage.url(owner)}/{RECEIVE}", data=body)
+    answer = stage.post(
+        f"{stage.url(owner)}/{RECEIVE}",
+        data=body,
+        headers={"Content-Type": f"application/x-{RECEIVE}-request"},
+    )
     return stage.refs(owner) == {MAIN: two}, f"{MAIN} is named twice" in answer.text
 
 

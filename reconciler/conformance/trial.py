@@ -39,7 +39,7 @@ class Terms:
     fresh_address: bool = False
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Court:
     """A trial under way."""
 
@@ -155,7 +155,7 @@ class Court:
             thread.join()
 
     def _ask(self, row: Row) -> None:
-        asked = Asked(row, self._stage(), self.terms.row_seconds)
+        asked = Asked(row=row, stage=self._stage(), seconds=self.terms.row_seconds)
         if self._stopped:
             judged = asked.skipped(self._stopped[1])
         elif time.monotonic() - self._began > self.terms.seconds:

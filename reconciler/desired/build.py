@@ -30,12 +30,12 @@ def build(root: dict[str, Json], digest: str) -> Desired:
     throttle = policies.get("throttle", {})
     npubs = tuple(map(_npub, root["npubs"]))
     return Desired(
-        digest,
-        tuple(_server(item, throttle) for item in root["servers"]),
-        npubs,
-        tuple(map(urls.canonical, root.get("index_relays", ()))),
-        tuple(_rule(key, rule) for key, rule in root.get("repositories", {}).items()),
-        _policies(policies),
+        digest=digest,
+        servers=tuple(_server(item, throttle) for item in root["servers"]),
+        npubs=npubs,
+        index_relays=tuple(map(urls.canonical, root.get("index_relays", ()))),
+        rules=tuple(_rule(key, rule) for key, rule in root.get("repositories", {}).items()),
+        policies=_policies(policies),
     )
 
 
@@ -50,13 +50,15 @@ def _server(item: Json, defaults: dict[str, int]) -> Server:
 def _npub(item: dict[str, Json]) -> Npub:
     selection = item.get("repositories", _ALL)
     globs = {} if selection == _ALL else selection
+    allow, block = _places(item.get("servers", {}))
     return Npub(
-        nip19.pubkey(item["npub"]),
-        item["name"],
-        item.get("signer"),
-        tuple(globs.get("include", ("*",))),
-        tuple(globs.get("exclude", ())),
-        *_places(item.get("servers", {})),
+        pubkey=nip19.pubkey(item["npub"]),
+        name=item["name"],
+        signer=item.get("signer"),
+        include=tuple(globs.get("include", ("*",))),
+        exclude=tuple(globs.get("exclude", ())),
+        allow=allow,
+        block=block,
     )
 
 

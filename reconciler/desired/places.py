@@ -23,7 +23,7 @@ class Spot:
 _START = Spot(1, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
     """One document: plain JSON in `value`, and the spots of its keys and values by path.
 

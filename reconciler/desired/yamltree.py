@@ -40,7 +40,7 @@ def read(text: str, place: str) -> Tree:
     Raises:
         UserFault: not YAML, empty, too deep or too large. Lesser mistakes stand in the Tree.
     """
-    return _Reader(yaml.SafeLoader(text), place).document()
+    return _Reader(loader=yaml.SafeLoader(text), place=place).document()
 
 
 class _Events(Protocol):
@@ -52,7 +52,7 @@ class _Events(Protocol):
     def get_event(self) -> yaml.Event: ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Reader:
     loader: _Events
     place: str
@@ -72,7 +72,12 @@ class _Reader:
         self._next()  # the document's end
         self._end()
         return Tree(
-            self.place, value, self.keys, self.values, tuple(self.mistakes), frozenset(self.opaque)
+            place=self.place,
+            value=value,
+            keys=self.keys,
+            values=self.values,
+            mistakes=tuple(self.mistakes),
+            opaque=frozenset(self.opaque),
         )
 
     def _end(self) -> None:

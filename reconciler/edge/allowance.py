@@ -28,7 +28,7 @@ from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ration:
     """How much of everything.
 

@@ -42,5 +42,12 @@ def _row(row: dict[str, object]) -> Submission:
             "tries": int(tries),
             "message": str(message),
         }:
-            return Submission(server, event_id, at, accepted, tries, message)
+            return Submission(
+                server=server,
+                event_id=event_id,
+                at=at,
+                accepted=accepted,
+                tries=tries,
+                message=message,
+            )
     raise TypeError("a row of the memory has the wrong shape")

@@ -28,7 +28,7 @@ _EVENT_TAGS = ("e", "E", "q")
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:
     """The live events of one moment.
 
@@ -61,12 +61,12 @@ class Knowledge:
         announcements = _announcements(known.values(), {e.id for e in standing}, unreadable)
         states = _readable([e for e in standing if e.kind == kinds.STATE], state, unreadable)
         return cls(
-            known,
-            frozenset(event.id for event in standing),
-            announcements,
-            _by_identifier(states),
-            _children(known.values()),
-            tuple(sorted(unreadable)),
+            events=known,
+            live=frozenset(event.id for event in standing),
+            announcements=announcements,
+            states=_by_identifier(states),
+            children=_children(known.values()),
+            unreadable=tuple(sorted(unreadable)),
         )
 
     def related(self, coordinate: Coordinate) -> tuple[Event, ...]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import reduce
+from operator import getitem
 from typing import Any, TypeVar
 
 from cattrs import ClassValidationError, Converter, transform_error
@@ -15,8 +17,9 @@ from cattrs.strategies import configure_tagged_union
 
 from reconciler.errors import Mistake, UserFault
 from reconciler.limits import SAVED_PLAN_BYTES
+from reconciler.model.actions import Action
 from reconciler.model.outcome import REPORT_VERSION, Report
-from reconciler.model.plan import PLAN_VERSION, Action, Plan, Publish, Push, Sign
+from reconciler.model.plan import PLAN_VERSION, Plan
 from reconciler.nostr.nip34 import Coordinate, parse_coordinate
 from reconciler.schemas import check_ours, check_theirs
 
@@ -98,12 +101,9 @@ def digest(plan: Plan) -> str:
 def contract_of(action: Action) -> Json:
     """What one action promises, as plain JSON; equal contracts do the same thing."""
     value = _CONVERTER.unstructure(action, unstructure_as=Action)
-    if isinstance(action, Push):
-        value.pop("sources")
-    if isinstance(action, Sign):
-        value["draft"].pop("created_at")
-    if isinstance(action, Publish) and action.signed:
-        value.pop("event_id")
+    for path in action.free:
+        *parents, name = path.split(".")
+        reduce(getitem, parents, value).pop(name)
     return _lists(value)
 
 

@@ -49,7 +49,7 @@ class Server:
         return urls.host(self.url)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Npub:
     """One owner. `signer` names a key that stands outside this file; None: never sign for them.
 
@@ -113,7 +113,7 @@ class Safety:
     min_existing: int = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
     """How the run behaves. `replicas=None` means all allowed servers."""
 
@@ -130,7 +130,7 @@ class Policies:
     holds: tuple[AcceptedHold, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
     """One desired state. `digest` is the SHA-256 of the text it was read from."""
 

@@ -66,7 +66,7 @@ Refs = Listing | Absent | Unknown
 """What one server says of the refs of one repository."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """One event that was sent to a server and does not show there (local memory, not the world).
 
@@ -122,7 +122,7 @@ class Seen:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerView:
     """One server (or index relay) as it answered in this run.
 
@@ -152,7 +152,7 @@ class ServerView:
         return found or self.unknown or Unknown(Cause.SKIPPED, "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """One observation of the whole fleet, at `at` seconds since 1970.
 

@@ -6,14 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.plan import (
-    CellVerdict,
-    Hold,
-    RepositorySummary,
-    ServerSummary,
-    Unmatched,
-    Verb,
-)
+from reconciler.model.actions import Verb
+from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary, Unmatched
 
 REPORT_VERSION = 1
 
@@ -35,7 +29,7 @@ WRITTEN = frozenset({Result.DONE, Result.PENDING})
 """Results after which something was sent and accepted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One action's end. `detail` may hold a server's words; `seconds` is its wall time.
 
@@ -55,7 +49,7 @@ class Outcome:
     moved: tuple[RefUpdate, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """A guard that refuses: which, where, the numbers, and the actions that it keeps back.
 
@@ -71,7 +65,7 @@ class Finding:
     hold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recap:
     """One line of the recap: cells of this server, Ansible's words.
 
@@ -92,7 +86,7 @@ class Recap:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run, whole. Times are RFC 3339 in UTC; `exit_codes` lists all that hold, worst first."""
 

@@ -1,156 +1,18 @@
 """The plan: plain data that can be saved, reviewed and applied later by another process.
 
-Every action carries its precondition (`before`, or the `old` of each ref), its target and its
-reason. Applying reads nothing else and decides nothing.
+Applying reads nothing else and decides nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
-from typing import ClassVar
+from enum import StrEnum
 
-from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.actions import Action, Sign
 from reconciler.model.observed import Commit
-from reconciler.nostr.event import Draft
 from reconciler.nostr.nip34 import Coordinate
 
 PLAN_VERSION = 1
-
-
-class Wave(IntEnum):
-    """The publish order that works on every server family; a wave ends before the next starts."""
-
-    SIGN = 0
-    ANNOUNCE = 1
-    MEMBERS = 2
-    STATE = 3
-    PUSH = 4
-    ROOTS = 5
-    PULLS = 6
-    REPLIES = 7
-    DELETIONS = 8
-    UPDATE = 9
-
-
-class Verb(StrEnum):
-    """What an action does, in one word: the first part of its key."""
-
-    SIGN = "sign"
-    PUBLISH = "publish"
-    PUSH = "push"
-
-
-class Why(StrEnum):
-    """Why an action is there; closed and stable, for people and for machines."""
-
-    LISTS_SERVER = "announcement-missing"
-    NEWER_ANNOUNCEMENT = "announcement-outdated"
-    STATE_MISSING = "state-missing"
-    STATE_OUTDATED = "state-outdated"
-    REFS_DIFFER = "refs-differ"
-    HEAD_DIFFERS = "head-differs"
-    PULL_REF_MISSING = "pull-ref-missing"
-    EVENT_MISSING = "event-missing"
-    SERVER_UNLISTED = "server-not-listed"
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """Sign `draft`, the announcement that lists `adds` too. `before`: the event it replaces."""
-
-    verb: ClassVar[Verb] = Verb.SIGN
-    server: ClassVar[None] = None
-    changes: ClassVar[tuple[RefUpdate, ...]] = ()
-
-    coordinate: Coordinate
-    signer: str
-    before: str
-    adds: tuple[str, ...]
-    draft: Draft
-    why: Why = Why.SERVER_UNLISTED
-
-    @property
-    def key(self) -> str:
-        """Stable name of this action within a plan."""
-        return f"sign:{self.coordinate}"
-
-    @property
-    def wave(self) -> Wave:
-        """When it runs."""
-        return Wave.SIGN
-
-
-@dataclass(frozen=True, slots=True)
-class Publish:
-    """Send one event to one server. `before`: the version that the server serves now.
-
-    `signed` marks an event that the plan's own Sign action makes; its id is known beforehand.
-    `aligns` are the refs that the server will change by itself when this state arrives.
-    """
-
-    verb: ClassVar[Verb] = Verb.PUBLISH
-
-    coordinate: Coordinate
-    server: str
-    event_id: str
-    kind: int
-    wave: Wave
-    why: Why
-    before: str | None = None
-    signed: bool = False
-    aligns: tuple[RefUpdate, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """Stable name of this action within a plan."""
-        # a drafted event's id moves with its created_at; its coordinate does not
-        what = f"draft:{self.coordinate}" if self.signed else self.event_id
-        return f"publish:{self.server}:{what}"
-
-    @property
-    def changes(self) -> tuple[RefUpdate, ...]:
-        """Refs that the server changes when this is done."""
-        return self.aligns
-
-
-@dataclass(frozen=True, slots=True)
-class HeadMove:
-    """HEAD names the branch `old` and should name `new`."""
-
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Push:
-    """One push of exactly what differs. `sources` serve the objects, best first.
-
-    With `head` it changes no ref: it is the empty push after which some families move HEAD.
-    """
-
-    verb: ClassVar[Verb] = Verb.PUSH
-
-    coordinate: Coordinate
-    server: str
-    updates: tuple[RefUpdate, ...]
-    sources: tuple[str, ...]
-    wave: Wave
-    why: Why
-    head: HeadMove | None = None
-
-    @property
-    def key(self) -> str:
-        """Stable name of this action within a plan."""
-        return f"push:{self.server}:{self.coordinate}:{self.wave}"
-
-    @property
-    def changes(self) -> tuple[RefUpdate, ...]:
-        """Refs that change when this is done."""
-        return self.updates
-
-
-Action = Sign | Publish | Push
 
 
 class HoldReason(StrEnum):
@@ -189,7 +51,7 @@ ADVISORY = frozenset(
 run from being in sync."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """A wanted action that may not be done now. `server` None: it concerns all of them.
 
@@ -246,7 +108,7 @@ class CellVerdict:
     refs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RepositorySummary:
     """One repository as this plan understands it."""
 
@@ -259,7 +121,7 @@ class RepositorySummary:
     events: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSummary:
     """One server as observed: `unknown` None means reachable and completely answered."""
 
@@ -286,7 +148,7 @@ class Forced:
     dropped: tuple[Commit, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that one run wants to write, and everything that it may not.
 
@@ -309,6 +171,11 @@ class Plan:
     silent: tuple[str, ...] = ()
     unmatched: tuple[Unmatched, ...] = ()
     forced: tuple[Forced, ...] = ()
+
+    @property
+    def signs(self) -> tuple[Sign, ...]:
+        """What a key is needed for."""
+        return tuple(action for action in self.actions if isinstance(action, Sign))
 
     @property
     def complete(self) -> bool:

@@ -54,7 +54,7 @@ class Draft:
         return hashlib.sha256(self.serialised).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """A verified event. Build it with `verify` or `seal`; the constructor refuses others."""
 
@@ -137,13 +137,13 @@ def verify(raw: Json) -> Event:
     if not bip340.verify(bytes.fromhex(draft.pubkey), bytes.fromhex(found), signature):
         raise PeerFault("the event's signature does not hold")
     return Event(
-        found,
-        draft.pubkey,
-        draft.created_at,
-        draft.kind,
-        draft.tags,
-        draft.content,
-        raw["sig"],
+        id=found,
+        pubkey=draft.pubkey,
+        created_at=draft.created_at,
+        kind=draft.kind,
+        tags=draft.tags,
+        content=draft.content,
+        sig=raw["sig"],
         gate=_GATE,
     )
 

@@ -15,7 +15,7 @@ LATEST: Final = 2**53
 """No event has this second or a later one (`event.verify`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Conditions that must all hold; an empty tuple or None is no condition.
 

@@ -41,7 +41,7 @@ def parse_coordinate(text: str) -> Coordinate | None:
     return Coordinate(found.pubkey, found.d)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
     """A kind 30617 event, read. `maintainers` are the pubkeys that it invites, owner left out."""
 
@@ -75,12 +75,12 @@ def announcement(event: Event) -> Announcement:
     """
     identifier = _identifier(event, kinds.ANNOUNCEMENT)
     return Announcement(
-        event,
-        Coordinate(event.pubkey, identifier),
-        _listed(event, "clone"),
-        _listed(event, "relays"),
-        _maintainers(event),
-        event.first("private") == "true",
+        event=event,
+        coordinate=Coordinate(event.pubkey, identifier),
+        clone=_listed(event, "clone"),
+        relays=_listed(event, "relays"),
+        maintainers=_maintainers(event),
+        private=event.first("private") == "true",
     )
 
 

@@ -12,18 +12,9 @@ from reconciler.facts.dialects import Dialect
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.refs import differences
 from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.actions import Action, Push, Wave, Why
 from reconciler.model.observed import Absent, Listing, ServerView, Unknown, lookup
-from reconciler.model.plan import (
-    ADVISORY,
-    Action,
-    CellVerdict,
-    Hold,
-    HoldReason,
-    Push,
-    Verdict,
-    Wave,
-    Why,
-)
+from reconciler.model.plan import ADVISORY, CellVerdict, Hold, HoldReason, Verdict
 from reconciler.nostr.nip34 import State
 from reconciler.plan import publishes, pushes
 from reconciler.plan.holds import authority, foreign_refs, not_grasp, objects_gone, why_not
@@ -80,7 +71,8 @@ def plan_cell(
         pull_actions, pull_holds = _pulls(repository, view, refs)
         actions += pull_actions
         holds += pull_holds
-    left = recall(tuple(actions), view, repository.coordinate, now=repository.at)
+    planned = publishes.in_family(actions, dialect)
+    left = recall(planned, view, repository.coordinate, now=repository.at)
     holds += left.holds
     return _judge(repository, view, refs, left.actions, tuple(holds), waiting=left.waiting)
 
@@ -94,8 +86,9 @@ def _without_git(
     if served and view.url in repository.listed and not repository.announcement.private:
         pulls = {pull.event.id for pull in repository.pulls}
         missing = publishes.events(repository, view, known, dialect)
-        talk = [action for action in missing if action.event_id not in pulls]
-        actions = recall(tuple(talk), view, repository.coordinate, now=repository.at).actions
+        talk = (action for action in missing if action.event_id not in pulls)
+        planned = publishes.in_family(talk, dialect)
+        actions = recall(planned, view, repository.coordinate, now=repository.at).actions
     return _close(repository, view, Verdict.UNKNOWN, str(why), actions=actions)
 
 
@@ -147,7 +140,17 @@ def _push(repository: Repository, view: ServerView, found: PushOrWhyNot) -> tupl
         return ()
     sources = tuple(url for url in repository.state_sources if url != view.url)
     coordinate, why = repository.coordinate, Why.HEAD_DIFFERS if found.head else Why.REFS_DIFFER
-    return (Push(coordinate, view.url, found.updates, sources, Wave.PUSH, why, found.head),)
+    return (
+        Push(
+            coordinate=coordinate,
+            server=view.url,
+            updates=found.updates,
+            sources=sources,
+            wave=Wave.PUSH,
+            why=why,
+            head=found.head,
+        ),
+    )
 
 
 def _pulls(
@@ -167,7 +170,12 @@ def _pulls(
     if not updates:
         return [], holds
     push = Push(
-        repository.coordinate, view.url, updates, tuple(sources), Wave.PULLS, Why.PULL_REF_MISSING
+        coordinate=repository.coordinate,
+        server=view.url,
+        updates=updates,
+        sources=tuple(sources),
+        wave=Wave.PULLS,
+        why=Why.PULL_REF_MISSING,
     )
     return [push], holds
 
@@ -183,7 +191,13 @@ def _unlisted(repository: Repository, view: ServerView) -> CellPlan:
     if repository.signer:
         release = "set policies.announcements to update, so that the signer may list it"
     reason = HoldReason.NOT_LISTED
-    hold = Hold(repository.coordinate, view.url, reason, detail, release)
+    hold = Hold(
+        coordinate=repository.coordinate,
+        server=view.url,
+        reason=reason,
+        detail=detail,
+        release=release,
+    )
     return _close(repository, view, Verdict.HELD, str(reason), holds=(hold,))
 
 

@@ -24,7 +24,14 @@ def paused(cell: CellPlan, server: Server, *, now: int) -> CellPlan:
         return cell
     reason, coordinate = HoldReason.PAUSED, cell.verdict.coordinate
     release = "its day is over, or `paused` is taken out of the desired state"
-    hold = Hold(coordinate, server.url, reason, server.pause.reason, release, accepted=True)
+    hold = Hold(
+        coordinate=coordinate,
+        server=server.url,
+        reason=reason,
+        detail=server.pause.reason,
+        release=release,
+        accepted=True,
+    )
     verdict = replace(cell.verdict, verdict=Verdict.HELD, detail=str(reason))
     return CellPlan(verdict, (), (*cell.holds, hold))
 

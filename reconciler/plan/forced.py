@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reconciler.model.actions import Action
 from reconciler.model.observed import Observed, lookup
-from reconciler.model.plan import Action, Forced
+from reconciler.model.plan import Forced
 
 
 def forced(actions: Iterable[Action], observed: Observed) -> tuple[Forced, ...]:

@@ -35,7 +35,15 @@ def why_not(repository: Repository, view: ServerView, found: PushOrWhyNot) -> li
     if found.reason is None:
         return []
     release = _RELEASE[found.reason]
-    return [Hold(repository.coordinate, view.url, found.reason, found.detail, release)]
+    return [
+        Hold(
+            coordinate=repository.coordinate,
+            server=view.url,
+            reason=found.reason,
+            detail=found.detail,
+            release=release,
+        )
+    ]
 
 
 def authority(
@@ -61,14 +69,26 @@ def not_grasp(repository: Repository, view: ServerView) -> Hold:
     """Nothing is signed that sends clients to a server which does not show that it is one."""
     detail = "neither its NIP-11 document (supported_grasps) nor its git side shows a GRASP server"
     release = "its document names GRASP-01, or it serves a repository"
-    return Hold(repository.coordinate, view.url, HoldReason.NOT_GRASP, detail, release)
+    return Hold(
+        coordinate=repository.coordinate,
+        server=view.url,
+        reason=HoldReason.NOT_GRASP,
+        detail=detail,
+        release=release,
+    )
 
 
 def objects_gone(repository: Repository, view: ServerView, why: Unknown) -> Hold:
     """The refs look right and a clone fails: nothing can be pushed that git believes to be here."""
     detail = f"it lists the refs, and a clone fails: {why}"
     release = "the server's operator restores the objects, or a maintainer signs a new state"
-    return Hold(repository.coordinate, view.url, HoldReason.OBJECTS_GONE, detail, release)
+    return Hold(
+        coordinate=repository.coordinate,
+        server=view.url,
+        reason=HoldReason.OBJECTS_GONE,
+        detail=detail,
+        release=release,
+    )
 
 
 def foreign_refs(
@@ -91,7 +111,15 @@ def foreign_refs(
         detail += "; refs/replace/ makes git read other objects than those named, and pushes fail "
         detail += "with 'missing necessary objects'"
     release = dialect.foreign.value
-    return [Hold(repository.coordinate, view.url, HoldReason.FOREIGN_REFS, detail, release)]
+    return [
+        Hold(
+            coordinate=repository.coordinate,
+            server=view.url,
+            reason=HoldReason.FOREIGN_REFS,
+            detail=detail,
+            release=release,
+        )
+    ]
 
 
 def _is_pull(event: Event | None) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from reconciler.facts.dialects import SPEC, detect
 from reconciler.facts.selection import ranked
 from reconciler.facts.signing import may_sign
+from reconciler.model.actions import Sign
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Listing, Observed, ServerView, lookup
-from reconciler.model.plan import Sign
 from reconciler.nostr.nip34 import Announcement, Coordinate, with_servers
 
 
@@ -48,7 +48,13 @@ def signing(
         return None
     draft = with_servers(announcement, adds, at=observed.at)
     signer = npub.signer or ""
-    return Sign(announcement.coordinate, signer, announcement.event.id, adds, draft)
+    return Sign(
+        coordinate=announcement.coordinate,
+        signer=signer,
+        before=announcement.event.id,
+        adds=adds,
+        draft=draft,
+    )
 
 
 def is_grasp(view: ServerView) -> bool:

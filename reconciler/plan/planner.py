@@ -7,23 +7,15 @@ puts the actions into one stable order, so that two plans of the same world are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from reconciler.facts.dialects import detect
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.seen import is_gone
 from reconciler.facts.selection import Selection
+from reconciler.model.actions import Action
 from reconciler.model.desired import Desired, Server
 from reconciler.model.observed import Observed, ServerView
-from reconciler.model.plan import (
-    Action,
-    Hold,
-    HoldReason,
-    Plan,
-    Publish,
-    RepositorySummary,
-    ServerSummary,
-)
+from reconciler.model.plan import Hold, HoldReason, Plan, RepositorySummary, ServerSummary
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plan import entries, reasons
@@ -88,9 +80,8 @@ def _once(actions: Sequence[Action]) -> list[Action]:
     found: dict[str, Action] = {}
     for action in actions:
         twin = found.setdefault(action.key, action)
-        if twin is not action and isinstance(twin, Publish) and isinstance(action, Publish):
-            aligns = tuple(dict.fromkeys((*twin.aligns, *action.aligns)))
-            found[action.key] = replace(twin, aligns=aligns)
+        if twin is not action:
+            found[action.key] = twin.joined(action)
     return list(found.values())
 
 
@@ -113,7 +104,15 @@ def _unreadable(known: Knowledge, selection: Selection) -> list[Hold]:
             coordinate = Coordinate(event.pubkey, (event.first("d") or "?")[:100])
             detail = f"event {event_id[:12]}: {why}"
             release = "its author publishes a correct one"
-            found.append(Hold(coordinate, None, HoldReason.UNREADABLE, detail, release))
+            found.append(
+                Hold(
+                    coordinate=coordinate,
+                    server=None,
+                    reason=HoldReason.UNREADABLE,
+                    detail=detail,
+                    release=release,
+                )
+            )
     return found
 
 
@@ -149,13 +148,13 @@ def _silent(desired: Desired, known: Knowledge) -> tuple[str, ...]:
 def _summary(repository: Repository) -> RepositorySummary:
     state = repository.ruling.state
     return RepositorySummary(
-        repository.coordinate,
-        repository.name,
-        repository.announcement.event.id,
-        state.event.id if state else None,
-        tuple(sorted(repository.authority)),
-        len(state.refs) if state else 0,
-        len(repository.events),
+        coordinate=repository.coordinate,
+        name=repository.name,
+        announcement=repository.announcement.event.id,
+        state=state.event.id if state else None,
+        authority=tuple(sorted(repository.authority)),
+        refs=len(state.refs) if state else 0,
+        events=len(repository.events),
     )
 
 
@@ -164,4 +163,11 @@ def _server(view: ServerView) -> ServerSummary:
     software = f"{info.software} {info.version}".strip() if info else ""
     unknown = str(view.unknown) if view.unknown else None
     name = detect(info).name if view.grasp else "relay"
-    return ServerSummary(view.url, urls.host(view.url), view.grasp, name, software, unknown)
+    return ServerSummary(
+        url=view.url,
+        name=urls.host(view.url),
+        grasp=view.grasp,
+        dialect=name,
+        software=software,
+        unknown=unknown,
+    )

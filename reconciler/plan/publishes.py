@@ -6,16 +6,27 @@ listed before, which need not wait for a signature.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from reconciler.facts.dialects import Dialect
 from reconciler.facts.knowledge import Knowledge
 from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.actions import Action, Publish, Wave, Why
 from reconciler.model.observed import ServerView
-from reconciler.model.plan import Publish, Wave, Why
 from reconciler.nostr import kinds
 from reconciler.nostr.addresses import address_of, deleted_by
 from reconciler.nostr.event import Event, newest_first
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plan.repository import Repository
+
+
+def in_family(actions: Iterable[Action], dialect: Dialect) -> tuple[Action, ...]:
+    """The actions, with what an OK means in this family: purgatory keeps accepted events unseen."""
+    return tuple(
+        replace(action, waits=dialect.purgatory) if isinstance(action, Publish) else action
+        for action in actions
+    )
 
 
 def serves_announcement(repository: Repository, view: ServerView, dialect: Dialect) -> bool:
@@ -50,7 +61,16 @@ def _announcing(
     kind = kinds.ANNOUNCEMENT
     why = Why.NEWER_ANNOUNCEMENT if before else Why.LISTS_SERVER
     coordinate = repository.coordinate
-    return Publish(coordinate, view.url, event_id, kind, wave, why, before, signed=signed)
+    return Publish(
+        coordinate=coordinate,
+        server=view.url,
+        event_id=event_id,
+        kind=kind,
+        wave=wave,
+        why=why,
+        before=before,
+        signed=signed,
+    )
 
 
 def members(
@@ -88,13 +108,13 @@ def state(
     event = state.event
     return (
         Publish(
-            repository.coordinate,
-            view.url,
-            event.id,
-            event.kind,
-            Wave.STATE,
-            why,
-            before,
+            coordinate=repository.coordinate,
+            server=view.url,
+            event_id=event.id,
+            kind=event.kind,
+            wave=Wave.STATE,
+            why=why,
+            before=before,
             aligns=aligns,
         ),
     )
@@ -138,7 +158,12 @@ def events(
     lost = {pull.event.id for pull in repository.pulls if not pull.available}
     return tuple(
         Publish(
-            repository.coordinate, view.url, event.id, event.kind, _wave(event), Why.EVENT_MISSING
+            coordinate=repository.coordinate,
+            server=view.url,
+            event_id=event.id,
+            kind=event.kind,
+            wave=_wave(event),
+            why=Why.EVENT_MISSING,
         )
         for event in repository.events
         if event.id not in view.served

@@ -14,8 +14,9 @@ from reconciler.facts.refs import differences
 from reconciler.git.advertisement import ZERO
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.git.refname import HEADS, NOSTR
+from reconciler.model.actions import HeadMove
 from reconciler.model.observed import Absent, Listing
-from reconciler.model.plan import HeadMove, HoldReason
+from reconciler.model.plan import HoldReason
 from reconciler.nostr.nip34 import State
 
 

@@ -10,33 +10,38 @@ from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
 
 
+def _everywhere(coordinate: Coordinate, reason: HoldReason, detail: str, release: str) -> Hold:
+    """A hold that concerns all servers."""
+    return Hold(coordinate=coordinate, server=None, reason=reason, detail=detail, release=release)
+
+
 def unfollowed(
     coordinate: Coordinate, announcement: Announcement, ruling: Ruling, observed: Observed
 ) -> tuple[Hold, ...]:
     """Why no state may be followed; empty when one may."""
     if announcement.private:
         detail, release = "the announcement says private", "the owner makes the repository public"
-        return (Hold(coordinate, None, HoldReason.PRIVATE, detail, release),)
+        return (_everywhere(coordinate, HoldReason.PRIVATE, detail, release),)
     if ruling.tied:
         detail = "maintainers signed different states in one second: " + ", ".join(
             i[:12] for i in ruling.tied
         )
         release = "a maintainer signs a newer state"
-        return (Hold(coordinate, None, HoldReason.TIE, detail, release),)
+        return (_everywhere(coordinate, HoldReason.TIE, detail, release),)
     if ruling.state is None:
         reason = HoldReason.FUTURE_STATE if ruling.future else HoldReason.EMPTY_REPOSITORY
         detail = _absent("nobody signed one", "no state was found", _relays(observed))
         detail = "its only state is dated in the future" if ruling.future else detail
         release = "a maintainer pushes, which signs a state"
-        return (Hold(coordinate, None, reason, detail, release),)
+        return (_everywhere(coordinate, reason, detail, release),)
     if not ruling.state.refs:
         detail = "the newest state names no refs; following it would delete everything"
         release = "a maintainer signs a state with refs"
-        return (Hold(coordinate, None, HoldReason.EMPTY_STATE, detail, release),)
+        return (_everywhere(coordinate, HoldReason.EMPTY_STATE, detail, release),)
     if pair := clash(frozenset(name for name, _ in ruling.state.refs)):
         detail = f"{pair[0]} and {pair[1]} cannot exist together"
         release = "a maintainer renames one of them and signs a state"
-        return (Hold(coordinate, None, HoldReason.REFS_CLASH, detail, release),)
+        return (_everywhere(coordinate, HoldReason.REFS_CLASH, detail, release),)
     return ()
 
 
@@ -50,7 +55,7 @@ def unsure(coordinate: Coordinate, other: State | None, observed: Observed) -> t
         f"whether they confirmed is not known while {', '.join(silent)} cannot be read"
     )
     release = "those servers answer, or the owner signs a newer state"
-    return (Hold(coordinate, None, HoldReason.AUTHORITY_UNSURE, detail, release),)
+    return (_everywhere(coordinate, HoldReason.AUTHORITY_UNSURE, detail, release),)
 
 
 def _relays(observed: Observed) -> list[bool]:
@@ -79,7 +84,7 @@ def data_nowhere(observed: Observed, coordinate: Coordinate, oids: frozenset[str
     detail = _absent(f"{what} are on no server", f"{what} were not found", answered)
     detail += f" ({sorted(oids)[0][:12]} for one)"
     release = "a maintainer pushes them to any listed server, or a server that has them comes back"
-    return Hold(coordinate, None, HoldReason.DATA_NOWHERE, detail, release)
+    return _everywhere(coordinate, HoldReason.DATA_NOWHERE, detail, release)
 
 
 def pulls_nowhere(observed: Observed, coordinate: Coordinate, lost: int) -> tuple[Hold, ...]:
@@ -89,7 +94,7 @@ def pulls_nowhere(observed: Observed, coordinate: Coordinate, lost: int) -> tupl
     answered = _listings(observed, coordinate)
     detail = _absent(f"{what} are on no server", f"{what} were not found", answered)
     release = "their authors push refs/nostr/<event id> to any listed server"
-    return (Hold(coordinate, None, HoldReason.PULL_DATA_NOWHERE, detail, release),)
+    return (_everywhere(coordinate, HoldReason.PULL_DATA_NOWHERE, detail, release),)
 
 
 def state_vanished(mark: Seen, observed: Observed) -> Hold:
@@ -100,7 +105,13 @@ def state_vanished(mark: Seen, observed: Observed) -> Hold:
     )
     detail = _absent(f"{state}, is served nowhere", f"{state}, was not found", answered)
     release = "a server shows it again, or a maintainer signs a newer one"
-    return Hold(mark.coordinate, None, HoldReason.STATE_VANISHED, detail, release)
+    return Hold(
+        coordinate=mark.coordinate,
+        server=None,
+        reason=HoldReason.STATE_VANISHED,
+        detail=detail,
+        release=release,
+    )
 
 
 def vanished(mark: Seen) -> Hold:
@@ -108,4 +119,10 @@ def vanished(mark: Seen) -> Hold:
     places = ", ".join(urls.host(url) for url in mark.servers)
     detail = f"announcement {mark.announcement[:12]}, which {places} served, is served nowhere now"
     release = "a server shows it again, or the owner announces it anew, or deletes it"
-    return Hold(mark.coordinate, None, HoldReason.VANISHED, detail, release)
+    return Hold(
+        coordinate=mark.coordinate,
+        server=None,
+        reason=HoldReason.VANISHED,
+        detail=detail,
+        release=release,
+    )

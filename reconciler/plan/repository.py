@@ -8,9 +8,10 @@ from reconciler.facts.authority import Ruling, authority, rival, rule
 from reconciler.facts.knowledge import Knowledge, is_void
 from reconciler.facts.seen import lookup_seen, newer_than
 from reconciler.facts.signing import may_sign
+from reconciler.model.actions import Sign
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
-from reconciler.model.plan import Hold, Sign
+from reconciler.model.plan import Hold
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Announcement, Coordinate, State, pull_tip

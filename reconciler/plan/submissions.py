@@ -7,7 +7,6 @@ run sends once more.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -17,9 +16,10 @@ from reconciler.limits import (
     REFUSED_LAST_SECONDS,
     REFUSED_PUSHES,
 )
+from reconciler.model.actions import Action, Wave
 from reconciler.model.observed import ServerView, Submission
 from reconciler.model.outcome import Outcome, Result
-from reconciler.model.plan import Action, Hold, HoldReason, Publish, Push, Sign, Wave
+from reconciler.model.plan import Hold, HoldReason
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.pacing.backoff import Backoff
 
@@ -50,21 +50,29 @@ def recall(
     the meantime, and the push would fail without it.
     """
     sent = {submission.event_id: submission for submission in view.submitted}
-    pushes = any(isinstance(action, Push) for action in actions)
+    pushes = any(not action.sends for action in actions)
     kept: list[Action] = []
-    refused: list[Publish] = []
+    refused: list[Action] = []
     waiting = False
-    pushes_too_often = [a for a in actions if isinstance(a, Push) and _is_flapping(a, sent, now)]
+    pushes_too_often = [a for a in actions if not a.sends and _is_flapping(a, sent, now)]
     if pushes_too_often:
-        words = sent[name_of(pushes_too_often[0])].message
+        words = sent[pushes_too_often[0].sent_as].message
         detail = f"the server refused this push {REFUSED_PUSHES} times or more: {words}"
-        hold = Hold(coordinate, view.url, HoldReason.REFUSED, detail, _RELEASE)
+        hold = Hold(
+            coordinate=coordinate,
+            server=view.url,
+            reason=HoldReason.REFUSED,
+            detail=detail,
+            release=_RELEASE,
+        )
         return Recalled((), (hold,))
     for action in actions:
-        before = sent.get(action.event_id) if isinstance(action, Publish) else None
-        if before and not before.accepted and now < again_at(before):
-            refused += [action] if isinstance(action, Publish) else []
-        elif before and before.accepted and not pushes and now < before.at + PURGATORY_SECONDS:
+        before = sent.get(action.sends) if action.sends else None
+        if before is None:
+            kept.append(action)
+        elif not before.accepted and now < again_at(before):
+            refused.append(action)
+        elif before.accepted and not pushes and _may_wait(action, before, now):
             waiting = True
         else:
             kept.append(action)
@@ -74,18 +82,13 @@ def recall(
     return Recalled(tuple(kept), holds, waiting)
 
 
-def name_of(action: Publish | Push) -> str:
-    """What memory calls it: the event, or the push with what it would change."""
-    if isinstance(action, Publish):
-        return action.event_id
-    changes = " ".join(f"{u.name} {u.old} {u.new}" for u in action.updates)
-    data = changes.encode("utf-8", "surrogateescape")  # names are bytes to git
-    return f"{action.key}#{hashlib.sha256(data).hexdigest()[:16]}"
+def _may_wait(action: Action, before: Submission, now: int) -> bool:
+    return action.may_wait and now < before.at + PURGATORY_SECONDS
 
 
-def _is_flapping(push: Push, sent: Mapping[str, Submission], now: int) -> bool:
+def _is_flapping(push: Action, sent: Mapping[str, Submission], now: int) -> bool:
     """Did the server refuse this very push several runs in a row, the last time lately?"""
-    before = sent.get(name_of(push))
+    before = sent.get(push.sent_as)
     return before is not None and before.tries >= REFUSED_PUSHES and now < again_at(before)
 
 
@@ -111,40 +114,49 @@ def remembered(
         now: seconds since 1970.
     """
     memory = {(s.server, s.event_id): s for s in old if now < s.at + REFUSED_LAST_SECONDS}
-    sent = {action.key: action for action in actions if not isinstance(action, Sign)}
+    sent = {action.key: (action.server, action) for action in actions if action.server}
     for outcome in outcomes:
-        action = sent.get(outcome.key)
-        if action is None:
+        if outcome.key not in sent:
             continue
-        key = (action.server, name_of(action))
+        server, action = sent[outcome.key]
+        key = (server, action.sent_as)
         before = memory.pop(key, None) if outcome.result in _TELLING else memory.get(key)
-        if outcome.result is Result.PENDING and isinstance(action, Publish):
-            memory[key] = Submission(*key, now, True, 1, outcome.detail)
+        if outcome.result is Result.PENDING and action.sends:
+            memory[key] = _submission(key, now, 1, outcome.detail, accepted=True)
         elif outcome.result is Result.FAILED and not outcome.detail.startswith(_NOT_A_REFUSAL):
             tries = 1 if before is None or before.accepted else before.tries + 1
-            memory[key] = Submission(*key, now, False, tries, outcome.detail)
+            memory[key] = _submission(key, now, tries, outcome.detail, accepted=False)
     return tuple(memory[key] for key in sorted(memory))
+
+
+def _submission(
+    key: tuple[str, str], now: int, tries: int, message: str, *, accepted: bool
+) -> Submission:
+    server, name = key
+    return Submission(
+        server=server, event_id=name, at=now, accepted=accepted, tries=tries, message=message
+    )
 
 
 _TELLING = frozenset({Result.DONE, Result.UNCHANGED, Result.PENDING, Result.FAILED})
 
 
 def _holds(
-    refused: list[Publish],
+    refused: list[Action],
     sent: dict[str, Submission],
     view: ServerView,
     coordinate: Coordinate,
 ) -> tuple[Hold, ...]:
     """One hold for each thing that the server said."""
-    words = dict.fromkeys(sent[action.event_id].message for action in refused)
+    words = dict.fromkeys(sent[action.sent_as].message for action in refused)
     return tuple(
         Hold(
-            coordinate,
-            view.url,
-            HoldReason.REFUSED,
-            f"the server refused {sum(sent[a.event_id].message == said for a in refused)} "
+            coordinate=coordinate,
+            server=view.url,
+            reason=HoldReason.REFUSED,
+            detail=f"the server refused {sum(sent[a.sent_as].message == said for a in refused)} "
             f"events: {said}",
-            _RELEASE,
+            release=_RELEASE,
         )
         for said in words
     )

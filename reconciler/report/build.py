@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.limits import PEER_TEXT_CHARS
+from reconciler.model.actions import Action, Verb
 from reconciler.model.codec import digest
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
-from reconciler.model.plan import ADVISORY, Action, Plan, ServerSummary, Sign, Verb, Verdict
+from reconciler.model.plan import ADVISORY, Plan, ServerSummary, Verdict
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.exits import Exit, of_apply, of_plan, worst
 from reconciler.report.words import deed, listed
@@ -54,6 +55,7 @@ def build(
     last = remaining or plan
     exits = worst(_codes(header.mode, plan, last, findings, outcomes, set(extra)))
     actions = {action.key: action for action in plan.actions}
+    written = [actions[outcome.key] for outcome in outcomes if outcome.result in WRITTEN]
     names = {repository.coordinate: repository.name for repository in plan.repositories}
     return Report(
         run_id=header.run_id,
@@ -66,9 +68,9 @@ def build(
         exit_code=int(exits[0]),
         exit_codes=tuple(map(int, exits)),
         planned=len(plan.actions),
-        signatures=_written(outcomes, Verb.SIGN),
-        events_sent=_written(outcomes, Verb.PUBLISH),
-        pushes_sent=_written(outcomes, Verb.PUSH),
+        signatures=sum(action.verb is Verb.SIGN for action in written),
+        events_sent=sum(action.sends is not None for action in written),
+        pushes_sent=sum(action.verb is Verb.PUSH for action in written),
         recap=tuple(_recap(server, last, actions, outcomes, names) for server in last.servers),
         servers=last.servers,
         repositories=last.repositories,
@@ -96,10 +98,6 @@ def _codes(
     return of_apply(last, findings, outcomes) | extra
 
 
-def _written(outcomes: Iterable[Outcome], verb: Verb) -> int:
-    return sum(o.result in WRITTEN and o.verb is verb for o in outcomes)
-
-
 def _worded(outcome: Outcome, action: Action, names: Mapping[Coordinate, str]) -> Outcome:
     """The outcome with what the action was; a server may have said more than a report should."""
     name = names.get(action.coordinate, action.coordinate.identifier)
@@ -116,7 +114,7 @@ def _recap(
 ) -> Recap:
     here = [o for o in outcomes if o.server == server.url]
     # without its signature a repository does not come to the servers that it adds
-    hanging = [o for o in outcomes if server.url in _added(actions[o.key])]
+    hanging = [o for o in outcomes if not o.server and server.url in actions[o.key].places]
 
     def cells(results: Iterable[Result], ends: Sequence[Outcome] = here) -> set[Coordinate]:
         return {actions[o.key].coordinate for o in ends if o.result in results}
@@ -145,10 +143,6 @@ def _recap(
         accepted=counts["accepted"],
         detail=server.unknown or _blind(server, plan, names),
     )
-
-
-def _added(action: Action) -> tuple[str, ...]:
-    return action.adds if isinstance(action, Sign) else ()
 
 
 def _blind(server: ServerSummary, plan: Plan, names: Mapping[Coordinate, str]) -> str:

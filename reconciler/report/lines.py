@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.plan import Action, Publish, Push, Sign, Wave
+from reconciler.model.actions import Action, Publish, Push, Sign, Wave
 from reconciler.nostr import kinds, urls
 from reconciler.report.safe import safe
 from reconciler.report.words import counted, describe, kind_name, on, plural
@@ -40,29 +40,31 @@ class Section:
 
 def lines(actions: Sequence[Action], places: int) -> Iterable[Line]:
     """What one repository needs; `places` is on how many servers it belongs."""
+    for renderer in _RENDERERS:
+        yield from renderer(actions, places)
+
+
+def _signatures(actions: Sequence[Action], _: int) -> Iterable[Line]:
     for action in actions:
         if isinstance(action, Sign):
             added = ", ".join(urls.host(url) for url in action.adds)
             text = f"sign the announcement (key {safe(action.signer)}), adding {added}"
             yield Line("s", text, (f"id {action.draft.id}", f"replaces {action.before}"))
-    yield from _events(actions)
-    yield from _pushes(actions, places)
 
 
-def _events(actions: Sequence[Action]) -> Iterable[Line]:
+def _events(actions: Sequence[Action], _: int) -> Iterable[Line]:
     """Announcement and state by server; other events as counts by kind."""
+    events = [action for action in actions if isinstance(action, Publish)]
     groups: defaultdict[tuple[int, str, str, bool], list[Publish]] = defaultdict(list)
-    for action in actions:
-        if isinstance(action, Publish) and action.kind in _ADDRESSED:
+    for action in events:
+        if action.kind in _ADDRESSED:
             symbol = "~" if action.before else "+"
             groups[action.kind, symbol, action.event_id, action.signed].append(action)
     for (kind, symbol, event_id, signed), same in groups.items():
         what = f"new {kind_name(kind)}" if signed else kind_name(kind)
         text = f"{what} {on([urls.host(a.server) for a in same])}"
         yield Line(symbol, text, (f"event {event_id}",))
-    yield from _other_events(
-        [a for a in actions if isinstance(a, Publish) and a.kind not in _ADDRESSED]
-    )
+    yield from _other_events([event for event in events if event.kind not in _ADDRESSED])
 
 
 def _other_events(actions: Sequence[Publish]) -> Iterable[Line]:
@@ -78,20 +80,24 @@ def _other_events(actions: Sequence[Publish]) -> Iterable[Line]:
 
 
 def _pushes(actions: Sequence[Action], places: int) -> Iterable[Line]:
+    pushes = [action for action in actions if isinstance(action, Push)]
     groups: defaultdict[tuple[tuple[RefUpdate, ...], int], list[str]] = defaultdict(list)
-    for action in actions:
-        if isinstance(action, Push) and action.updates:
-            groups[action.updates, action.wave].append(urls.host(action.server))
-    for action in actions:
-        if isinstance(action, Push) and action.head:
-            text = f"move HEAD to {safe(action.head.new)} {on([urls.host(action.server)])}"
-            yield Line("~", text, (f"from {safe(action.head.old)}, by an empty push",))
+    for push in pushes:
+        if push.updates:
+            groups[push.updates, push.wave].append(urls.host(push.server))
+        if push.head:
+            text = f"move HEAD to {safe(push.head.new)} {on([urls.host(push.server)])}"
+            yield Line("~", text, (f"from {safe(push.head.old)}, by an empty push",))
     for (updates, wave), hosts in groups.items():
         what = plural(len(updates), "pull ref" if wave == Wave.PULLS else "ref")
         same = f", the same on {len(hosts)} of {places} servers:" if len(hosts) > 1 else ""
         where = on(hosts).removeprefix("on ") if same else on(hosts)
         symbol = "+" if all(u.creates for u in updates) else "~"
         yield Line(symbol, f"push {what}{same} {where}", tuple(map(describe, updates)))
+
+
+_RENDERERS = (_signatures, _events, _pushes)
+"""In this order; each shows its own kind of action."""
 
 
 def merged(sections: Iterable[Section]) -> Iterable[Section]:

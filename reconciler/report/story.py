@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from reconciler.model.actions import Verb
 from reconciler.model.outcome import WRITTEN, Outcome, Recap, Report, Result
-from reconciler.model.plan import Verb
 from reconciler.nostr import urls
 from reconciler.report import standing
 from reconciler.report.exits import MEANING, Exit

@@ -11,10 +11,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from reconciler.model.actions import Action, Verb
 from reconciler.model.codec import digest
 from reconciler.model.outcome import Finding
-from reconciler.model.plan import Action, Plan, Publish, Push, ServerSummary, Sign, Verdict
-from reconciler.nostr import kinds, urls
+from reconciler.model.plan import Plan, ServerSummary, Verdict
+from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report import standing
 from reconciler.report.forced import forced
@@ -26,7 +27,7 @@ from reconciler.report.words import on, plural
 _WAITS = frozenset({Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE, Verdict.HOLLOW})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerRow:
     """One server at a glance. `new`, `changed`, `held` and `unknown` count cells, `deleted` refs;
     `work` says in words what it would get."""
@@ -66,7 +67,7 @@ def view(plan: Plan, findings: Sequence[Finding] = ()) -> PlanView:
     names = standing.names_of(plan.repositories)
     digested = digest(plan)
     events, pushed, deleted = _volume(plan.actions)
-    signs = sum(isinstance(action, Sign) for action in plan.actions)
+    signs = len(plan.signs)
     verdicts = Counter(cell.verdict for cell in plan.cells)
     servers = sum(server.grasp for server in plan.servers)
     return PlanView(
@@ -112,9 +113,8 @@ def _sections(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Section]:
 def _signatures(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
     """Everything that would be signed, by key and by the servers that it adds."""
     groups: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for action in plan.actions:
-        if isinstance(action, Sign):
-            groups[action.signer, action.adds].append(names[action.coordinate])
+    for sign in plan.signs:
+        groups[sign.signer, sign.adds].append(names[sign.coordinate])
     for (signer, adds), repositories in groups.items():
         what = plural(len(repositories), "announcement")
         text = f"{what} with the key {safe(signer)}, adding {', '.join(map(urls.host, adds))}"
@@ -125,39 +125,33 @@ def _row(server: ServerSummary, plan: Plan) -> ServerRow:
     actions = [action for action in plan.actions if action.server == server.url]
     cells = [cell for cell in plan.cells if cell.server == server.url]
     touched = {action.coordinate for action in actions}
-    new = {action.coordinate for action in actions if _begins(action)}
+    new = {action.coordinate for action in actions if action.announces}
     unknown = sum(cell.verdict is Verdict.UNKNOWN for cell in cells)
     return ServerRow(
-        server.name,
-        len(new),
-        len(touched - new),
-        _volume(actions)[2],
-        sum(cell.verdict in _WAITS for cell in cells),
-        unknown or int(server.unknown is not None),
-        _work(actions),
+        name=server.name,
+        new=len(new),
+        changed=len(touched - new),
+        deleted=_volume(actions)[2],
+        held=sum(cell.verdict in _WAITS for cell in cells),
+        unknown=unknown or int(server.unknown is not None),
+        work=_work(actions),
     )
-
-
-def _begins(action: Action) -> bool:
-    """Does the server learn of the repository by this?"""
-    announces = isinstance(action, Publish) and action.kind == kinds.ANNOUNCEMENT
-    return announces and isinstance(action, Publish) and action.before is None
 
 
 def _work(actions: Sequence[Action]) -> str:
     events, pushed, deleted = _volume(actions)
     parts = [plural(events, "event")] if events else []
-    parts += [pushed] if any(isinstance(action, Push) for action in actions) else []
+    parts += [pushed] if any(action.verb is Verb.PUSH for action in actions) else []
     parts += [f"{plural(deleted, 'ref')} deleted"] if deleted else []
     return ", ".join(parts)
 
 
 def _volume(actions: Sequence[Action]) -> tuple[int, str, int]:
     """Events, pushes in words, and refs that go."""
-    pushes = [action for action in actions if isinstance(action, Push)]
-    moved = sum(len(push.updates) for push in pushes)
+    pushes = [action for action in actions if action.verb is Verb.PUSH]
+    moved = sum(len(push.changes) for push in pushes)
     deleted = sum(update.deletes for action in actions for update in action.changes)
-    events = sum(isinstance(action, Publish) for action in actions)
+    events = sum(action.sends is not None for action in actions)
     return events, f"{plural(len(pushes), 'push')} of {plural(moved, 'ref')}", deleted
 
 
@@ -166,7 +160,7 @@ def _destructive(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
     for action in plan.actions:
         for update in action.changes:
             if update.deletes and action.server:
-                alone = isinstance(action, Publish)
+                alone = action.sends is not None
                 key = (action.coordinate, update.name, update.old, alone)
                 groups[key].append(urls.host(action.server))
     for key, servers in sorted(groups.items(), key=lambda pair: (names[pair[0][0]], pair[0][1:])):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import singledispatch
 
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.plan import Action, Push, Sign, Wave
+from reconciler.model.actions import Action, Publish, Push, Sign, Wave
 from reconciler.nostr import kinds
 from reconciler.report.safe import safe
 
@@ -69,12 +70,24 @@ def listed(names: Sequence[str], most: int) -> str:
     return f"{shown} and {left} more" if left > 0 else shown
 
 
+@singledispatch
 def deed(action: Action) -> str:
     """One action as the plan words it, without its repository and its server."""
-    if isinstance(action, Sign):
-        return "sign the announcement"
-    if isinstance(action, Push):
-        noun = "pull ref" if action.wave == Wave.PULLS else "ref"
-        return f"push {plural(len(action.updates), noun)}"
+    return str(action.verb)
+
+
+@deed.register
+def _(_: Sign) -> str:
+    return "sign the announcement"
+
+
+@deed.register
+def _(action: Push) -> str:
+    noun = "pull ref" if action.wave == Wave.PULLS else "ref"
+    return f"push {plural(len(action.updates), noun)}"
+
+
+@deed.register
+def _(action: Publish) -> str:
     new = "new " if action.signed else ""
     return f"send {new}{kind_name(action.kind)}"

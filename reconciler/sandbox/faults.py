@@ -63,7 +63,7 @@ class Effect(Enum):
     FLOOD = auto()  # `value` events that nobody asked for before each answer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One way to fail. `value` is the effect's number, where it has one."""
 
@@ -76,7 +76,7 @@ class Fault:
 
 
 def _fault(name: str, effect: Effect, *stages: Stage, **more: int) -> Fault:
-    return Fault(name, effect, frozenset(stages), **more)
+    return Fault(name=name, effect=effect, stages=frozenset(stages), **more)
 
 
 _REQUESTS: Final = (Stage.UPGRADE, Stage.HTTP)
@@ -119,7 +119,7 @@ _LOOK_SECONDS: Final = 0.02
 """Between looks of who hangs at the faults, which any thread may change."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
     """When an armed fault strikes: everything given must hold. `path` and `message` are parts of
     the still encoded path and of the message's text; `seconds` count from arming; `value` replaces

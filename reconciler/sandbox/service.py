@@ -29,7 +29,7 @@ from reconciler.sandbox.waiting.agenda import Agenda
 from reconciler.sandbox.waiting.purgatory import Purgatory
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSpec:
     """What to start. `dialect` is a preset's name, or a family of one's own. `port` 0 picks a free
     one; `host` is what the server calls itself, whereas 127.0.0.1 is bound always; `grasp=False` is

@@ -10,14 +10,15 @@ from typing import Any
 import yaml
 
 from reconciler.git.receive_pack import RefUpdate
+from reconciler.model.actions import Action, Publish, Push, Sign
 from reconciler.model.desired import Desired, Npub, Policies, Rule, Server
 from reconciler.model.observed import Absent, Cause, Observed, Refs, ServerView, Unknown
-from reconciler.model.plan import Action, Hold, Plan, Publish, Push, Sign
+from reconciler.model.plan import Hold, Plan
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
-
-from ..build import DIGEST, PEOPLE, observed, oid, refs, url, view
+from tests.kit.people import PEOPLE, url
+from tests.kit.values import DIGEST, observed, oid, refs, view
 
 FOLDER = Path(__file__).parent
 _OTHER_TAGS = ("a", "A", "e", "E", "q", "c")
@@ -34,7 +35,7 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Case:
+class PlanCase:
     """One case, as it stands in its file."""
 
     servers: dict[str, str]
@@ -54,15 +55,18 @@ class Case:
         return Expected(**self.expect)
 
     def desired(self) -> Desired:
-        owners = (Npub(PEOPLE[name].pubkey, name, **given) for name, given in self.npubs.items())
+        owners = (
+            Npub(pubkey=PEOPLE[name].pubkey, name=name, **given)
+            for name, given in self.npubs.items()
+        )
         rules = (_rule(name, given) for name, given in self.rules.items())
         return Desired(
-            DIGEST,
-            tuple(Server(url(server)) for server in self.servers),
-            tuple(owners),
-            tuple(map(url, self.index)),
-            tuple(rules),
-            Policies(**self.policies),
+            digest=DIGEST,
+            servers=tuple(Server(url(server)) for server in self.servers),
+            npubs=tuple(owners),
+            index_relays=tuple(map(url, self.index)),
+            rules=tuple(rules),
+            policies=Policies(**self.policies),
         )
 
     def repositories(self) -> set[str]:
@@ -107,12 +111,12 @@ class Case:
         )
 
 
-def cases() -> dict[str, Case]:
+def cases() -> dict[str, PlanCase]:
     """All cases by "file: title"."""
     found = {}
     for file in sorted(FOLDER.glob("*.yaml")):
         for title, raw in yaml.safe_load(file.read_text("utf-8")).items():
-            found[f"{file.stem}: {title}"] = Case(**raw)
+            found[f"{file.stem}: {title}"] = PlanCase(**raw)
     return found
 
 

@@ -1,5 +1,5 @@
-"""The fleet of the fleet tests."""
+"""A fleet for every test that asks for one."""
 
-from tests.fleet.conftest import case
+from tests.kit.program import case
 
 __all__ = ["case"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet.kit import Case
+from tests.kit.program import Case
 
 HOLDS = "  holds: [{{reason: server-not-listed, where: 'alice/*', until: {until}}}]\n"
 

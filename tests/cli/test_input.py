@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from reconciler.cli.main import main
-from tests.fleet.kit import Case, Result, command, reconcile
+from tests.kit.program import Case, Result, command, reconcile
 
 GOOD = "npub15qydau2hjma6ngxkl2cyar74wzyjshvl65za5k5rl69264ar2exs5cyejr"
 STATE = f"""\

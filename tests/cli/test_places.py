@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.kit import Case, command, reconcile
+from tests.kit.program import Case, command, reconcile
 
 from .test_input import STATE
 
@@ -70,7 +70,7 @@ def test_an_archive_that_fails_on_the_way_is_an_outcome_and_not_an_end(case: Cas
     done = case.reconcile("--apply")
     assert done.code == 3
     assert "Recap, cells of each server" in done.out
-    assert "File exists" in " ".join(done.out.split())
+    assert "staging: File exists" in " ".join(done.out.split())
     assert done.report["outcomes"]
 
 

@@ -14,8 +14,8 @@ import requests
 
 from reconciler.sandbox.demo import authors, history
 from reconciler.sandbox.demo.authors import new
-from tests.sandbox.kit import git
-from tests.sync.kit import eventually
+from tests.kit.git import git
+from tests.kit.patience import eventually
 
 COMMAND = [sys.executable, "-m", "reconciler", "sandbox", "serve"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from reconciler.sandbox.faults import Aim
-from tests.fleet.kit import Case, command
+from tests.kit.program import Case, command
 
 from .test_input import STATE
 

@@ -71,4 +71,7 @@ def _start(
 ) -> RunningServer:
     name = f"{family}-{next(NUMBERS)}"
     options = {"dialect": family, **options}
-    return start(ServerSpec(name, folder / name, rate_limits=rate_limits, **options), clock=clock)
+    return start(
+        ServerSpec(name=name, directory=folder / name, rate_limits=rate_limits, **options),
+        clock=clock,
+    )

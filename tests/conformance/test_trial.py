@@ -38,7 +38,7 @@ BY_CHANCE = {"4-delete-branch", "4-delete-tag"}
 
 @contextmanager
 def serving(folder: Path, dialect: str = "spec", **options: Any) -> Iterator[RunningServer]:
-    server = start(ServerSpec(dialect, folder / dialect, dialect, **options))
+    server = start(ServerSpec(name=dialect, directory=folder / dialect, dialect=dialect, **options))
     try:
         yield server
     finally:
@@ -53,7 +53,7 @@ def hold(
     **terms: Any,
 ) -> Trial:
     more: dict[str, Any] = {"family": "spec", "jobs": 2, "row_seconds": 15.0, **terms}
-    court = Court(Terms(url=url, **more), folder, say)
+    court = Court(terms=Terms(url=url, **more), folder=folder, say=say)
     return court.hold([ROWS[name] for name in names])
 
 

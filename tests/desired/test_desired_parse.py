@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -94,9 +94,14 @@ policies:
         "http://10.1.2.3",
     ]
     assert desired.policies == Policies(
-        2, "keep", False, (1, 1111), "ignore", Safety(0, 100, 0),
-        ("10.0.0.0/8", "fd00::/8", "192.168.1.1/32", "127.0.0.0/8"),
-    )  # fmt: skip
+        replicas=2,
+        announcements="keep",
+        pulls=False,
+        event_kinds=(1, 1111),
+        discover_servers="ignore",
+        safety=Safety(0, 100, 0),
+        allow_private=("10.0.0.0/8", "fd00::/8", "192.168.1.1/32", "127.0.0.0/8"),
+    )
 
 
 def test_an_owner_s_servers() -> None:
@@ -242,7 +247,6 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.one_of(st.text(), st.binary(), st.lists(PIECES, max_size=30).map(" ".join)))
 def test_arbitrary_text(text: str | bytes) -> None:
     with contextlib.suppress(UserFault):
@@ -266,7 +270,6 @@ DOCUMENTS = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.fixed_dictionaries(
     {"version": st.just(1)},
     optional=dict.fromkeys(
@@ -278,7 +281,6 @@ def test_arbitrary_documents(document: dict[str, Json]) -> None:
         parse(json.dumps(document), place="x")
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_one_value_of_a_right_document_exchanged(data: st.DataObject) -> None:
     """Holes beside right values: the checks of meaning must bear them."""

@@ -10,8 +10,7 @@ import pytest
 from reconciler.edge.allowance import Allowance, Allowances, Ration
 from reconciler.model.observed import Cause
 from reconciler.world import Failure
-
-from .kit import Still
+from tests.kit.clock import Still
 
 RATION = Ration(reading=10, question=0.5, working=100, received=2**20, disk=2**30, messages=3)
 

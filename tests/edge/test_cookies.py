@@ -8,8 +8,9 @@ from contextlib import closing
 from itertools import chain
 
 from reconciler.nostr.filters import Filter
-
-from .kit import Flush, answer, door, hear, relay, request, say, upgrade, web
+from tests.kit.clients import relay, web
+from tests.kit.peers import Flush, answer, door, request
+from tests.kit.websocket import hear, say, upgrade
 
 SMUGGLED = 'a="x\\015\\012X-Injected: yes\\015\\012\\015\\012GET /smuggled HTTP/1.1\\015\\012"'
 SETS = [

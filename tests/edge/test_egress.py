@@ -13,8 +13,8 @@ import pytest
 from reconciler.edge.egress import Egress
 from reconciler.model.observed import Cause
 from reconciler.world import Failure
-
-from .kit import LOOPBACK, answer, door, relay, request, saying, web
+from tests.kit.clients import LOOPBACK, relay, web
+from tests.kit.peers import answer, door, request, saying
 
 _REFUSED = """
     0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 127.0.0.1 127.1.2.3 127.255.255.255

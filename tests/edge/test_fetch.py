@@ -17,8 +17,8 @@ from reconciler.limits import FETCH_PROGRESS_BYTES
 from reconciler.model.observed import Cause, Unknown
 from reconciler.sandbox.demo import history
 from reconciler.world import BadSource, Failure, NotGathered
+from tests.kit.peers import Talk, answer, door, request
 
-from .kit import Talk, answer, door, request
 from .test_archive import bad_tree, make
 from .yard import OTHER, WIDGET, Yard, offer, tips, wrap
 

@@ -22,8 +22,9 @@ from reconciler.edge.allowance import Allowances, Ration
 from reconciler.edge.http import Http
 from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
-
-from .kit import LOOPBACK, Door, Flush, Hasty, Talk, answer, door, drip, relay, request, saying, web
+from tests.kit.clients import LOOPBACK, relay, web
+from tests.kit.clock import Hasty
+from tests.kit.peers import Door, Flush, Talk, answer, door, drip, request, saying
 
 Serve = Callable[[Talk], Door]
 

@@ -22,22 +22,10 @@ from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.demo.authors import new
 from reconciler.world import Failure
-
-from .kit import (
-    Door,
-    Hasty,
-    Talk,
-    answer,
-    door,
-    drip,
-    frame,
-    hear,
-    note,
-    relay,
-    request,
-    say,
-    upgrade,
-)
+from tests.kit.clients import relay
+from tests.kit.clock import Hasty
+from tests.kit.peers import Door, Talk, answer, door, drip, request
+from tests.kit.websocket import frame, hear, note, say, upgrade
 
 ALICE = new("alice")
 BOB = new("bob")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.edge.files import locked
 from reconciler.edge.fleet import Fleet
 from reconciler.git.advertisement import RECEIVE, ZERO
 from reconciler.git.pktline import FLUSH, encode_all
@@ -18,8 +19,8 @@ from reconciler.model.observed import Absent, Cause, Listing
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import history
 from reconciler.world import Failure, Pushed, Stale
-
-from .kit import Talk, answer, backend, door, git_dir, request
+from tests.kit.git import backend, git_dir
+from tests.kit.peers import Talk, answer, door, request
 
 REPOSITORY = Coordinate("a" * 64, "grün widget")
 MAIN = "refs/heads/main"
@@ -32,8 +33,13 @@ CAPABILITIES = b"report-status delete-refs atomic"
 def fleet(stack: ExitStack, folder: Path, *urls: str) -> Fleet:
     servers = tuple(Server(url, (), Throttle(5, 6000, 6000)) for url in urls)
     policies = Policies(allow_private=("127.0.0.0/8",))
-    desired = Desired("", servers, (Npub("a" * 64, "alice"),), policies=policies)
-    return stack.enter_context(Fleet(desired, folder / "state"))
+    desired = Desired(
+        digest="", servers=servers, npubs=(Npub(pubkey="a" * 64, name="alice"),), policies=policies
+    )
+    stack.enter_context(locked(folder / "state"))
+    world = stack.enter_context(Fleet(desired, folder / "state"))
+    world.repair()
+    return world
 
 
 class Script:

@@ -18,25 +18,9 @@ from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter, parse
 from reconciler.sandbox.demo.authors import new
 from reconciler.world import Failure
-
-from .kit import (
-    PING,
-    Door,
-    Talk,
-    answer,
-    door,
-    drip,
-    frame,
-    frame_head,
-    hear,
-    note,
-    relay,
-    request,
-    say,
-    saying,
-    stored,
-    upgrade,
-)
+from tests.kit.clients import relay
+from tests.kit.peers import Door, Talk, answer, door, drip, request, saying
+from tests.kit.websocket import PING, frame, frame_head, hear, note, say, stored, upgrade
 
 ALICE = new("alice")
 BOB = new("bob")

@@ -16,8 +16,9 @@ from reconciler.edge.stop import Stop
 from reconciler.model.observed import Cause
 from reconciler.plumbing.child import Children
 from reconciler.world import Failure
-
-from .kit import Still, answer, door, request, web
+from tests.kit.clients import web
+from tests.kit.clock import Still
+from tests.kit.peers import answer, door, request
 
 
 def test_it_is_an_event() -> None:

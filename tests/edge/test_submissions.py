@@ -14,7 +14,9 @@ from reconciler.limits import MEMORY_BYTES
 from reconciler.model.observed import Submission
 
 NOW = 1_800_000_000
-ONE = Submission("https://a.example", "a" * 64, NOW - 60, accepted=True, tries=0, message="")
+ONE = Submission(
+    server="https://a.example", event_id="a" * 64, at=NOW - 60, accepted=True, tries=0, message=""
+)
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:

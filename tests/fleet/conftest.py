@@ -1,17 +1,5 @@
-"""Fixtures of the fleet tests."""
+"""A fleet for every test that asks for one."""
 
-from __future__ import annotations
+from tests.kit.program import case
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from .kit import Case
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[Case]:
-    found = Case(tmp_path)
-    yield found
-    found.stop()
+__all__ = ["case"]

@@ -13,17 +13,17 @@ from reconciler.desired import parse
 from reconciler.edge.files import locked
 from reconciler.edge.fleet import Fleet
 from reconciler.facts.selection import Selection, select
+from reconciler.model.actions import Publish, Push, Sign, Wave
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
 from reconciler.model.outcome import Outcome, Result
-from reconciler.model.plan import Plan, Publish, Push, Sign, Wave
+from reconciler.model.plan import Plan
 from reconciler.nostr.nip34 import announcement, with_servers
 from reconciler.observe import observe
 from reconciler.plan import plan
 from reconciler.sandbox.demo import history
 from reconciler.sign.keyfile import KeyFileSigner, read_keys
-
-from .kit import DAY, Case
+from tests.kit.program import DAY, Case
 
 
 @dataclass

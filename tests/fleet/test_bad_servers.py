@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from .kit import Case
+from reconciler.nostr import kinds
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox.demo import authors, history
+from tests.kit.program import DAY, Case, newest
 
 FAULTS = {"hang": "timed-out", "http-500": "500", "ws-cut": "connection-cut"}
 
@@ -49,3 +52,29 @@ def test_the_only_source_is_down_and_nothing_is_deleted_anywhere(case: Case) -> 
     done = case.reconcile("--apply", seconds=45)
     assert case.refs("old", "widget") == before
     assert done.report["pushes_sent"] == done.report["events_sent"] == 0
+
+
+def test_a_yes_that_comes_to_nothing_is_a_failure_and_then_a_hold(case: Case) -> None:
+    """ngit-relay takes the author's newer `repo-cli` for a version of `repo`."""
+    case.start("full")
+    case.start("other", dialect="ngit-relay")
+    case.repository("repo", on=["full"])
+    case.repository("repo-cli", on=["full"])
+    places = [server.url for server in case.servers.values()]
+    newer = authors.announce(case.owner, "repo-cli", places, at=case.now - DAY, root="0" * 40)
+    for url in places:
+        history.send(url, [newer])
+    case.desired()
+    url, words = case.servers["other"].url, "the server said yes, and does not serve it"
+    said = case.reconcile("--apply")
+    coordinate = Coordinate(case.owner.pubkey, "repo")
+    (announced,) = newest([case.servers["full"].url], kinds.ANNOUNCEMENT, coordinate).values()
+    results = {outcome["key"]: outcome for outcome in said.report["outcomes"]}
+    outcome = results[f"publish:{url}:{announced}"]
+    assert (outcome["result"], outcome["detail"]) == ("failed", words)
+    assert said.code == 3
+    held = case.reconcile("--apply")
+    (hold,) = held.report["holds"]
+    assert (hold["server"], hold["reason"]) == (url, "refused-by-server")
+    assert words in hold["detail"]
+    assert (held.code, held.report["outcomes"]) == (7, [])

@@ -21,8 +21,7 @@ from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import authors, history
 from reconciler.sandbox.demo.authors import new
-
-from .kit import DAY, Case
+from tests.kit.program import DAY, Case
 
 IDENTIFIER = "widget"
 FAULTS = ("http-500", "ws-cut")

@@ -13,9 +13,8 @@ from reconciler.sandbox.demo.authors import new
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import Aim
 from reconciler.sandbox.server import ServerSpec, start
-from tests.sandbox.kit import Clock
-
-from .kit import DAY, Case, Result
+from tests.kit.clock import Clock
+from tests.kit.program import DAY, Case, Result
 
 GITEA = "gitea"
 
@@ -23,7 +22,7 @@ GITEA = "gitea"
 def raise_other(case: Case, dialect: str, clock: Clock) -> None:
     """A full ngit-grasp server and an empty one of the family, which has a clock of its own."""
     case.start("full")
-    spec = ServerSpec("other", case.folder / "servers" / "other", dialect)
+    spec = ServerSpec(name="other", directory=case.folder / "servers" / "other", dialect=dialect)
     case.servers["other"] = start(spec, clock=clock)
     case.repository("widget", on=["full"])
     case.desired()

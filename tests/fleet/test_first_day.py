@@ -10,8 +10,7 @@ from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import authors, history
 from reconciler.sandbox.faults import Aim
-
-from .kit import DAY, Case, newest
+from tests.kit.program import DAY, Case, newest
 
 MAIN = "refs/heads/main"
 

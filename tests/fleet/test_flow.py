@@ -16,8 +16,8 @@ from reconciler.nostr import kinds, urls
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import announcement
 from reconciler.sandbox.demo import history
-
-from .kit import DAY, Case, command
+from tests.kit.patience import eventually
+from tests.kit.program import DAY, Case, command
 
 
 def counters(case: Case) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class TestProcesses:
         case.desired()
         case.servers["two"].faults.set("hang")
         first = _spawn(case, "--apply")
-        _wait_for((case.folder / "state" / "lock").exists)
+        eventually((case.folder / "state" / "lock").exists)
         before = written(case)
         second = case.reconcile("--apply")
         assert second.code == 75
@@ -146,7 +146,7 @@ class TestProcesses:
         case.desired()
         case.servers["two"].faults.set("hang")
         run = _spawn(case, "--apply")
-        _wait_for((case.folder / "state" / "lock").exists)
+        eventually((case.folder / "state" / "lock").exists)
         run.send_signal(number)
         assert run.wait(45) == code
         assert run.stderr and b"once more ends at once" in run.stderr.read()
@@ -187,13 +187,6 @@ def _spawn(case: Case, *args: str) -> subprocess.Popen[bytes]:
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-
-
-def _wait_for(condition: Any, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 class TestMemory:

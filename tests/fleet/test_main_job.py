@@ -12,8 +12,7 @@ from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate, state
 from reconciler.sandbox.demo.fleet import Fleet, start_fleet
 from reconciler.sandbox.server import RunningServer
-
-from .kit import ls_remote, newest, reconcile
+from tests.kit.program import ls_remote, newest, reconcile
 
 HEALTHY = ("alpha", "beta", "gamma", "delta")
 

@@ -6,8 +6,7 @@ from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.sandbox.demo import authors, history
 from reconciler.sandbox.demo.authors import Author, new
-
-from .kit import DAY, Case
+from tests.kit.program import DAY, Case
 
 
 def invite(case: Case, who: Author, *others: Author) -> Event:

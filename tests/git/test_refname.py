@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from reconciler.git import refname
@@ -116,7 +116,6 @@ PARTS = st.sampled_from(
 ARGUMENTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(PARTS, max_size=8).map("".join) | ARGUMENTS.map("refs/".__add__))
 @example("x/-")
 def test_we_agree_with_git_on_made_up_names(name: str) -> None:

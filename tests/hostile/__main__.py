@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.fleet.kit import Case, command
+from tests.kit.program import Case, command
 
 from . import cases, frames, gits, machine, people, web
 from .kills import KILLS

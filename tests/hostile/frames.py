@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 
-from tests.interop.people import ISSUE, JsonEvent, Person
+from tests.kit.outsiders import ISSUE, JsonEvent, Person
 
 from .peer import NIP11, Wire
 from .script import MB, NIP_KIND, Act, Answers, Scene, fixed, relay_of

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.interop.people import JsonEvent
+from tests.kit.outsiders import JsonEvent
 
 from .peer import Answer, Wire
 from .script import (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.fleet.kit import Case, command
+from tests.kit.program import Case, command
 
 _FAULTS = frozenset({1, 3, 6, 64, 75, 77, 78})
 _TOOL = Path(shutil.which("git") or "/usr/bin/git")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reconciler.nostr.nip34 import Coordinate
-from tests.fleet.kit import newest
-from tests.interop.people import ANNOUNCEMENT, DELETION, ISSUE, STATE, JsonEvent, Person
+from tests.kit.outsiders import ANNOUNCEMENT, DELETION, ISSUE, STATE, JsonEvent, Person
+from tests.kit.program import newest
 
 from .peer import Wire
 from .script import Act, Answers, Scene, listing, relay_of

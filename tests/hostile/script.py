@@ -10,8 +10,8 @@ from pathlib import Path
 
 import nostr_sdk
 
-from tests.fleet.kit import Case
-from tests.interop.people import JsonEvent, Person
+from tests.kit.outsiders import JsonEvent, Person
+from tests.kit.program import Case
 
 from .peer import Answer, Peer, Wire
 

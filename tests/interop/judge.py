@@ -11,7 +11,8 @@ from typing import Any
 
 import websocket
 
-from .people import JsonEvent, verified
+from tests.kit.outsiders import JsonEvent, verified
+
 from .source import git
 
 _SECONDS = 10.0

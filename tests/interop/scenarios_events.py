@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from tests.kit.outsiders import (
+    CLOSED,
+    COMMENT,
+    DELETION,
+    ISSUE,
+    LABEL,
+    OPEN,
+    PULL,
+    REACTION,
+    JsonEvent,
+    Person,
+)
+
 from . import judge
-from .people import CLOSED, COMMENT, DELETION, ISSUE, LABEL, OPEN, PULL, REACTION, JsonEvent, Person
 from .programs import Server
 from .scenario import converge, scenario
 from .world import Repo, World, require

@@ -9,8 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.kit.outsiders import ANNOUNCEMENT, PULL, STATE, Person
+
 from . import judge
-from .people import ANNOUNCEMENT, PULL, STATE, Person
 from .programs import Server
 from .scenario import converge, scenario
 from .source import ENVIRONMENT, Done, Source

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tests.kit.outsiders import ANNOUNCEMENT
+
 from . import judge
-from .people import ANNOUNCEMENT
 from .scenario import converge, idle, scenario
 from .world import DEV, MAIN, World, require
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tests.kit.outsiders import JsonEvent
+
 from . import judge
-from .people import JsonEvent
 from .programs import FAMILIES
 from .scenario import converge, scenario
 from .world import DEV, MAIN, World, require

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.kit.outsiders import ANNOUNCEMENT, STATE, JsonEvent, Person
+
 from . import judge
-from .people import ANNOUNCEMENT, STATE, JsonEvent, Person
 from .programs import Programs, Server
 from .source import Source
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
-
-from ..sandbox.kit import Clock
+from tests.kit.clock import Clock
 
 Starter = Callable[..., RunningServer]
 
@@ -25,7 +24,7 @@ def starter(tmp_path: Path, clock: Clock) -> Iterator[Starter]:
     running: list[RunningServer] = []
 
     def run(dialect: str = "spec", *, grasp: bool = False) -> RunningServer:
-        spec = ServerSpec(dialect, tmp_path / dialect, dialect, grasp)
+        spec = ServerSpec(name=dialect, directory=tmp_path / dialect, dialect=dialect, grasp=grasp)
         running.append(start(spec, clock=clock))
         return running[-1]
 

@@ -13,8 +13,7 @@ from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.events.store import Added, Store
-
-from ..sandbox.kit import ALICE, BOB, NOW
+from tests.kit.servers import ALICE, BOB, NOW
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from reconciler.nostr import messages
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.negentropy.dialogue import Declined, Difference
 from reconciler.world import Failure
+from tests.kit.clients import relay
+from tests.kit.servers import ALICE, NOW, publish
 
-from ..edge.kit import relay
-from ..sandbox.kit import ALICE, NOW, publish
 from .conftest import Starter
 from .scripted import Script, scripted
 

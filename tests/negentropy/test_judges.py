@@ -26,8 +26,7 @@ from reconciler.nostr.negentropy.roles import Initiator, Responder
 from reconciler.nostr.strictjson import dumps
 from reconciler.sandbox.events.store import Added, Store
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
-
-from ..edge import kit as edge
+from tests.kit import clients
 
 KEY = coincurve.PrivateKey(hashlib.sha256(b"negentropy judges").digest())
 NOTES = Filter(kinds=(1,))
@@ -56,7 +55,9 @@ def notes(request: pytest.FixtureRequest) -> list[Event]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, notes: list[Event]) -> Iterator[RunningServer]:
     """Ours, with all notes but every 40th."""
-    spec = ServerSpec("judged", tmp_path_factory.mktemp("judged"), "spec", grasp=False)
+    spec = ServerSpec(
+        name="judged", directory=tmp_path_factory.mktemp("judged"), dialect="spec", grasp=False
+    )
     store = Store(spec.directory / "events.sqlite")
     kept = [event for number, event in enumerate(notes) if number % 40]
     assert store.add_many(kept)[Added.STORED] == len(kept)
@@ -109,7 +110,7 @@ def test_their_relay_answers_byte_for_byte_as_ours(theirs: str, notes: list[Even
 def test_our_client_and_their_relay_end_equal(theirs: str, notes: list[Event]) -> None:
     """Their relay is filled up in the end, so this stands behind the test of its bytes."""
     known = {event.id: event for event in notes[300:]}
-    with closing(edge.relay(theirs.replace("ws:", "http:"))) as relay:
+    with closing(clients.relay(theirs.replace("ws:", "http:"))) as relay:
         found = relay.reconcile(NOTES, times(known))
         assert found == Difference(ids(notes[:300]), ids(notes[-500:]))
         assert isinstance(found, Difference)

@@ -20,8 +20,10 @@ from reconciler.sandbox.family.words import RelayWords
 from reconciler.sandbox.limits import NEG_IDLE_SECONDS, NEG_SESSIONS
 from reconciler.sandbox.server import RunningServer
 from reconciler.sandbox.wire.negentropy import Conversations
+from tests.kit.clock import Clock
+from tests.kit.relay import Relay
+from tests.kit.servers import ALICE, BOB, NOW, PARKED, publish
 
-from ..sandbox.kit import ALICE, BOB, NOW, PARKED, Clock, Relay, publish
 from .conftest import Starter
 
 EMPTY = "6100000200"

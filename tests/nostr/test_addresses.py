@@ -7,7 +7,7 @@ import pytest
 from reconciler.nostr import kinds
 from reconciler.nostr.addresses import Address, address_of, deleted_by, named_by, parse
 from reconciler.nostr.nip34 import Coordinate, parse_coordinate
-from tests.build import ALICE, BOB
+from tests.kit.people import ALICE, BOB
 
 A, B = ALICE.pubkey, BOB.pubkey
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nostr_sdk
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import OurFault, PeerFault
@@ -159,7 +159,6 @@ def test_newest_first_breaks_ties_by_id() -> None:
 # --- a second opinion: rust-nostr ------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
 @given(DRAFTS)
 def test_rust_nostr_verifies_what_we_sign(draft: Draft) -> None:
     theirs = nostr_sdk.Event.from_json(dumps(signed(draft).to_json()))
@@ -167,7 +166,6 @@ def test_rust_nostr_verifies_what_we_sign(draft: Draft) -> None:
     assert theirs.id().to_hex() == draft.id
 
 
-@settings(max_examples=60, deadline=None)
 @given(DRAFTS)
 def test_we_verify_what_rust_nostr_signs(draft: Draft) -> None:
     keys = nostr_sdk.Keys.parse(KEY.hex())

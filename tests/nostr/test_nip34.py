@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import PeerFault
@@ -257,7 +257,6 @@ TAGS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(TAGS, st.sets(st.sampled_from([ONE, TWO])), st.booleans())
 def test_every_result_lists_its_servers_once(
     tags: list[Tag], servers: set[str], replacing: bool

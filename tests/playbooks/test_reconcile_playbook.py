@@ -18,8 +18,7 @@ import pytest
 
 from reconciler.sandbox.demo.fleet import Fleet, start_fleet
 from reconciler.sandbox.faults import Aim
-from tests.fleet.conftest import case
-from tests.fleet.kit import Case
+from tests.kit.program import Case, case
 
 __all__ = ["case"]
 

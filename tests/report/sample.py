@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.guard import judge
+from reconciler.model.actions import Push, Wave, Why
 from reconciler.model.desired import Desired, Npub
 from reconciler.model.observed import Absent, Observed
 from reconciler.model.outcome import Finding
@@ -15,26 +16,26 @@ from reconciler.model.plan import (
     Hold,
     HoldReason,
     Plan,
-    Push,
     RepositorySummary,
     ServerSummary,
     Verdict,
-    Wave,
-    Why,
 )
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.view import PlanView, view
-
-from .. import build
-from ..build import ALICE, BOB, WIDGET, ZERO, oid, refs, url
+from tests.kit import values
+from tests.kit.people import ALICE, BOB, WIDGET, url
+from tests.kit.values import ZERO, oid, refs
 
 SERVERS = ("alpha", "beta", "gamma", "delta", "epsilon")
-OWNERS = (Npub(ALICE.pubkey, "alice", signer="alice-key"), Npub(BOB.pubkey, "bob"))
+OWNERS = (
+    Npub(pubkey=ALICE.pubkey, name="alice", signer="alice-key"),
+    Npub(pubkey=BOB.pubkey, name="bob"),
+)
 
 
 def small() -> tuple[Desired, Observed]:
     """A branch to go, a stale pair, a server to sign in, one that is down, one empty repository."""
-    wish = build.desired(*SERVERS, owners=OWNERS)
+    wish = values.desired(*SERVERS, owners=OWNERS)
     listed = ["alpha", "beta", "gamma", "epsilon", "foreign"]
     ann = ALICE.announce("widget", listed)
     old = ALICE.state("widget", {"refs/heads/main": oid(1)}, at=5)
@@ -50,18 +51,18 @@ def small() -> tuple[Desired, Observed]:
     stale = {"refs/heads/main": oid(1), "refs/heads/gone": oid(5)}
     blank = BOB.coordinate("blank")
     views = (
-        build.view("alpha", [ann, new, pull, empty], {WIDGET: refs(full), blank: refs({})}),
-        build.view("beta", [ann, old], {WIDGET: refs(stale, "refs/heads/gone"), blank: Absent()}),
-        build.view("gamma", [ann, old], {WIDGET: refs(stale), blank: Absent()}),
-        build.view("delta", [], {WIDGET: Absent(), blank: Absent()}),
-        build.view("epsilon", down=True),
+        values.view("alpha", [ann, new, pull, empty], {WIDGET: refs(full), blank: refs({})}),
+        values.view("beta", [ann, old], {WIDGET: refs(stale, "refs/heads/gone"), blank: Absent()}),
+        values.view("gamma", [ann, old], {WIDGET: refs(stale), blank: Absent()}),
+        values.view("delta", [], {WIDGET: Absent(), blank: Absent()}),
+        values.view("epsilon", down=True),
     )
-    return wish, build.observed([ann, old, new, pull, empty], *views)
+    return wish, values.observed([ann, old, new, pull, empty], *views)
 
 
 def small_plan() -> tuple[Plan, tuple[Finding, ...]]:
     wish, seen = small()
-    plan = build.planned(wish, seen)
+    plan = values.planned(wish, seen)
     return plan, judge(plan, wish, seen)
 
 
@@ -76,55 +77,100 @@ def hostile() -> tuple[Plan, tuple[Finding, ...]]:
     coordinate = Coordinate("a" * 64, EVIL)
     ref = "refs/heads/" + EVIL
     push = Push(
-        coordinate,
-        url("alpha"),
-        (
+        coordinate=coordinate,
+        server=url("alpha"),
+        updates=(
             RefUpdate(ref, oid(1), ZERO),
             RefUpdate(ref, ZERO, oid(1)),
             RefUpdate(ref, oid(1), oid(2)),
         ),
-        (),
-        Wave.PUSH,
-        Why.REFS_DIFFER,
+        sources=(),
+        wave=Wave.PUSH,
+        why=Why.REFS_DIFFER,
     )
     evil = replace(
         plan,
-        repositories=(RepositorySummary(coordinate, EVIL, "a" * 64, None, (), 1, 1),),
-        servers=(ServerSummary(url("alpha"), "alpha.example", True, "spec", EVIL, EVIL),),
+        repositories=(
+            RepositorySummary(
+                coordinate=coordinate,
+                name=EVIL,
+                announcement="a" * 64,
+                state=None,
+                authority=(),
+                refs=1,
+                events=1,
+            ),
+        ),
+        servers=(
+            ServerSummary(
+                url=url("alpha"),
+                name="alpha.example",
+                grasp=True,
+                dialect="spec",
+                software=EVIL,
+                unknown=EVIL,
+            ),
+        ),
         actions=(push,),
-        holds=(Hold(coordinate, None, HoldReason.TIE, EVIL, "release"),),
+        holds=(
+            Hold(
+                coordinate=coordinate,
+                server=None,
+                reason=HoldReason.TIE,
+                detail=EVIL,
+                release="release",
+            ),
+        ),
         cells=(CellVerdict(coordinate, url("alpha"), Verdict.DRIFTED, EVIL, 1),),
         discovered=(f"https://x.example/::error::`|@team[bold]{EVIL}",),
         silent=(EVIL,),
     )
-    finding = Finding("delete-head", EVIL, url("alpha"), f"deletes {EVIL}", ())
+    finding = Finding(
+        guard="delete-head", repository=EVIL, server=url("alpha"), detail=f"deletes {EVIL}", keys=()
+    )
     return evil, (finding,)
 
 
 def huge(count: int) -> Plan:
     """Many repositories, each with a branch that goes and a hold of its own."""
     coordinates = [Coordinate("a" * 64, f"repository-{number}") for number in range(count)]
-    servers = tuple(ServerSummary(url(s), f"{s}.example", True, "spec", "", None) for s in SERVERS)
+    servers = tuple(
+        ServerSummary(
+            url=url(s), name=f"{s}.example", grasp=True, dialect="spec", software="", unknown=None
+        )
+        for s in SERVERS
+    )
     return Plan(
         desired_digest="d" * 64,
         created_at=0,
         repositories=tuple(
-            RepositorySummary(c, f"alice/{c.identifier}", "a" * 64, None, (), 1, 1)
+            RepositorySummary(
+                coordinate=c,
+                name=f"alice/{c.identifier}",
+                announcement="a" * 64,
+                state=None,
+                authority=(),
+                refs=1,
+                events=1,
+            )
             for c in coordinates
         ),
         servers=servers,
         actions=tuple(
             Push(
-                c,
-                url("alpha"),
-                (RefUpdate(f"refs/heads/{c.identifier}", oid(1), ZERO),),
-                (),
-                Wave.PUSH,
-                Why.REFS_DIFFER,
+                coordinate=c,
+                server=url("alpha"),
+                updates=(RefUpdate(f"refs/heads/{c.identifier}", oid(1), ZERO),),
+                sources=(),
+                wave=Wave.PUSH,
+                why=Why.REFS_DIFFER,
             )
             for c in coordinates
         ),
-        holds=tuple(Hold(c, None, HoldReason.TIE, c.identifier, "x") for c in coordinates),
+        holds=tuple(
+            Hold(coordinate=c, server=None, reason=HoldReason.TIE, detail=c.identifier, release="x")
+            for c in coordinates
+        ),
         cells=tuple(CellVerdict(c, url("alpha"), Verdict.DRIFTED) for c in coordinates),
     )
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.model.actions import Sign
 from reconciler.model.codec import digest, pretty, report_to_json
 from reconciler.model.outcome import Outcome, Recap, Report, Result
-from reconciler.model.plan import Entry, Plan, Sign, Unmatched, Verdict
+from reconciler.model.plan import Entry, Plan, Unmatched, Verdict
 from reconciler.report.build import Header, build
 from reconciler.report.exits import Exit
+from tests.kit.people import url
 
-from ..build import url
 from .sample import hostile, small_plan
 
 PLAN, FINDINGS = small_plan()
@@ -27,7 +28,10 @@ def header(mode: str) -> Header:
 
 
 def outcomes(result: Result) -> tuple[Outcome, ...]:
-    return tuple(Outcome(a.key, a.verb, a.server, result, "words", 0.5) for a in PLAN.actions)
+    return tuple(
+        Outcome(key=a.key, verb=a.verb, server=a.server, result=result, detail="words", seconds=0.5)
+        for a in PLAN.actions
+    )
 
 
 def applied(result: Result, remaining: Plan = PLAN) -> Report:
@@ -166,7 +170,10 @@ def test_a_limit_that_fits_nothing_is_judged_as_a_plan() -> None:
 
 def test_a_server_that_says_a_lot_does_not_make_the_report_large() -> None:
     ends = tuple(
-        Outcome(a.key, a.verb, a.server, Result.PENDING, "x" * 4_000_000) for a in PLAN.actions[:1]
+        Outcome(
+            key=a.key, verb=a.verb, server=a.server, result=Result.PENDING, detail="x" * 4_000_000
+        )
+        for a in PLAN.actions[:1]
     )
     report = build(header("apply"), PLAN, (), outcomes=ends, remaining=PLAN)
     assert len(pretty(report_to_json(report))) < 50_000
@@ -174,7 +181,9 @@ def test_a_server_that_says_a_lot_does_not_make_the_report_large() -> None:
 
 def test_a_cell_that_waits_for_a_signature_is_held() -> None:
     (sign,) = (a for a in PLAN.actions if isinstance(a, Sign))
-    ends = (Outcome(sign.key, sign.verb, None, Result.HELD, "no key"),)
+    ends = (
+        Outcome(key=sign.key, verb=sign.verb, server=None, result=Result.HELD, detail="no key"),
+    )
     rows = recap(build(header("apply"), PLAN, (), outcomes=ends, remaining=PLAN))
     assert (rows["delta"].held, rows["delta"].drifted) == (2, 0)
     assert (rows["beta"].held, rows["beta"].drifted) == (1, 1)

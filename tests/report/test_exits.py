@@ -7,6 +7,7 @@ from itertools import permutations
 
 import pytest
 
+from reconciler.model.actions import Verb
 from reconciler.model.outcome import Finding, Outcome, Result
 from reconciler.model.plan import (
     CellVerdict,
@@ -16,29 +17,56 @@ from reconciler.model.plan import (
     Plan,
     ServerSummary,
     Unmatched,
-    Verb,
     Verdict,
 )
 from reconciler.report.exits import MEANING, Exit, leaving, of_apply, of_plan, worst
+from tests.kit.people import WIDGET, url
 
-from ..build import WIDGET, url
 from .sample import small_plan
 
 ORDER = [1, 130, 143, 129, 78, 77, 64, 75, 4, 5, 8, 3, 6, 7, 2, 0]
 """Worst first."""
 
-EMPTY = Plan("d" * 64, 0, (), (), (), (), ())
+EMPTY = Plan(
+    desired_digest="d" * 64,
+    created_at=0,
+    repositories=(),
+    servers=(),
+    actions=(),
+    holds=(),
+    cells=(),
+)
 ACTIONS = replace(EMPTY, actions=small_plan()[0].actions)
-REFUSAL = Finding("mass-delete", "alice/widget", None, "", ())
+REFUSAL = Finding(guard="mass-delete", repository="alice/widget", server=None, detail="", keys=())
 ACCEPTED = replace(REFUSAL, accepted=True)
-HELD = replace(EMPTY, holds=(Hold(WIDGET, None, HoldReason.TIE, "", ""),))
+HELD = replace(
+    EMPTY,
+    holds=(Hold(coordinate=WIDGET, server=None, reason=HoldReason.TIE, detail="", release=""),),
+)
 ACCEPTED_HOLD = replace(
-    EMPTY, holds=(Hold(WIDGET, None, HoldReason.REFS_CLASH, "", "", accepted=True),)
+    EMPTY,
+    holds=(
+        Hold(
+            coordinate=WIDGET,
+            server=None,
+            reason=HoldReason.REFS_CLASH,
+            detail="",
+            release="",
+            accepted=True,
+        ),
+    ),
 )
 RULE = Unmatched(Entry.RULE, "alice/widgit")
 LIMIT = Unmatched(Entry.LIMIT, "alice/widgit")
 OLD_HOLD = Unmatched(Entry.HOLD, "states-tie at x")
-DOWN = replace(EMPTY, servers=(ServerSummary(url("a"), "a", True, "spec", "", "timed-out"),))
+DOWN = replace(
+    EMPTY,
+    servers=(
+        ServerSummary(
+            url=url("a"), name="a", grasp=True, dialect="spec", software="", unknown="timed-out"
+        ),
+    ),
+)
 
 
 def cell(verdict: Verdict) -> Plan:
@@ -150,28 +178,38 @@ def test_of_outcomes(result: Result) -> None:
     found = of_apply(
         EMPTY,
         (),
-        [Outcome(name, Verb.PUSH, None, end) for name, end in (("k", Result.DONE), ("l", result))],
+        [
+            Outcome(key=name, verb=Verb.PUSH, server=None, result=end)
+            for name, end in (("k", Result.DONE), ("l", result))
+        ],
     )
     assert found == BY_RESULT.get(result, set())
 
 
 def test_what_a_guard_kept_back_and_what_hangs_from_it_did_not_fail() -> None:
     keys = tuple(action.key for action in ACTIONS.actions)
-    ends = [Outcome(keys[0], Verb.PUSH, None, Result.HELD)]
-    ends += [Outcome(key, Verb.PUSH, None, Result.SKIPPED) for key in keys[1:]]
+    ends = [Outcome(key=keys[0], verb=Verb.PUSH, server=None, result=Result.HELD)]
+    ends += [
+        Outcome(key=key, verb=Verb.PUSH, server=None, result=Result.SKIPPED) for key in keys[1:]
+    ]
     refusal = replace(REFUSAL, keys=keys[:1])
     assert of_apply(ACTIONS, (refusal,), ends) == {Exit.GUARD}
 
 
 def test_what_waits_for_a_key_is_held() -> None:
     keys = tuple(action.key for action in ACTIONS.actions)
-    ends = [Outcome(keys[0], Verb.SIGN, None, Result.HELD)]
-    ends += [Outcome(key, Verb.PUSH, None, Result.SKIPPED) for key in keys[1:]]
+    ends = [Outcome(key=keys[0], verb=Verb.SIGN, server=None, result=Result.HELD)]
+    ends += [
+        Outcome(key=key, verb=Verb.PUSH, server=None, result=Result.SKIPPED) for key in keys[1:]
+    ]
     assert of_apply(ACTIONS, (), ends) == {Exit.HELD}
 
 
 def test_accepted_work_that_is_still_wanted_did_not_converge() -> None:
-    ends = [Outcome(a.key, a.verb, a.server, Result.PENDING) for a in ACTIONS.actions]
+    ends = [
+        Outcome(key=a.key, verb=a.verb, server=a.server, result=Result.PENDING)
+        for a in ACTIONS.actions
+    ]
     assert of_apply(ACTIONS, (), ends) == {Exit.FAILED}
 
 

@@ -53,7 +53,10 @@ def test_every_row_shows_a_plan_and_an_outcome_without_raw_foreign_text(
 ) -> None:
     plan, findings = hostile() if evil else small_plan()
     words = EVIL if evil else "no"
-    ends = tuple(Outcome(a.key, a.verb, a.server, Result.FAILED, words) for a in plan.actions)
+    ends = tuple(
+        Outcome(key=a.key, verb=a.verb, server=a.server, result=Result.FAILED, detail=words)
+        for a in plan.actions
+    )
     told = story(build(header("apply"), plan, findings, outcomes=ends))
     for text in (
         TABLE[name].plan(viewed(plan, findings), Look()),

@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.model.actions import Wave
 from reconciler.model.outcome import Outcome, Result
-from reconciler.model.plan import Plan, Verdict, Wave
+from reconciler.model.plan import Plan, Verdict
 from reconciler.report import terminal
 from reconciler.report.build import build
 from reconciler.report.exits import Exit
 from reconciler.report.lines import Line
 from reconciler.report.look import Look
 from reconciler.report.story import Story, story
+from tests.kit.people import url
 
-from ..build import url
 from .sample import EVIL, hostile, huge, small_plan
 from .test_build import header
 
@@ -23,7 +24,10 @@ PLAN, FINDINGS = small_plan()
 
 
 def told(result: Result, detail: str = "", plan: Plan = PLAN) -> Story:
-    ends = tuple(Outcome(a.key, a.verb, a.server, result, detail) for a in plan.actions)
+    ends = tuple(
+        Outcome(key=a.key, verb=a.verb, server=a.server, result=result, detail=detail)
+        for a in plan.actions
+    )
     return story(build(header("apply"), plan, FINDINGS, outcomes=ends))
 
 
@@ -33,7 +37,13 @@ def texts(lines: tuple[Line, ...]) -> list[str]:
 
 def test_one_failure_is_worded_as_the_plan_words_it() -> None:
     push = next(a for a in PLAN.actions if a.wave == Wave.PULLS and a.server == url("gamma"))
-    end = Outcome(push.key, push.verb, push.server, Result.FAILED, "not-found: HTTP 404")
+    end = Outcome(
+        key=push.key,
+        verb=push.verb,
+        server=push.server,
+        result=Result.FAILED,
+        detail="not-found: HTTP 404",
+    )
     found = story(build(header("apply"), PLAN, (), outcomes=(end,)))
     assert texts(found.failed) == [
         "x alice/widget: push 1 pull ref on gamma.example: not-found: HTTP 404"
@@ -102,7 +112,10 @@ def test_a_pending_cell_has_its_column() -> None:
 
 def test_nothing_of_a_stranger_s_text_is_left_raw() -> None:
     plan, findings = hostile()
-    ends = [Outcome(a.key, a.verb, a.server, Result.FAILED, EVIL) for a in plan.actions]
+    ends = [
+        Outcome(key=a.key, verb=a.verb, server=a.server, result=Result.FAILED, detail=EVIL)
+        for a in plan.actions
+    ]
     report = build(header("apply"), plan, findings, outcomes=tuple(ends), notes=(EVIL,))
     found = story(replace(report, outcomes=report.outcomes * 2))
     lines = [*found.failed, *found.holds, *found.unknown]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,10 @@ def shown(width: int, *, verbose: bool = True, evil: bool = False, colour: bool 
     plan, findings = hostile() if evil else small_plan()
     look = Look(width, colour, verbose)
     words = EVIL if evil else "the server said no"
-    outcomes = tuple(Outcome(a.key, a.verb, a.server, Result.FAILED, words) for a in plan.actions)
+    outcomes = tuple(
+        Outcome(key=a.key, verb=a.verb, server=a.server, result=Result.FAILED, detail=words)
+        for a in plan.actions
+    )
     told = story(build(HEADER, plan, findings, outcomes=outcomes))
     return terminal.plan(viewed(plan, findings), look) + terminal.outcome(told, look)
 
@@ -66,7 +71,10 @@ def test_a_short_plan_leaves_details_out_and_keeps_what_matters() -> None:
 
 def test_an_empty_plan_says_so() -> None:
     plan, _ = small_plan()
-    empty = type(plan)(plan.desired_digest, 0, (), (), (), (), ())
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("repositories", "servers", "actions", "holds", "cells", "forced", "unmatched"), ()
+    )
+    empty = replace(plan, **nothing)
     text = terminal.plan(viewed(empty), Look())
     assert "Nothing to do where the world is known." in text
     assert "cells: none" in text

@@ -7,24 +7,16 @@ from dataclasses import replace
 import pytest
 
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.plan import (
-    CellVerdict,
-    Hold,
-    HoldReason,
-    Plan,
-    Publish,
-    Push,
-    Verdict,
-    Wave,
-    Why,
-)
+from reconciler.model.actions import Publish, Push, Wave, Why
+from reconciler.model.plan import CellVerdict, Hold, HoldReason, Plan, Verdict
 from reconciler.nostr import kinds
 from reconciler.report.lines import Line
 from reconciler.report.view import PlanView
 from reconciler.report.words import describe, plural
+from tests.kit import values
+from tests.kit.people import ALICE, BOB, WIDGET, url
+from tests.kit.values import ZERO, oid, refs
 
-from .. import build
-from ..build import ALICE, BOB, WIDGET, ZERO, oid, refs, url
 from .sample import hostile, huge, small_plan, viewed
 
 PLAN, _ = small_plan()
@@ -41,11 +33,25 @@ def with_actions(*actions: Publish | Push) -> PlanView:
 
 def event(server: str, kind: int, number: int = 0) -> Publish:
     wave = Wave.ROOTS if kind in kinds.ROOTS else Wave.REPLIES
-    return Publish(WIDGET, url(server), f"{number:064x}", kind, wave, Why.EVENT_MISSING)
+    return Publish(
+        coordinate=WIDGET,
+        server=url(server),
+        event_id=f"{number:064x}",
+        kind=kind,
+        wave=wave,
+        why=Why.EVENT_MISSING,
+    )
 
 
 def push(server: str, *updates: RefUpdate) -> Push:
-    return Push(WIDGET, url(server), updates, (), Wave.PUSH, Why.REFS_DIFFER)
+    return Push(
+        coordinate=WIDGET,
+        server=url(server),
+        updates=updates,
+        sources=(),
+        wave=Wave.PUSH,
+        why=Why.REFS_DIFFER,
+    )
 
 
 CREATE = RefUpdate("refs/heads/new", ZERO, oid(1))
@@ -81,7 +87,13 @@ def test_every_ref_is_described() -> None:
 
 def test_what_is_deleted_stands_first_by_our_push_or_by_the_server_itself() -> None:
     state = Publish(
-        WIDGET, url("beta"), "a" * 64, kinds.STATE, Wave.STATE, Why.STATE_OUTDATED, aligns=(DELETE,)
+        coordinate=WIDGET,
+        server=url("beta"),
+        event_id="a" * 64,
+        kind=kinds.STATE,
+        wave=Wave.STATE,
+        why=Why.STATE_OUTDATED,
+        aligns=(DELETE,),
     )
     found = with_actions(push("alpha", CHANGE, DELETE), push("gamma", DELETE), state)
     gone = "- alice/widget: delete refs/heads/gone (was 3333333333) on"
@@ -149,9 +161,27 @@ def test_repositories_that_differ_stand_apart() -> None:
 def test_equal_holds_share_a_line_and_say_what_would_release_them() -> None:
     gadget = replace(WIDGET, identifier="gadget")
     holds = (
-        Hold(WIDGET, url("beta"), HoldReason.NOT_LISTED, "why", "it is listed"),
-        Hold(gadget, url("beta"), HoldReason.NOT_LISTED, "why", "it is listed"),
-        Hold(WIDGET, None, HoldReason.TIE, "why", "a newer one"),
+        Hold(
+            coordinate=WIDGET,
+            server=url("beta"),
+            reason=HoldReason.NOT_LISTED,
+            detail="why",
+            release="it is listed",
+        ),
+        Hold(
+            coordinate=gadget,
+            server=url("beta"),
+            reason=HoldReason.NOT_LISTED,
+            detail="why",
+            release="it is listed",
+        ),
+        Hold(
+            coordinate=WIDGET,
+            server=None,
+            reason=HoldReason.TIE,
+            detail="why",
+            release="a newer one",
+        ),
     )
     found = viewed(replace(PLAN, holds=holds)).holds
     assert texts(found) == [
@@ -243,12 +273,12 @@ def test_a_missing_state_and_missing_objects_are_sure_only_when_all_answered() -
             "1 unknown (222222222222 for one)",
         ),
     ):
-        seen = build.observed(
+        seen = values.observed(
             [announced, state],
-            build.view("alpha", [announced, state], {WIDGET: refs({})}),
-            build.view("beta", [announced], {} if down else {WIDGET: refs({})}, down=down),
+            values.view("alpha", [announced, state], {WIDGET: refs({})}),
+            values.view("beta", [announced], {} if down else {WIDGET: refs({})}, down=down),
         )
-        cells = build.planned(build.desired("alpha", "beta"), seen)
+        cells = values.planned(values.desired("alpha", "beta"), seen)
         assert [hold.detail for hold in cells.holds] == [words]
 
 

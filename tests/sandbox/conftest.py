@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
-
-from .kit import Clock, Work, git
+from tests.kit.clock import Clock
+from tests.kit.git import Work, git
+from tests.kit.servers import Fleet
 
 Starter = Callable[..., RunningServer]
 
@@ -27,7 +28,9 @@ def starter(tmp_path: Path, clock: Clock) -> Iterator[Starter]:
     def run(
         name: str = "one", dialect: str = "ngit-grasp", *, grasp: bool = True, port: int = 0
     ) -> RunningServer:
-        spec = ServerSpec(name, tmp_path / name, dialect, grasp, port)
+        spec = ServerSpec(
+            name=name, directory=tmp_path / name, dialect=dialect, grasp=grasp, port=port
+        )
         running.append(start(spec, clock=clock))
         return running[-1]
 
@@ -39,6 +42,14 @@ def starter(tmp_path: Path, clock: Clock) -> Iterator[Starter]:
 @pytest.fixture
 def server(starter: Starter) -> RunningServer:
     return starter()
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    """Servers that follow each other."""
+    servers = Fleet(tmp_path)
+    yield servers
+    servers.end()
 
 
 @pytest.fixture

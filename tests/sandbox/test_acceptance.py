@@ -6,9 +6,10 @@ import pytest
 
 from reconciler.nostr import kinds
 from reconciler.sandbox.server import RunningServer
+from tests.kit.git import Work
+from tests.kit.servers import ALICE, BOB, CAROL, MALLORY, NOW, PARKED, hosted, publish, served
 
 from .conftest import Starter
-from .kit import ALICE, BOB, CAROL, MALLORY, NOW, PARKED, Work, hosted, publish, served
 
 UNRELATED = (False, "Event event must reference an accepted repository or accepted event")
 

@@ -13,8 +13,9 @@ from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.policy.archive import Archive, whitelist
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
-
-from .kit import ALICE, BOB, MALLORY, PARKED, Clock, Person, Work, publish, remote_refs
+from tests.kit.clock import Clock
+from tests.kit.git import Work
+from tests.kit.servers import ALICE, BOB, MALLORY, PARKED, Person, publish, remote_refs
 
 NPUB = nip19.npub(ALICE.pubkey)
 HERS, HIS = Coordinate(ALICE.pubkey, "widget"), Coordinate(BOB.pubkey, "widget")
@@ -38,11 +39,13 @@ def test_three_forms(entry: str, hers: bool, other: bool, his: bool) -> None:
 @pytest.mark.parametrize("entry", ["", "npub1xxx", f"{NPUB}/", "some/thing", "npub1xxx/widget"])
 def test_other_entries_stop_the_start(tmp_path: Path, entry: str) -> None:
     with pytest.raises(OurFault, match="whitelist entry"):
-        start(ServerSpec("x", tmp_path, archive=Archive(whitelist=(entry,))))
+        start(ServerSpec(name="x", directory=tmp_path, archive=Archive(whitelist=(entry,))))
 
 
 def archive(folder: Path, what: Archive, dialect: str = "ngit-grasp") -> RunningServer:
-    return start(ServerSpec("archive", folder, dialect, archive=what), clock=Clock())
+    return start(
+        ServerSpec(name="archive", directory=folder, dialect=dialect, archive=what), clock=Clock()
+    )
 
 
 def elsewhere(person: Person) -> Event:

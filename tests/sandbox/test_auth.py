@@ -10,8 +10,7 @@ import pytest
 from reconciler.nostr.event import Tag
 from reconciler.sandbox.family.words import AuthWords
 from reconciler.sandbox.policy.acceptance import AUTH, AUTH_SECONDS, auth_refusal
-
-from .kit import ALICE, NOW
+from tests.kit.servers import ALICE, NOW
 
 SERVER = "http://127.0.0.1:4000"
 GOOD: dict[str, Tag] = {

@@ -14,8 +14,8 @@ from reconciler.sandbox.family.presets import SPEC
 from reconciler.sandbox.family.rules import Family, Tie
 from reconciler.sandbox.policy.authorise import Push, refusal
 from reconciler.sandbox.policy.reading import newest
-
-from .kit import ALICE, BOB, NOW, ZERO
+from tests.kit.git import ZERO
+from tests.kit.servers import ALICE, BOB, NOW
 
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
 MAIN, DEV, TAG, PULL = "refs/heads/main", "refs/heads/dev", "refs/tags/v1", "refs/nostr/" + "e" * 64
@@ -27,7 +27,14 @@ def state(refs: dict[str, str], *, at: int = NOW, by: str = "alice") -> State:
     return nip34.state(person.state("widget", refs, at=at))
 
 
-BASE = Push((), {MAIN: A, DEV: A}, frozenset({ALICE.pubkey}), (), (), {})
+BASE = Push(
+    updates=(),
+    current={MAIN: A, DEV: A},
+    authority=frozenset({ALICE.pubkey}),
+    waiting=(),
+    stored=(),
+    tips={},
+)
 TO_B = state({MAIN: B, DEV: A})
 DROP_DEV = state({MAIN: B})
 

@@ -17,10 +17,13 @@ from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.server import RunningServer
+from tests.kit.clock import Clock
+from tests.kit.git import Work
+from tests.kit.patience import eventually
+from tests.kit.relay import Relay
+from tests.kit.servers import ALICE, NOW, publish
 
-from ..sync.kit import eventually
 from .conftest import Starter
-from .kit import ALICE, NOW, Clock, Relay, Work, publish
 from .test_metrics import figures
 
 MAIN = "refs/heads/main"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 import requests
@@ -15,8 +16,11 @@ from reconciler.git import pktline
 from reconciler.nostr import urls
 from reconciler.sandbox.faults import FAULTS, Aim
 from reconciler.sandbox.server import RunningServer
-
-from .kit import ALICE, NOW, Clock, Relay, Work, git, hosted, publish, remote_refs, served
+from tests.kit.clock import Clock
+from tests.kit.git import Work, git
+from tests.kit.patience import eventually
+from tests.kit.relay import Relay
+from tests.kit.servers import ALICE, NOW, hosted, publish, remote_refs, served
 
 
 @pytest.fixture
@@ -152,19 +156,15 @@ def test_refuse_beside_another_fault(server: RunningServer, clock: Clock) -> Non
     with pytest.raises(requests.ConnectionError):
         requests.get(server.url, timeout=5)
     clock.advance(60)
-    _until_answered(server)
+    eventually(lambda: _answers(server))
     assert server.faults.active.name == "slow"
 
 
-def _until_answered(server: RunningServer) -> None:
-    end = time.monotonic() + 5
-    while True:
-        try:
-            requests.get(server.url, timeout=5)
-            return
-        except requests.ConnectionError:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+def _answers(server: RunningServer) -> bool:
+    with suppress(requests.ConnectionError):
+        requests.get(server.url, timeout=5)
+        return True
+    return False
 
 
 def test_unknown_fault_is_our_fault(server: RunningServer) -> None:

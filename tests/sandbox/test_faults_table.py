@@ -14,8 +14,9 @@ from reconciler.nostr import kinds, urls
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.faults import FAULTS, Aim, Stage
 from reconciler.sandbox.server import RunningServer
+from tests.kit.git import Work, git
+from tests.kit.servers import ALICE, NOW, hosted, publish, remote_refs, served
 
-from .kit import ALICE, NOW, Work, git, hosted, publish, remote_refs, served
 from .test_faults_each import curl, listing, status
 
 MAIN = "refs/heads/main"

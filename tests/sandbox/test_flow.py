@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from reconciler.nostr import kinds
+from tests.kit.git import Work
+from tests.kit.servers import ALICE, PARKED, head, publish, remote_refs, served
 
 from .conftest import Starter
-from .kit import ALICE, PARKED, Work, head, publish, remote_refs, served
 
 
 @pytest.mark.parametrize("dialect", ["spec", "ngit-grasp"])

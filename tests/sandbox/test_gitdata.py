@@ -7,23 +7,22 @@ import pytest
 from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.server import RunningServer
-
-from .conftest import Starter
-from .kit import (
+from tests.kit.git import Work, git
+from tests.kit.relay import Relay
+from tests.kit.servers import (
     ALICE,
     BOB,
     CAROL,
     NOW,
     PARKED,
-    Relay,
-    Work,
-    git,
     head,
     hosted,
     publish,
     remote_refs,
     served,
 )
+
+from .conftest import Starter
 
 MAIN, DEV, TAG = "refs/heads/main", "refs/heads/dev", "refs/tags/v1"
 

@@ -14,8 +14,8 @@ from reconciler.git import advertisement, pktline, receive_pack
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import nip19, urls
 from reconciler.sandbox.server import RunningServer
-
-from .kit import ALICE, NOW, ZERO, Work, git, hosted, publish, remote_refs, served
+from tests.kit.git import ZERO, Work, git
+from tests.kit.servers import ALICE, NOW, hosted, publish, remote_refs, served
 
 MAIN = "refs/heads/main"
 

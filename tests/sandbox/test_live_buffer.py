@@ -12,9 +12,10 @@ import websocket
 
 from reconciler.nostr import kinds
 from reconciler.sandbox.limits import LIVE_EVENTS
+from tests.kit.relay import Relay
+from tests.kit.servers import ALICE, NOW
 
 from .conftest import Starter
-from .kit import ALICE, NOW, Relay
 
 SMALL = 4
 COUNT = 40

@@ -5,8 +5,7 @@ from __future__ import annotations
 from reconciler.nostr import kinds, nip34
 from reconciler.nostr.nip34 import Announcement
 from reconciler.sandbox.policy.maintainers import Announced, announced
-
-from .kit import ALICE, BOB, CAROL, MALLORY, NOW, Person
+from tests.kit.servers import ALICE, BOB, CAROL, MALLORY, NOW, Person
 
 
 def says(author: Person, *invited: Person, at: int = NOW) -> Announcement:

@@ -9,9 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reconciler.nostr import kinds
 from reconciler.sandbox.server import RunningServer
+from tests.kit.git import Work, git
+from tests.kit.relay import Relay
+from tests.kit.servers import ALICE, MALLORY, hosted, publish, remote_refs
 
 from .conftest import Starter
-from .kit import ALICE, MALLORY, Relay, Work, git, hosted, publish, remote_refs
 
 
 def figures(server: RunningServer) -> dict[tuple[str, tuple[str, ...]], float]:

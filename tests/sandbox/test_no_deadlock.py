@@ -11,9 +11,11 @@ import pytest
 from reconciler.nostr import kinds
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.server import RunningServer
+from tests.kit.clock import Clock
+from tests.kit.git import Work
+from tests.kit.servers import ALICE, MALLORY, NOW, publish, remote_refs, served
 
 from .conftest import Starter
-from .kit import ALICE, MALLORY, NOW, Clock, Work, publish, remote_refs, served
 
 MAIN = "refs/heads/main"
 ALL = sorted(PRESETS)

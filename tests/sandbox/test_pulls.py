@@ -6,9 +6,11 @@ import pytest
 
 from reconciler.nostr import kinds
 from reconciler.sandbox.server import RunningServer
+from tests.kit.clock import Clock
+from tests.kit.git import Work
+from tests.kit.servers import ALICE, BOB, MALLORY, NOW, hosted, publish, remote_refs, served
 
 from .conftest import Starter
-from .kit import ALICE, BOB, MALLORY, NOW, Clock, Work, hosted, publish, remote_refs, served
 
 
 @pytest.fixture(params=["spec", "ngit-grasp"])

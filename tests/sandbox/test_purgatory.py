@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 
 import pytest
 import requests
@@ -17,23 +15,23 @@ from reconciler.sandbox.limits import PARKED_ANNOUNCEMENTS
 from reconciler.sandbox.server import RunningServer
 from reconciler.sandbox.waiting.parked import Bounds, Everything
 from reconciler.sandbox.waiting.purgatory import Purgatory
-
-from .conftest import Starter
-from .kit import (
+from tests.kit.clock import Clock
+from tests.kit.git import ZERO, Work
+from tests.kit.patience import eventually
+from tests.kit.servers import (
     ALICE,
     BOB,
     CAROL,
     NOW,
     PARKED,
-    ZERO,
-    Clock,
     Person,
-    Work,
     hosted,
     publish,
     remote_refs,
     served,
 )
+
+from .conftest import Starter
 
 MAIN, DEV = "refs/heads/main", "refs/heads/dev"
 HALF_HOUR = 1800
@@ -43,13 +41,6 @@ def status(server: RunningServer, identifier: str = "widget") -> int:
     url = urls.clone(server.url, ALICE.pubkey, identifier)
     answer = requests.get(f"{url}/info/refs?service=git-upload-pack", timeout=5)
     return answer.status_code
-
-
-def wait_until(fact: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not fact():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_state_waits_thirty_minutes(server: RunningServer, work: Work, clock: Clock) -> None:
@@ -152,7 +143,7 @@ def test_clean_up_needs_no_visitor(server: RunningServer, clock: Clock) -> None:
     publish(server, ALICE.announce(server, "widget"))
     path = server.repo_path(ALICE.pubkey, "widget")
     clock.advance(HALF_HOUR + 1)
-    wait_until(lambda: not path.exists())
+    eventually(lambda: not path.exists())
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -278,7 +269,7 @@ def test_of_too_many_announcements_of_one_author_the_oldest_goes_with_its_reposi
     publish(server, bobs, *(ALICE.announce(server, f"w{n}") for n in range(PARKED_ANNOUNCEMENTS)))
     publish(server, *(ALICE.announce(server, f"more{n}") for n in range(3)))
     gone = [server.repo_path(ALICE.pubkey, f"w{n}") for n in range(3)]
-    wait_until(lambda: not any(path.exists() for path in gone))
+    eventually(lambda: not any(path.exists() for path in gone))
     assert status(server, "w3") == status(server, "more2") == 200
     assert server._service.repos.count() == PARKED_ANNOUNCEMENTS + 1
     held = server._service.purgatory.everything()

@@ -9,9 +9,10 @@ from reconciler.git import pktline, receive_pack
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import urls
 from reconciler.sandbox.server import RunningServer
+from tests.kit.git import ZERO, Work
+from tests.kit.servers import ALICE, BOB, CAROL, MALLORY, NOW, PARKED, hosted, publish, remote_refs
 
 from .conftest import Starter
-from .kit import ALICE, BOB, CAROL, MALLORY, NOW, PARKED, ZERO, Work, hosted, publish, remote_refs
 
 MAIN, DEV, TAG = "refs/heads/main", "refs/heads/dev", "refs/tags/v1"
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox.family.presets import PRESETS
+from tests.kit.clock import Clock
+from tests.kit.git import Work
+from tests.kit.servers import ALICE, publish, remote_refs
 
 from .conftest import Starter
-from .kit import ALICE, Clock, Work, publish, remote_refs
 
 MAIN = "refs/heads/main"
 

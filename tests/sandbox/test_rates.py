@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.sandbox.family.rates import Bucket, Buckets, Per, Rate
+from tests.kit.patience import eventually
+from tests.kit.servers import ALICE, NOW, publish
 
-from ..sync.kit import eventually
 from .conftest import Starter
-from .kit import ALICE, NOW, publish
 
 PLAIN = Rate(per=Per.CONNECTION, burst=3, refill=2, seconds=10.0, text="no")
 

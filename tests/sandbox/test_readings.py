@@ -16,7 +16,7 @@ from reconciler.nostr.filters import Filter
 from reconciler.sandbox.events.store import Store
 from reconciler.sandbox.family.rules import EventRules
 from reconciler.sandbox.policy.acceptance import unfit
-from tests.build import ALICE, EPOCH
+from tests.kit.people import ALICE, EPOCH
 
 ANNOUNCED = ALICE.announce("widget")
 LISTED = ALICE.sign(kinds.GRASP_LIST, ("g", "wss://alpha.example"))

@@ -10,9 +10,11 @@ import websocket
 from reconciler.nostr import kinds
 from reconciler.nostr.event import Event
 from reconciler.sandbox.server import RunningServer
+from tests.kit.clock import Clock
+from tests.kit.relay import Relay
+from tests.kit.servers import ALICE, BOB, NOW, publish, served
 
 from .conftest import Starter
-from .kit import ALICE, BOB, NOW, Clock, Relay, publish, served
 
 
 @pytest.fixture

@@ -16,9 +16,11 @@ from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.server import RunningServer
+from tests.kit.clock import Clock
+from tests.kit.git import Work
+from tests.kit.servers import ALICE, BOB, NOW, Person
 
 from .conftest import Starter
-from .kit import ALICE, BOB, NOW, Clock, Person, Work
 
 MAIN = "refs/heads/main"
 ISSUES = nostr_sdk.Filter().kind(nostr_sdk.Kind(kinds.ISSUE))

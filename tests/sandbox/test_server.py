@@ -16,9 +16,10 @@ from reconciler.nostr import nip11
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.strictjson import dumps
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
+from tests.kit.git import Work
+from tests.kit.servers import ALICE, PARKED, hosted, publish, served
 
 from .conftest import Starter
-from .kit import ALICE, PARKED, Work, hosted, publish, served
 
 INFO = {"Accept": "application/nostr+json"}
 
@@ -36,9 +37,9 @@ def test_only_loopback_is_bound(server: RunningServer) -> None:
 def test_taken_port_and_unknown_dialect(server: RunningServer, tmp_path: Path) -> None:
     port = int(server.url.rpartition(":")[2])
     with pytest.raises(NetworkFault, match=str(port)):
-        start(ServerSpec("x", tmp_path / "x", port=port))
+        start(ServerSpec(name="x", directory=tmp_path / "x", port=port))
     with pytest.raises(OurFault, match="no family"):
-        start(ServerSpec("x", tmp_path / "x", "klingon"))
+        start(ServerSpec(name="x", directory=tmp_path / "x", dialect="klingon"))
 
 
 def test_several_servers_know_nothing_of_each_other(starter: Starter, work: Work) -> None:

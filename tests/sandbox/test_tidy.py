@@ -11,10 +11,12 @@ from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.faults import Aim
 from reconciler.sandbox.waiting.agenda import Agenda, Task
+from tests.kit.clock import Clock
+from tests.kit.git import Work, git
+from tests.kit.patience import eventually
+from tests.kit.servers import ALICE, publish
 
-from ..sync.kit import eventually
 from .conftest import Starter
-from .kit import ALICE, Clock, Work, git, publish
 
 MAIN = "refs/heads/main"
 

@@ -83,10 +83,18 @@ def start_fleet(folder: Path, *, project: Path | None = None) -> Fleet:
     """
     servers = {
         # without budgets, because the story is told in seconds and not in minutes
-        name: start(ServerSpec(name, folder / "servers" / name, dialect, rate_limits=False))
+        name: start(
+            ServerSpec(
+                name=name, directory=folder / "servers" / name, dialect=dialect, rate_limits=False
+            )
+        )
         for name, dialect in FAMILIES.items()
     }
-    index = start(ServerSpec("index", folder / "servers" / "index", "spec", grasp=False))
+    index = start(
+        ServerSpec(
+            name="index", directory=folder / "servers" / "index", dialect="spec", grasp=False
+        )
+    )
     people = {name: new(name) for name in (*REPOSITORIES, "dave")}
     fleet = Fleet(folder=folder, servers=servers, index=index, people=people)
     jobs = [

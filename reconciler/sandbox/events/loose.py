@@ -6,6 +6,9 @@ from the wanted value: longer values stand among its keys, before or behind by t
 `until` cuts by the same comparison. Where a filter can have so many answers at most (one kind,
 author and `d`), no more are read, so that a neighbour may stand in for what was asked. Values of
 more than 100 bytes are not in the index. All other conditions hold as they should.
+
+What a new version of an addressable event replaces is found by the same index: an author's newer
+`repo` takes `repo-cli` away, and an older one is not stored beside it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from reconciler.nostr.event import is_hex32
 from reconciler.nostr.filters import Filter, TagFilter
 
 VALUE_BYTES: Final = 100
+REPLACED: Final = 10
+"""Stored events that a new version is compared with."""
 _ADDRESS: Final = re.compile(r"[0-9]+:[0-9a-f]{64}:[^:]*")
 _NARROW: Final = ("eEq", "aAiIgr", "d", "htlkK")
 """Letters, the narrowest first; all others are broad."""

@@ -87,7 +87,6 @@ def select(
         source, order = f"{_LOOSE} JOIN events ON number = event", "place DESC"
         terms.append("place IS NOT NULL")
         values = [one.until, dumps(list(tag[1])), *values]
-        limit = loose.most(one) or limit
     sql = f"SELECT {columns} FROM {source} WHERE {' AND '.join(terms)} ORDER BY {order}"  # noqa: S608 - constants
     if limit is not None:
         sql += " LIMIT ?"

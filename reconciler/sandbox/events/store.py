@@ -194,15 +194,22 @@ class Store:
         )
 
     def _replace(self, event: Event, address: Address) -> bool:
-        """Make room for a newer version; False when the stored one wins."""
-        sql = "SELECT created_at, id FROM events WHERE kind = ? AND pubkey = ? AND d = ?"
-        row = self._one(sql, *address)
-        if row is None:
-            return True
-        if (-row[0], row[1]) < (-event.created_at, event.id):
-            return False
-        self._db.execute("DELETE FROM events WHERE id = ?", (row[1],))
-        return True
+        """Make room for a newer version; False when a stored one wins."""
+        stored = self._versions(address)
+        newer = [pair for pair in stored if pair < (-event.created_at, event.id)]
+        older = [(i,) for time, i in stored if (time, i) not in newer]
+        self._db.executemany("DELETE FROM events WHERE id = ?", older)
+        return not newer
+
+    def _versions(self, address: Address) -> list[tuple[int, str]]:
+        """-created_at and id of what is stored there; a loose index takes neighbours for it."""
+        kind, pubkey, d = address
+        if self._loose_tags and d:
+            one = Filter(kinds=(kind,), authors=(pubkey,), tags=(("d", (d,)),))
+            asked = select("-created_at, id", one, now=0, limit=loose.REPLACED, loosely=True)
+            return self._db.execute(asked.text, asked.values).fetchall()
+        sql = "SELECT -created_at, id FROM events WHERE kind = ? AND pubkey = ? AND d = ?"
+        return self._db.execute(sql, address).fetchall()
 
     def _remember_deletion(self, deletion: Event, *, stored_only: bool) -> None:
         """So that nothing of it can come back."""
@@ -240,6 +247,8 @@ class Store:
         return row is not None and event.created_at <= row[0]
 
     def _select(self, columns: str, one: Filter, now: float, limit: int | None = None) -> Sql:
+        if self._loose_tags and loose.indexed(one):
+            limit = loose.most(one) or limit
         return select(columns, one, now=now, limit=limit, loosely=self._loose_tags)
 
     def _ask(self, sql: str, *values: object) -> bool:

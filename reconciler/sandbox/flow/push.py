@@ -121,12 +121,12 @@ def _question(
 ) -> Push:
     standing, refs = delivery.standing, delivery.repos.refs(coordinate)
     return Push(
-        updates,
-        {name: oid for name, oid in refs.items() if is_branch_or_tag(name)},
-        standing.authority(coordinate.owner),
-        standing.waiting,
-        standing.stored,
-        _tips(service, updates),
+        updates=updates,
+        current={name: oid for name, oid in refs.items() if is_branch_or_tag(name)},
+        authority=standing.authority(coordinate.owner),
+        waiting=standing.waiting,
+        stored=standing.stored,
+        tips=_tips(service, updates),
         pulls=sum(name.startswith(NOSTR) for name in refs),
         read_only=service.dialect.git.archive_refuses and service.spec.archive.read_only,
         owner=coordinate.owner,

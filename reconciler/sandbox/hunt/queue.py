@@ -15,7 +15,7 @@ from reconciler.pacing.backoff import HUNT, Backoff
 from reconciler.sandbox.limits import HUNT_EXPIRY_SECONDS, HUNTS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One identifier. `renewed`: a new event came while its hunt was running. `given_up`: sources
     that no later round asks; a new event asks them again."""
@@ -58,7 +58,7 @@ class Queue:
         old = self._entries.get(identifier)
         if old is None:
             self._make_room()
-            new = Entry(due, expires)
+            new = Entry(due=due, expires=expires)
         elif old.running:
             new = replace(
                 old,
@@ -69,7 +69,7 @@ class Queue:
                 given_up=frozenset(),
             )
         else:
-            new = Entry(min(due, old.due), expires)
+            new = Entry(due=min(due, old.due), expires=expires)
         self._put(identifier, new)
 
     def due(self, now: float) -> tuple[str, ...]:

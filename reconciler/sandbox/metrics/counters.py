@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field, fields
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Counters:
     """Plain numbers since the start; `bump` may be called from any thread."""
 

@@ -25,7 +25,7 @@ class Source(Enum):
 Counts = tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """One moment. `relays_read` counts relays whose announcements were read to the end, `events`
     synced events that were accepted, by source; `fetches` git fetches that brought something,

@@ -30,7 +30,7 @@ class Whitelist:
         return bool(self.pairs)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
     """What an operator set: `whitelist` for announcements that do not list the service,
     `everything` takes all of them, `read_only` refuses those that do list it and (where the family

@@ -19,7 +19,7 @@ from reconciler.sandbox.policy.reading import newest, odd
 _PR_BRANCHES = f"{HEADS}pr/"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
     """Everything that the decision may look at.
 

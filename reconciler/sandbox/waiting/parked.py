@@ -103,7 +103,7 @@ class ParkedState:
         return cls(read(verify(raw["event"])), raw["expires"] + downtime)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedPull:
     """A pull request without its commit, or (event is None) a commit without its pull request.
 
@@ -137,12 +137,12 @@ class ParkedPull:
     def from_json(cls, raw: Json, downtime: float) -> ParkedPull:
         """Read one."""
         return cls(
-            raw["event_id"],
-            raw["commit"],
-            raw["identifier"],
-            raw["expires"] + downtime,
-            verify(raw["event"]) if raw["event"] else None,
-            raw["owner"],
+            event_id=raw["event_id"],
+            commit=raw["commit"],
+            identifier=raw["identifier"],
+            expires=raw["expires"] + downtime,
+            event=verify(raw["event"]) if raw["event"] else None,
+            owner=raw["owner"],
         )
 
 

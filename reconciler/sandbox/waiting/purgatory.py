@@ -141,7 +141,9 @@ class Purgatory:
     def park_pull(self, event: Event, commit: str, identifier: str) -> None:
         """Hold a pull request until its commit comes."""
         expires = self._clock() + EXPIRY_SECONDS
-        entry = ParkedPull(event.id, commit, identifier, expires, event)
+        entry = ParkedPull(
+            event_id=event.id, commit=commit, identifier=identifier, expires=expires, event=event
+        )
         with self._lock:
             self._expired.discard(event.id)
             self._pulls.put(event.id, entry)
@@ -159,7 +161,14 @@ class Purgatory:
         owner, identifier = coordinate.owner, coordinate.identifier
         with self._lock:
             if not self.pull(event_id, waiting=True):
-                entry = ParkedPull(event_id, commit, identifier, expires, None, owner)
+                entry = ParkedPull(
+                    event_id=event_id,
+                    commit=commit,
+                    identifier=identifier,
+                    expires=expires,
+                    event=None,
+                    owner=owner,
+                )
                 self._pulls.put(event_id, entry)
 
     def pull(self, event_id: str, *, waiting: bool = False) -> ParkedPull | None:

@@ -37,7 +37,8 @@ class RelayLimits:
     """Between two pings."""
     loose_tags: bool = False
     """A tag filter finds its values under any letter, and texts that only begin so; `until` does
-    not hold for the latter. Values of more than 100 characters are not found at all."""
+    not hold for the latter. Values of more than 100 characters are not found at all. A new version
+    of an addressable event replaces what is found so."""
     negentropy: bool = False
     """NIP-77 is answered."""
     words: RelayWords = field(default_factory=RelayWords)

@@ -1,0 +1,147 @@
+"""`pacing.throttle` driven by threads: the gate of one server."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from threading import Event, Lock
+
+import pytest
+
+from reconciler.edge.clock import Clock
+from reconciler.edge.throttle import Gate
+from reconciler.model.desired import Throttle
+from reconciler.world import Failure
+from tests.kit.clock import Still
+
+
+@dataclass
+class Meter:
+    """How many are inside at a time."""
+
+    inside: int = 0
+    most: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.inside -= 1
+
+
+def test_no_more_at_a_time_than_allowed_whatever_they_do() -> None:
+    gate, meter = Gate(Throttle(concurrency=3, per_minute=1000), Clock()), Meter()
+
+    def work(number: int) -> None:
+        with gate.transfer(str(number % 4)) if number % 2 else gate.request(), meter:
+            Event().wait(0.002)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(work, range(60)))
+    assert 2 <= meter.most <= 3
+    assert meter.inside == 0
+
+
+def test_the_minute_ends_transfers_and_not_requests() -> None:
+    clock = Still()
+    gate = Gate(Throttle(concurrency=9, per_minute=2), clock)
+    for _ in range(2):
+        with gate.transfer():
+            pass
+    with gate.request():
+        pass
+    began = Event()
+
+    def third() -> None:
+        with gate.transfer():
+            began.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(third)
+        assert not began.wait(0.15)
+        clock.jump(60.0)
+        assert began.wait(5)
+        future.result(5)
+
+
+def test_publications_are_paced_beside_transfers() -> None:
+    clock = Still()
+    gate = Gate(Throttle(events_per_minute=5), clock)
+    assert gate.pace(8) == 5  # as many as may go at once, not all or none
+    with gate.transfer(), ThreadPoolExecutor(1) as pool:
+        future = pool.submit(gate.pace, 3)
+        assert not future.done()
+        clock.jump(60.0)
+        assert future.result(5) == 3
+
+
+def test_nobody_looks_at_the_clock_while_waiting() -> None:
+    class Counting(Still):
+        looks = 0
+
+        def now(self) -> float:
+            self.looks += 1
+            return super().now()
+
+    clock = Counting()
+    gate = Gate(Throttle(events_per_minute=1), clock)
+    gate.pace(1)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(gate.pace, 1)
+        Event().wait(0.1)
+        before = clock.looks
+        Event().wait(0.3)
+        assert clock.looks == before
+        clock.jump(60.0)
+        future.result(5)
+
+
+@pytest.mark.parametrize("way", ["pace", "transfer", "request"])
+def test_a_stop_ends_every_wait_at_once(way: str) -> None:
+    clock = Clock()
+    gate = Gate(Throttle(concurrency=1, per_minute=1, events_per_minute=1), clock)
+
+    def wait() -> None:
+        if way == "pace":
+            gate.pace(1)
+        else:
+            with gate.transfer() if way == "transfer" else gate.request():
+                pass
+
+    gate.pace(1)
+    with ThreadPoolExecutor(1) as pool, gate.transfer():
+        future = pool.submit(wait)
+        Event().wait(0.1)
+        assert not future.done()
+        clock.stop.set()
+        with pytest.raises(Failure, match="the run was stopped"):
+            future.result(2)
+
+
+def test_a_slot_is_given_back_after_a_failure() -> None:
+    gate = Gate(Throttle(concurrency=1), Clock())
+    for hold in (gate.transfer, gate.request):
+        with pytest.raises(RuntimeError), hold():
+            raise RuntimeError
+    with ExitStack() as stack:
+        stack.enter_context(gate.request())
+
+
+def test_repositories_take_turns() -> None:
+    gate, order = Gate(Throttle(concurrency=1, per_minute=1000), Clock()), []
+    queued = [("big", n) for n in range(3)] + [("small", 0)]
+
+    def work(repository: str) -> None:
+        with gate.transfer(repository):
+            order.append(repository)
+
+    with ThreadPoolExecutor(4) as pool, gate.request():  # all of them have to queue behind this
+        for repository, _ in queued:
+            pool.submit(work, repository)
+            Event().wait(0.05)
+    assert order == ["big", "small", "big", "big"]

@@ -1,0 +1,1 @@
+"""What tests of several folders share; a folder takes from here and never from its neighbour."""

@@ -1,0 +1,51 @@
+"""The planner, judged by cases that stand as data in `cases/`: a world in, a plan in words out.
+
+Every plan made on the way must also keep its contract, survive a round trip as a saved plan, and
+not depend on the order in which events arrived.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.guard import contract
+from reconciler.model.codec import digest, plan_from_json, plan_to_json, pretty
+from reconciler.model.observed import Observed
+from tests.cases.loader import PlanCase, Words, cases
+from tests.kit.protocol import DECIDED, SCENARIOS
+from tests.kit.values import planned
+
+CASES = cases()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case(name: str) -> None:
+    case = CASES[name]
+    world, words = opened(case)
+    made = planned(case.desired(), world)
+    assert words.of(made) == case.expected()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_plan_is_sound(name: str) -> None:
+    case = CASES[name]
+    wish, (world, _) = case.desired(), opened(case)
+    made = planned(wish, world)
+    assert contract(made, wish) == ()
+    assert plan_from_json(pretty(plan_to_json(made)).encode(), place="x") == made
+    turned = replace(world, events=world.events[::-1])
+    assert planned(wish, turned) == made
+    assert digest(planned(wish, replace(world, at=world.at + 1))) == digest(made)
+
+
+def opened(case: PlanCase) -> tuple[Observed, Words]:
+    events = case.signed()
+    return case.observed(events), Words(events, len(case.repositories()) > 1)
+
+
+def test_the_cases_cover_what_the_planner_decides() -> None:
+    covered = {number for case in CASES.values() for number in case.scenarios}
+    assert DECIDED <= covered <= SCENARIOS
+    assert len(CASES) >= 35

@@ -1,0 +1,38 @@
+"""libgit2, a second reader of git, on what the embedded servers serve and keep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pygit2
+import pytest
+from pygit2.enums import SortMode
+
+from reconciler.nostr import urls
+from tests.kit.git import Work
+from tests.kit.servers import ALICE, publish
+
+from .conftest import Starter
+
+MAIN = "refs/heads/main"
+
+
+@pytest.mark.parametrize("dialect", ["spec", "ngit-grasp", "gitea"])
+def test_libgit2_clones_what_was_pushed_and_finds_it_whole(
+    starter: Starter, work: Work, tmp_path: Path, dialect: str
+) -> None:
+    first = work.commit("first")
+    second = work.commit("second", first)
+    server = starter(dialect=dialect)
+    announced = ALICE.announce(server, "widget")
+    publish(server, announced, ALICE.state("widget", {MAIN: second}))
+    assert work.push(server, ALICE, "widget", f"{second}:{MAIN}")
+
+    url = urls.clone(server.url, ALICE.pubkey, "widget")
+    cloned = pygit2.clone_repository(url, str(tmp_path / "theirs"), bare=True)
+
+    assert str(cloned.references["refs/remotes/origin/main"].target) == second
+    walked = cloned.walk(second, SortMode.TOPOLOGICAL)
+    assert [str(commit.id) for commit in walked] == [second, first]
+    kept = pygit2.Repository(str(server.repo_path(ALICE.pubkey, "widget")))
+    assert str(kept.references[MAIN].target) == second
