@@ -78,7 +78,8 @@ def _healed(case: Case) -> str:
     one, *others = ([_refs(case, server, n) for n in names] for server in ("one", "two", "three"))
     same = all(one) and all(refs == one for refs in others)
     if not same or again.report["planned"]:
-        return f"exit {first.code} then {again.code}, {'equal' if same else 'different'} refs; {again.out[-300:]} {again.err[-300:]}"
+        words = f"{again.out[-300:]} {again.err[-300:]}"
+        return f"exit {first.code} then {again.code}, {'equal' if same else 'other'} refs; {words}"
     return ""
 
 
