@@ -277,7 +277,8 @@ class Push(Deed):
     def sent_as(self) -> str:
         """The key with what it would change: another push is not this one."""
         changes = " ".join(f"{u.name} {u.old} {u.new}" for u in self.updates)
-        return f"{self.key}#{hashlib.sha256(changes.encode()).hexdigest()[:16]}"
+        data = changes.encode("utf-8", "surrogateescape")  # ref names are bytes to git
+        return f"{self.key}#{hashlib.sha256(data).hexdigest()[:16]}"
 
     @property
     def free(self) -> tuple[str, ...]:

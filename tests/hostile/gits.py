@@ -68,8 +68,9 @@ LISTINGS: Mapping[str, Act] = {
     "B9 no final flush": _lists(pkt(_LINE + _CAPS)),
     "B10 ERR with escapes": _lists(pkt("ERR \x1b[2J\x1b]0;owned\x07 no\n")),
     "B11 five symref=HEAD": _claims(
-        {_MAIN: OID}, "".join(f" symref=HEAD:refs/heads/{n}" for n in range(5))
+        {_MAIN: OID}, " " + " ".join(f"symref=HEAD:refs/heads/{n}" for n in range(5))
     ),
+    "B11b capabilities that run into each other": _claims({_MAIN: OID}, "symref=HEAD:refs/heads/x"),
     "B12 one ref twice, two oids": _lists(
         pkt(_LINE + _CAPS) + pkt(b"b" * 40 + b" " + _MAIN.encode() + b"\n") + b"0000"
     ),

@@ -74,14 +74,20 @@ def _healed(case: Case) -> str:
     case.desired()
     first = case.reconcile("--apply")
     again = case.reconcile("--apply")
-    same = all(
-        case.refs(server, name) == case.refs("one", name) != {}
-        for server in ("two", "three")
-        for name in ("widget", "gadget")
-    )
+    names = ("widget", "gadget")
+    one, *others = ([_refs(case, server, n) for n in names] for server in ("one", "two", "three"))
+    same = all(one) and all(refs == one for refs in others)
     if not same or again.report["planned"]:
-        return f"exit {first.code} then {again.code}, {'equal' if same else 'different'} refs"
+        words = f"{again.out[-300:]} {again.err[-300:]}"
+        return f"exit {first.code} then {again.code}, {'equal' if same else 'other'} refs; {words}"
     return ""
+
+
+def _refs(case: Case, server: str, name: str) -> dict[str, str]:
+    try:
+        return case.refs(server, name)
+    except RuntimeError:  # there is no such repository
+        return {}
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

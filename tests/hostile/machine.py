@@ -186,7 +186,7 @@ HARMS: Mapping[str, Harm] = {
     "C38 COLUMNS=1": Harm(env={"COLUMNS": "1"}),
     "C39 ulimit -n 64": Harm(wrap='ulimit -n 64; "$@"'),
     "C43 git is 2.20": Harm(
-        spoil=_old_git, env={"PATH": "bin:" + os.environ["PATH"]}, converges=False,
+        spoil=_old_git, wrap='PATH="$PWD/bin:$PATH" "$@"', converges=False,
         codes=frozenset({64, 78}),
     ),
     "C46 hostile GIT_ variables": Harm(
@@ -237,4 +237,4 @@ def argv(case: Case, harm: Harm) -> list[str]:
 
 def validating(path: Path) -> list[str]:
     """`reconcile validate`."""
-    return [sys.executable, "-m", "reconciler", "validate", str(path)]
+    return [sys.executable, "-m", "reconciler", "validate", "-f", str(path)]

@@ -42,14 +42,14 @@ def measured(
         watch = _Watch(child.pid, (scratch, folder / "state"))
         killer = threading.Timer(bound, _end, (child.pid,))
         killer.start()
-        _, status, usage = os.wait4(child.pid, 0)
+        _, status = os.waitpid(child.pid, 0)
         killer.cancel()
         watch.stop()
     child.returncode = os.waitstatus_to_exitcode(status)
     return Cost(
         child.returncode,
         time.monotonic() - start,
-        max(watch.memory / 2**20, usage.ru_maxrss / 1024),
+        watch.memory / 2**20,
         watch.disk / 2**20,
         said.read_text("utf-8", "replace"),
     )
@@ -66,7 +66,8 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         while not self._ends.wait(_EVERY):
-            self.memory = max(self.memory, sum(map(_resident, family(self._root))))
+            tree = family(self._root)
+            self.memory = max(self.memory, _peak(self._root), sum(map(_resident, tree)))
             self.disk = max(self.disk, sum(map(_size, self._folders)))
 
     def stop(self) -> None:
@@ -99,6 +100,15 @@ def _end(root: int) -> None:
 def _resident(pid: int) -> int:
     with suppress(OSError, IndexError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    return 0
+
+
+def _peak(pid: int) -> int:
+    """What a process held at most since it was started: short peaks, too."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     return 0
 
 

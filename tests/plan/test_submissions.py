@@ -83,6 +83,12 @@ class TestRecall:
         assert hold.reason is HoldReason.REFUSED
         assert "its words" in hold.detail
 
+    def test_a_push_of_a_name_that_is_not_utf8_can_be_remembered(self) -> None:
+        odd = b"refs/heads/\xff".decode("utf-8", "surrogateescape")
+        push = replace(PUSH, updates=(RefUpdate(odd, "3" * 40, ZERO),))
+        assert push.sent_as != PUSH.sent_as
+        assert recall((push,), seen(), WIDGET, now=NOW).actions == (push,)
+
     def test_a_refused_state_holds_the_whole_cell(self) -> None:
         view = seen(sent(STATE, ago=5, accepted=False))
         assert recall((STATE, PUSH, REPLY), view, WIDGET, now=NOW).actions == ()
