@@ -89,7 +89,9 @@ def _name(name: bytes) -> str:
 
 
 def _head(capabilities: frozenset[str]) -> str | None:
-    for capability in capabilities:
-        if capability.startswith("symref=HEAD:"):
-            return capability.removeprefix("symref=HEAD:")
-    return None
+    """Raises PeerFault: it names several. git 2.39 follows such a list until its memory ends, so
+    that nothing may be fetched from who sends it."""
+    named = [c.removeprefix("symref=HEAD:") for c in capabilities if c.startswith("symref=HEAD:")]
+    if len(named) > 1:
+        raise PeerFault(f"the advertisement says {len(named)} times what HEAD names")
+    return named[0] if named else None

@@ -167,3 +167,9 @@ def test_too_many_refs() -> None:
 def test_arbitrary_bytes(body: bytes) -> None:
     with contextlib.suppress(PeerFault):
         advertisement.parse(body, UPLOAD)
+
+
+def test_a_head_that_names_several_branches_is_refused() -> None:
+    several = " ".join(f"symref=HEAD:refs/heads/{n}" for n in range(5))
+    with pytest.raises(PeerFault, match="5 times what HEAD names"):
+        advertisement.parse(lines(f"{A} refs/heads/main\0 {several}\n"), UPLOAD)
