@@ -193,7 +193,7 @@ FETCHES: Mapping[str, Act] = {
     ),
     "B26 commit with an entry .git": _fetch(_evil(b".git"), says=".git"),
     "B27 .gitmodules with a dash URL": _fetch(_evil(b".gitmodules", _MODULES), says="gitmodules"),
-    "B28 tree with ../ in a name": _fetch(_evil(b"../x"), says="slash"),
+    "B28 tree with ../ in a name": _fetch(_evil(b"../x"), says="fullPathname"),
 }  # fmt: skip
 
 
