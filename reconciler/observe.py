@@ -20,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from reconciler import objects
-from reconciler.errors import PeerFault
 from reconciler.facts.authority import invited
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection
@@ -304,8 +303,5 @@ def _archived(
             oid for state in known.states.get(coordinate.identifier, ()) for _, oid in state.refs
         }
         wanted |= {tip for event in known.related(coordinate) if (tip := pull_tip(event))}
-        try:
-            rows.append((coordinate, world.archived(coordinate, frozenset(wanted))))
-        except PeerFault:  # a damaged archive is only a slower run
-            continue
+        rows.append((coordinate, world.archived(coordinate, frozenset(wanted))))
     return tuple(rows)
