@@ -85,15 +85,13 @@ def start_fleet(folder: Path, *, project: Path | None = None) -> Fleet:
         # without budgets, because the story is told in seconds and not in minutes
         name: start(
             ServerSpec(
-                name=name, directory=folder / "servers" / name, dialect=dialect, rate_limits=False
+                name=name, directory=folder / "servers" / name, family=family, rate_limits=False
             )
         )
-        for name, dialect in FAMILIES.items()
+        for name, family in FAMILIES.items()
     }
     index = start(
-        ServerSpec(
-            name="index", directory=folder / "servers" / "index", dialect="spec", grasp=False
-        )
+        ServerSpec(name="index", directory=folder / "servers" / "index", family="spec", grasp=False)
     )
     people = {name: new(name) for name in (*REPOSITORIES, "dave")}
     fleet = Fleet(folder=folder, servers=servers, index=index, people=people)
