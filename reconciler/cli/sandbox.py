@@ -21,7 +21,7 @@ from reconciler.cli.interrupts import listen
 from reconciler.cli.session import Session
 from reconciler.errors import NetworkFault
 from reconciler.report.exits import Exit
-from reconciler.sandbox.demo.fleet import FAMILIES, Fleet, start_fleet
+from reconciler.sandbox.demo.fleet import FAMILIES, DemoFleet, start_fleet
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
 from reconciler.sandbox.server import ServerSpec, start
@@ -157,7 +157,7 @@ def fault(
 
 
 @contextmanager
-def _fleet(folder: Path | None) -> Iterator[Fleet]:
+def _fleet(folder: Path | None) -> Iterator[DemoFleet]:
     project = Path(__file__).resolve().parents[2]
     with tempfile.TemporaryDirectory(prefix="grasp-sandbox-") as temporary:
         where = folder.absolute() if folder else Path(temporary)
@@ -171,7 +171,7 @@ def _fleet(folder: Path | None) -> Iterator[Fleet]:
             fleet.stop()
 
 
-def _legend(console: Console, fleet: Fleet) -> None:
+def _legend(console: Console, fleet: DemoFleet) -> None:
     table = Table(box=None, pad_edge=False, title="The fleet", title_justify="left")
     for name in ("name", "url", "family", "condition"):
         table.add_column(name)

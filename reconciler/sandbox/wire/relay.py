@@ -22,7 +22,7 @@ from reconciler.nostr.messages import (
     NegClose,
     NegMsg,
     NegOpen,
-    Publish,
+    Publication,
     Req,
 )
 from reconciler.nostr.strictjson import Json, dumps
@@ -35,10 +35,16 @@ from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.wire.negentropy import Conversations
-from reconciler.sandbox.wire.outbox import Ended, Outbox
+from reconciler.sandbox.wire.outbox import HungUp, Outbox
 from reconciler.sandbox.wire.questions import Questions, is_complete
 
-_KINDS: Final = {Req: "REQ", Count: "COUNT", Close: "CLOSE", Publish: "EVENT", Authenticate: "AUTH"}
+_KINDS: Final = {
+    Req: "REQ",
+    Count: "COUNT",
+    Close: "CLOSE",
+    Publication: "EVENT",
+    Authenticate: "AUTH",
+}
 
 
 @dataclass(slots=True)
@@ -83,7 +89,7 @@ class Session:
                 if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                     break
                 await self._handle(message.data)
-        except (ConnectionError, Ended):
+        except (ConnectionError, HungUp):
             pass  # the client left while we were writing, or we have ended it
         finally:
             pump.cancel()
@@ -120,7 +126,7 @@ class Session:
     async def _answer(self, message: ClientMessage, size: int) -> None:
         limits = self._service.family.limits
         match message:
-            case Publish(raw):
+            case Publication(raw):
                 await self._publish(raw, size)
             case Req():
                 await self._req(message)
