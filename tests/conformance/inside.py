@@ -67,7 +67,7 @@ class InsideStage(Stage):
 
 
 def _start(
-    family: str, folder: Path, clock: Clock, *, rate_limits: bool, **options: Any
+    family: str, folder: Path, clock: Clock, /, *, rate_limits: bool, **options: Any
 ) -> RunningServer:
     name = f"{family}-{next(NUMBERS)}"
     options = {"family": family, **options}
