@@ -139,7 +139,7 @@ def _recap(
         failed=counts["failed"],
         held=counts["held"],
         drifted=counts["drifted"],
-        pending=counts["pending"],
+        settling=counts["settling"],
         accepted=counts["accepted"],
         detail=server.unknown or _blind(server, plan, names),
     )
@@ -176,7 +176,7 @@ def _standing(verdict: Verdict | None, failed: bool, kept: bool, normal: bool) -
 
 _COLUMNS = {
     Verdict.IN_SYNC: "ok",
-    Verdict.PENDING: "pending",
+    Verdict.SETTLING: "settling",
     Verdict.DRIFTED: "drifted",
     Verdict.HELD: "held",
     Verdict.CONFLICT: "held",

@@ -140,7 +140,7 @@ def test_done_means_that_a_later_plan_no_longer_wants_it(case: Case, dialect: st
     with bench(case) as stages:
         seen, found = stages.look()
         done = apply(found, seen, stages.world, None, stages.watcher, forks=4)
-        assert {o.result for o in done} == {Result.PENDING}
+        assert {o.result for o in done} == {Result.SETTLING}
         assert confirm(done, found, found) == done
         _, remaining = stages.look()
     assert remaining.actions == ()

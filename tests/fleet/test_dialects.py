@@ -38,7 +38,7 @@ def converge(case: Case, clock: Clock) -> Result:
 
 def judge(case: Case, done: Result, dialect: str) -> None:
     """Refs are equal, the verdict follows, and the server counts no write in one run more."""
-    assert {o["result"] for o in done.report["outcomes"]} <= {"done", "unchanged", "pending"}
+    assert {o["result"] for o in done.report["outcomes"]} <= {"done", "unchanged", "settling"}
     assert done.code == (3 if dialect == GITEA else 0), done.out + done.err
     assert case.refs("other", "widget") == case.refs("full", "widget") != {}
     server = case.servers["other"]
