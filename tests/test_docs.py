@@ -17,7 +17,7 @@ from reconciler.conformance.rows import NAMES
 from reconciler.conformance.verdict import Ended
 from reconciler.guard import GUARDS
 from reconciler.model.plan import HoldReason
-from reconciler.report.exits import Exit
+from reconciler.report.codes import Exit
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
 from tests.architecture_map import PAGE as MAP

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.measure import Measure
-from bench.measures import start
+from bench.measures import noop, sandbox, start
 
-MEASURES: tuple[Measure, ...] = (start.MEASURE,)
+MEASURES: tuple[Measure, ...] = (start.MEASURE, noop.MEASURE, sandbox.MEASURE)
 """In the order in which they run."""
