@@ -25,7 +25,12 @@ from tests.architecture_map import redrawn
 from tests.kit.protocol import SCENARIOS, SECTIONS
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("playbooks/*.md")])
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(p for f in ("docs", "playbooks", "bench") for p in ROOT.glob(f"{f}/**/*.md")),
+    ]
+)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 ANCHOR = re.compile(r"\]\((?!https?:)([^)#]*)#([^)]+)\)")
 SOURCES = [p for folder in ("reconciler", "tests", "bench") for p in ROOT.glob(f"{folder}/**/*.py")]
