@@ -85,6 +85,12 @@ class Server:
         return f"http://{self.host}"
 
     @property
+    def pid(self) -> int:
+        """Its process, which must run."""
+        assert self._process is not None, f"{self.family} does not run"
+        return self._process.pid
+
+    @property
     def host(self) -> str:
         """Its name in URLs and reports."""
         return f"127.0.0.1:{self.port}"

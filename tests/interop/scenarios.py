@@ -6,6 +6,7 @@ from . import (
     scenarios_audit,
     scenarios_events,
     scenarios_harm,
+    scenarios_living,
     scenarios_ngit,
     scenarios_people,
     scenarios_refs,
@@ -19,6 +20,7 @@ MODULES = (
     scenarios_events,
     scenarios_people,
     scenarios_harm,
+    scenarios_living,
     scenarios_ngit,
     scenarios_audit,
 )
