@@ -21,11 +21,11 @@ from reconciler.facts import seen
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection, select
 from reconciler.guard import contract, judge, withheld
-from reconciler.limits import SETTLE_SECONDS
+from reconciler.limits import SETTLE_SECONDS, WAIT_SECONDS
 from reconciler.model.actions import Action
 from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
-from reconciler.model.observed import Observed, Seen, Submission
+from reconciler.model.observed import Memory, Observed, Seen
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
 from reconciler.model.plan import Entry, HoldReason, Plan
 from reconciler.nostr import urls
@@ -44,7 +44,7 @@ class Options:
     """What a run was asked for.
 
     `saved` is a plan to apply exactly; `accept` pairs guards with the plan digest (or its
-    beginning) that they are lifted for.
+    beginning) that they are lifted for; `wait` seconds are given to what servers do by themselves.
     """
 
     write: bool = False
@@ -54,6 +54,7 @@ class Options:
     shard: tuple[int, int] = (1, 1)
     forks: int = 16
     deep: bool = False
+    wait: float = WAIT_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,7 @@ def run(
         remaining = _read_back(desired, selection, world, watcher, proposed, outcomes, options)
         outcomes = confirm(outcomes, proposed, remaining)
         old = [s for view in observed.views for s in view.submitted]
-        sent = remembered(old, proposed.actions, outcomes, now=world.now())
+        sent = Memory(submissions=remembered(old, proposed.actions, outcomes, now=world.now()))
         known = Knowledge.of(observed.events, now=observed.at)
         marks = seen.remembered(observed, known, selection.of(desired, known))
         return Run(
@@ -126,7 +127,7 @@ def run(
         )
 
 
-def _remember(world: World, sent: Sequence[Submission], marks: Sequence[Seen]) -> tuple[str, ...]:
+def _remember(world: World, sent: Memory, marks: Sequence[Seen]) -> tuple[str, ...]:
     """Write the memory down. Losing it costs work, never the outcome of what was done."""
     try:
         world.remember(sent)
