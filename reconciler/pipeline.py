@@ -21,11 +21,12 @@ from reconciler.facts import seen
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection, select
 from reconciler.guard import contract, judge, withheld
-from reconciler.limits import SETTLE_SECONDS, WAIT_SECONDS
+from reconciler.limits import SETTLE_SECONDS
 from reconciler.model.actions import Action
 from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Memory, Observed, Seen
+from reconciler.model.options import Options
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
 from reconciler.model.plan import Entry, HoldReason, Plan
 from reconciler.nostr import urls
@@ -37,24 +38,6 @@ from reconciler.report.words import deed
 from reconciler.world import Signer, Watcher, World
 
 Connect = Callable[[Desired], AbstractContextManager[World]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a run was asked for.
-
-    `saved` is a plan to apply exactly; `accept` pairs guards with the plan digest (or its
-    beginning) that they are lifted for; `wait` seconds are given to what servers do by themselves.
-    """
-
-    write: bool = False
-    saved: Plan | None = None
-    accept: tuple[tuple[str, str], ...] = ()
-    limit: tuple[str, ...] = ()
-    shard: tuple[int, int] = (1, 1)
-    forks: int = 16
-    deep: bool = False
-    wait: float = WAIT_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,11 +20,11 @@ from reconciler.edge.fetch import Source
 from reconciler.edge.files import Busy, locked
 from reconciler.edge.http import Http
 from reconciler.edge.imports import Imports
-from reconciler.edge.line import Line
+from reconciler.edge.line import RelayLine
 from reconciler.edge.memory import MemoryFile
 from reconciler.edge.relay import RelayClient
 from reconciler.edge.smart import SmartHttp
-from reconciler.edge.throttle import Gate
+from reconciler.edge.throttle import Limiter
 from reconciler.errors import PeerFault, UserFault
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.limits import NIP11_BYTES, READ_SECONDS
@@ -48,7 +48,7 @@ class Fleet:
         self._allowances = Allowances(self._clock)
         self._http = Http(self._egress, self._clock, self._allowances)
         self._throttles = {server.url: server.throttle for server in desired.servers}
-        self._gates: dict[str, Gate] = {}
+        self._limiters: dict[str, Limiter] = {}
         self._held = ExitStack()
         self._relays: dict[str, RelayClient | Failure] = {}
         self._caps: dict[str, int | None] = {}
@@ -90,15 +90,15 @@ class Fleet:
 
     def obey(self, server: str, most: int, seconds: float, *, lasting: bool) -> None:
         """A limit of the server's family."""
-        self._gate(server).obey(most, seconds, lasting=lasting)
+        self._limiter(server).obey(most, seconds, lasting=lasting)
 
     def afford(self, server: str, events: int, *, least: int = 1) -> int:
         """Wait for the server's limits. Raises NotNow, Failure."""
-        return self._gate(server).afford(events, least)
+        return self._limiter(server).afford(events, least)
 
     def limited(self, server: str) -> int:
         """The server's budget is used up."""
-        return self._gate(server).limited()
+        return self._limiter(server).limited()
 
     def skew(self, server: str) -> float | None:
         """Seconds that our clock is ahead of a server's, by its `Date` headers; None: not told."""
@@ -131,7 +131,7 @@ class Fleet:
 
     def info(self, server: str) -> RelayInfo:
         """NIP-11: GET the relay's URL with its own Accept header. Raises Failure."""
-        with self._allowances.of(server).reading(), self._gate(server).request():
+        with self._allowances.of(server).reading(), self._limiter(server).request():
             _, body = self._http.get(
                 f"{server}/",
                 accept="application/nostr+json",
@@ -160,7 +160,7 @@ class Fleet:
 
     def refs(self, server: str, coordinate: Coordinate) -> Listing | Absent:
         """One GET of info/refs, protocol v0 (GRASP-01, gitprotocol-http). Raises Failure."""
-        with self._allowances.of(server).reading(), self._gate(server).request():
+        with self._allowances.of(server).reading(), self._limiter(server).request():
             return self._git.refs(server, coordinate)
 
     def archived(self, coordinate: Coordinate, oids: frozenset[str]) -> frozenset[str]:
@@ -192,21 +192,21 @@ class Fleet:
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
-        with self._allowances.of(server).working(), self._gate(server).transfer():
+        with self._allowances.of(server).working(), self._limiter(server).transfer():
             return self._git.push(server, coordinate, updates)
 
-    def _gate(self, server: str) -> Gate:
+    def _limiter(self, server: str) -> Limiter:
         """The throttle of a server; the default manners for a relay that has none."""
         with self._locks[""]:
-            if server not in self._gates:
+            if server not in self._limiters:
                 throttle = self._throttles.get(server, Throttle())
                 account = self._memory.account(server)
-                self._gates[server] = Gate(throttle, self._clock, account)
-            return self._gates[server]
+                self._limiters[server] = Limiter(throttle, self._clock, account)
+            return self._limiters[server]
 
     def _dial(self, server: str) -> RelayClient:
         allowance = self._allowances.of(server)
-        line = Line(urls.relay(server), self._egress, self._clock, allowance)
+        line = RelayLine(urls.relay(server), self._egress, self._clock, allowance)
         return RelayClient(line, allowance, cap=self._caps.get(server))
 
     @contextmanager

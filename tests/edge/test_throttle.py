@@ -1,4 +1,4 @@
-"""`pacing.throttle` driven by threads: the gate of one server."""
+"""`pacing.throttle` driven by threads: the limiter of one server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.edge.clock import Clock
 from reconciler.edge.memory import MemoryFile
-from reconciler.edge.throttle import Gate
+from reconciler.edge.throttle import Limiter
 from reconciler.model.desired import Throttle
 from reconciler.world import Failure, NotNow
 from tests.kit.clock import Still
@@ -38,10 +38,10 @@ class Meter:
 
 
 def test_no_more_at_a_time_than_allowed_whatever_they_do() -> None:
-    gate, meter = Gate(Throttle(concurrency=3, per_minute=1000), Clock()), Meter()
+    limiter, meter = Limiter(Throttle(concurrency=3, per_minute=1000), Clock()), Meter()
 
     def work(number: int) -> None:
-        with gate.transfer(str(number % 4)) if number % 2 else gate.request(), meter:
+        with limiter.transfer(str(number % 4)) if number % 2 else limiter.request(), meter:
             Event().wait(0.002)
 
     with ThreadPoolExecutor(12) as pool:
@@ -52,16 +52,16 @@ def test_no_more_at_a_time_than_allowed_whatever_they_do() -> None:
 
 def test_the_minute_ends_transfers_and_not_requests() -> None:
     clock = Still()
-    gate = Gate(Throttle(concurrency=9, per_minute=2), clock)
+    limiter = Limiter(Throttle(concurrency=9, per_minute=2), clock)
     for _ in range(2):
-        with gate.transfer():
+        with limiter.transfer():
             pass
-    with gate.request():
+    with limiter.request():
         pass
     began = Event()
 
     def third() -> None:
-        with gate.transfer():
+        with limiter.transfer():
             began.set()
 
     with ThreadPoolExecutor(1) as pool:
@@ -74,10 +74,10 @@ def test_the_minute_ends_transfers_and_not_requests() -> None:
 
 def test_publications_are_paced_beside_transfers() -> None:
     clock = Still()
-    gate = Gate(Throttle(events_per_minute=5), clock)
-    assert gate.afford(8) == 5  # as many as may go at once, not all or none
-    with gate.transfer(), ThreadPoolExecutor(1) as pool:
-        future = pool.submit(gate.afford, 3)
+    limiter = Limiter(Throttle(events_per_minute=5), clock)
+    assert limiter.afford(8) == 5  # as many as may go at once, not all or none
+    with limiter.transfer(), ThreadPoolExecutor(1) as pool:
+        future = pool.submit(limiter.afford, 3)
         assert not future.done()
         clock.jump(60.0)
         assert future.result(5) == 3
@@ -85,59 +85,59 @@ def test_publications_are_paced_beside_transfers() -> None:
 
 def test_events_that_belong_together_are_paid_for_together() -> None:
     clock = Still()
-    gate = Gate(Throttle(events_per_minute=5), clock)
-    assert gate.afford(4) == 4
+    limiter = Limiter(Throttle(events_per_minute=5), clock)
+    assert limiter.afford(4) == 4
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(gate.afford, 2, 2)
+        future = pool.submit(limiter.afford, 2, 2)
         assert not future.done()
         clock.jump(60.0)
         assert future.result(5) == 2
-    assert gate.afford(9, 9) == 3  # more than any minute has: what there is
+    assert limiter.afford(9, 9) == 3  # more than any minute has: what there is
 
 
 def test_a_family_lets_less_through_than_the_operator_allows() -> None:
     clock = Still()
-    gate = Gate(Throttle(events_per_minute=100), clock)
-    gate.obey(15, 900.0, lasting=False)
-    assert gate.afford(40) == 15
+    limiter = Limiter(Throttle(events_per_minute=100), clock)
+    limiter.obey(15, 900.0, lasting=False)
+    assert limiter.afford(40) == 15
     with pytest.raises(NotNow) as caught:  # a quarter of an hour is not waited for
-        gate.afford(1)
+        limiter.afford(1)
     assert caught.value.until == pytest.approx(time.time() + 900, abs=3)
     clock.jump(900.0)
-    assert gate.afford(40) == 15
+    assert limiter.afford(40) == 15
 
 
 def test_what_earlier_runs_sent_counts_where_servers_count_by_address(tmp_path: Path) -> None:
     memory = MemoryFile(tmp_path / "memory.sqlite3")
     for run, room in enumerate((15, 0, 0)):
-        gate = Gate(Throttle(), Clock(), memory.account("https://a.example"))
-        gate.obey(15, 900.0, lasting=True)
+        limiter = Limiter(Throttle(), Clock(), memory.account("https://a.example"))
+        limiter.obey(15, 900.0, lasting=True)
         if run == 0:
-            assert gate.afford(40) == room
+            assert limiter.afford(40) == room
         else:
             with pytest.raises(NotNow):
-                gate.afford(1)
-    other = Gate(Throttle(), Clock(), memory.account("https://b.example"))
+                limiter.afford(1)
+    other = Limiter(Throttle(), Clock(), memory.account("https://b.example"))
     other.obey(15, 900.0, lasting=True)
     assert other.afford(40) == 15
 
 
 def test_a_server_that_says_it_is_limited_is_left_alone_by_the_next_run_too(tmp_path: Path) -> None:
     memory = MemoryFile(tmp_path / "memory.sqlite3")
-    gate = Gate(Throttle(), Clock(), memory.account("https://a.example"))
-    gate.obey(15, 900.0, lasting=False)
-    until = gate.limited()
-    for found in (gate, Gate(Throttle(), Clock(), memory.account("https://a.example"))):
+    limiter = Limiter(Throttle(), Clock(), memory.account("https://a.example"))
+    limiter.obey(15, 900.0, lasting=False)
+    until = limiter.limited()
+    for found in (limiter, Limiter(Throttle(), Clock(), memory.account("https://a.example"))):
         with pytest.raises(NotNow) as caught:
             found.afford(1)
         assert abs(caught.value.until - until) <= 1
 
 
 def test_nobody_waits_beyond_the_end_of_the_run() -> None:
-    gate = Gate(Throttle(events_per_minute=1), Clock(duration=30))
-    gate.afford(1)
+    limiter = Limiter(Throttle(events_per_minute=1), Clock(duration=30))
+    limiter.afford(1)
     with pytest.raises(NotNow):
-        gate.afford(1)
+        limiter.afford(1)
 
 
 def test_nobody_looks_at_the_clock_while_waiting() -> None:
@@ -149,10 +149,10 @@ def test_nobody_looks_at_the_clock_while_waiting() -> None:
             return super().now()
 
     clock = Counting()
-    gate = Gate(Throttle(events_per_minute=1), clock)
-    gate.afford(1)
+    limiter = Limiter(Throttle(events_per_minute=1), clock)
+    limiter.afford(1)
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(gate.afford, 1)
+        future = pool.submit(limiter.afford, 1)
         Event().wait(0.1)
         before = clock.looks
         Event().wait(0.3)
@@ -164,17 +164,17 @@ def test_nobody_looks_at_the_clock_while_waiting() -> None:
 @pytest.mark.parametrize("way", ["afford", "transfer", "request"])
 def test_a_stop_ends_every_wait_at_once(way: str) -> None:
     clock = Clock()
-    gate = Gate(Throttle(concurrency=1, per_minute=1, events_per_minute=1), clock)
+    limiter = Limiter(Throttle(concurrency=1, per_minute=1, events_per_minute=1), clock)
 
     def wait() -> None:
         if way == "afford":
-            gate.afford(1)
+            limiter.afford(1)
         else:
-            with gate.transfer() if way == "transfer" else gate.request():
+            with limiter.transfer() if way == "transfer" else limiter.request():
                 pass
 
-    gate.afford(1)
-    with ThreadPoolExecutor(1) as pool, gate.transfer():
+    limiter.afford(1)
+    with ThreadPoolExecutor(1) as pool, limiter.transfer():
         future = pool.submit(wait)
         Event().wait(0.1)
         assert not future.done()
@@ -184,23 +184,23 @@ def test_a_stop_ends_every_wait_at_once(way: str) -> None:
 
 
 def test_a_slot_is_given_back_after_a_failure() -> None:
-    gate = Gate(Throttle(concurrency=1), Clock())
-    for hold in (gate.transfer, gate.request):
+    limiter = Limiter(Throttle(concurrency=1), Clock())
+    for hold in (limiter.transfer, limiter.request):
         with pytest.raises(RuntimeError), hold():
             raise RuntimeError
     with ExitStack() as stack:
-        stack.enter_context(gate.request())
+        stack.enter_context(limiter.request())
 
 
 def test_repositories_take_turns() -> None:
-    gate, order = Gate(Throttle(concurrency=1, per_minute=1000), Clock()), []
+    limiter, order = Limiter(Throttle(concurrency=1, per_minute=1000), Clock()), []
     queued = [("big", n) for n in range(3)] + [("small", 0)]
 
     def work(repository: str) -> None:
-        with gate.transfer(repository):
+        with limiter.transfer(repository):
             order.append(repository)
 
-    with ThreadPoolExecutor(4) as pool, gate.request():  # all of them have to queue behind this
+    with ThreadPoolExecutor(4) as pool, limiter.request():  # all of them have to queue behind this
         for repository, _ in queued:
             pool.submit(work, repository)
             Event().wait(0.05)
