@@ -73,7 +73,11 @@ class _Seat:
                 if s.server == self.url and s.event_id not in self.events
             ),
             delegated=tuple(
-                sorted((d.coordinate, d.since) for d in memory.delegated if d.server == self.url)
+                sorted(
+                    (d.coordinate, (d.since, d.until))
+                    for d in memory.delegated
+                    if d.server == self.url
+                )
             ),
             witness=self.witness,
             left_out=self.left_out,
