@@ -18,7 +18,7 @@ from threading import Lock
 
 from reconciler.errors import ReconcileError
 from reconciler.model.actions import Action, Push, Sign
-from reconciler.model.observed import Cause, Observed
+from reconciler.model.observed import Cause, Observed, Unknown
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import Plan, Verdict
 from reconciler.nostr import kinds
@@ -138,7 +138,7 @@ class _Run:
         except Stale as stale:
             result, detail = Result.STALE, str(stale)
         except Failure as failure:
-            result, detail = _result_of(failure), str(failure)
+            result, detail = _result_of(failure.unknown), str(failure)
         except ReconcileError as error:
             result, detail = Result.FAILED, str(error)
         except OSError as error:
@@ -226,7 +226,7 @@ class _Run:
             answers = self.world.relay(server).publish(events)
         except Failure as failure:
             for action in actions:
-                self.end(action, _result_of(failure), str(failure))
+                self.end(action, _result_of(failure.unknown), str(failure))
             return
         seconds = (self.world.seconds() - start) / len(actions)
         for action, answer in zip(actions, answers, strict=True):
@@ -281,8 +281,10 @@ def _hollow_yes(action: Action, outcome: Outcome) -> str:
     return ""
 
 
-def _judge(answer: Ok) -> tuple[Result, str]:
+def _judge(answer: Ok | Unknown) -> tuple[Result, str]:
     """OK proves nothing (read-back does); a refusal may yet mean "already so"."""
+    if isinstance(answer, Unknown):
+        return _result_of(answer), str(answer)
     if answer.accepted:
         return Result.PENDING, answer.message
     if answer.message.startswith(_SUPERSEDED):
@@ -290,10 +292,10 @@ def _judge(answer: Ok) -> tuple[Result, str]:
     return Result.FAILED, answer.message
 
 
-def _result_of(failure: Failure) -> Result:
-    if failure.unknown.cause in (Cause.STOPPED, Cause.BUDGET):
+def _result_of(unknown: Unknown) -> Result:
+    if unknown.cause in (Cause.STOPPED, Cause.BUDGET):
         return Result.SKIPPED
-    refused = failure.unknown.cause in (Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND, Cause.RATE)
+    refused = unknown.cause in (Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND, Cause.RATE)
     return Result.FAILED if refused else Result.UNREACHABLE
 
 

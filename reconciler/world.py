@@ -71,8 +71,10 @@ class Relay(Protocol):
         The failure is `Cause.INCOMPLETE` where the relay may hold more than it showed.
         """
 
-    def publish(self, events: Sequence[Event]) -> tuple[Ok, ...]:
-        """Send events in order; one OK each, in the same order. Raises Failure."""
+    def publish(self, events: Sequence[Event]) -> tuple[Ok | Unknown, ...]:
+        """Send events in order; one answer each, in the same order: the relay's OK, or why there is
+        none. `STOPPED` and `BUDGET`: it was not sent. Anything else: it may have arrived.
+        """
 
     def left_out(self) -> tuple[tuple[str, int], ...]:
         """What the relay sent in this run and nobody used: reasons, each with how often, sorted.

@@ -58,6 +58,7 @@ class Fleet:
         self._caps: dict[str, int | None] = {}
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
         self._state = state
+        self._writes = Lock()
         self._holds_lock = False
         self._memory = state / "submissions.json"
         self._seen = state / "seen.json"
@@ -199,7 +200,7 @@ class Fleet:
         if not self._state.is_dir():
             raise Failure(Unknown(Cause.SKIPPED, "there is no state folder to fetch into"))
         try:
-            with locked(self._state):
+            with self._writes, locked(self._state):
                 yield
         except (Busy, UserFault, OSError) as error:
             raise Failure(Unknown(Cause.SKIPPED, f"the archive is not ours now: {error}")) from None

@@ -96,6 +96,8 @@ def test_talk_without_a_pack_ends_and_the_server_is_not_asked_again(
     with serving(yard, "slow", chatter(60)):
         (bad,) = archive.gather(WIDGET, main, ("slow", "good"))
         (again,) = archive.gather(OTHER, main, ("slow", "good"))
+        with pytest.raises(Failure, match="not asked again in this run"):
+            archive.try_clone(OTHER, main, "slow")
     assert time.monotonic() - start < 10
     assert bad.server == again.server == "slow"
     assert bad.unknown == Unknown(Cause.TIMEOUT, "no pack came for 1 s, whatever else was said")
