@@ -44,6 +44,7 @@ from reconciler.nostr.nip34 import Coordinate, pull_tip
 from reconciler.world import Failure, Watcher, World
 
 _REPLY_ROUNDS = 3
+_ANNOUNCED = (kinds.ANNOUNCEMENT, kinds.DELETION)
 _LISTINGS = 8
 """Of one server at the same time, at most: what it bears is its throttle's business."""
 
@@ -139,9 +140,7 @@ class _Rounds:
     def run(self) -> None:
         """All rounds, in order. Each is a barrier: the next one's subjects come from all answers"""
         self.watcher.stage("observe", len(self.seats))
-        authors = tuple(npub.pubkey for npub in self.desired.npubs)
         self._each(self._greet)
-        self._ask([Filter(kinds=(kinds.ANNOUNCEMENT, kinds.DELETION), authors=authors)])
         known = self._knowledge()
         coordinates = self.selection.of(self.desired, known)
         self._ask_witnesses(coordinates, known)
@@ -163,18 +162,21 @@ class _Rounds:
         self.seats.extend(seats)
 
         def ask(seat: _Seat) -> None:
-            wanted = (kinds.ANNOUNCEMENT, kinds.DELETION)
-            self._query(seat, [Filter(kinds=wanted, authors=tuple(sorted(named[seat.url])))])
+            authors = tuple(sorted(named[seat.url]))
+            self._query(seat, [Filter(kinds=_ANNOUNCED, authors=authors)])
 
         list(self.pool.map(ask, seats))
 
     def _greet(self, seat: _Seat) -> None:
-        """NIP-11. A server without that document may still answer all other questions."""
+        """NIP-11, and the announcements. A server without that document may still answer all other
+        questions; nobody waits for those of others before the first of these."""
         try:
             seat.info = self.world.info(seat.url)
         except Failure as failure:
             if failure.unknown.cause not in (Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND):
                 seat.unknown = failure.unknown
+        authors = tuple(npub.pubkey for npub in self.desired.npubs)
+        self._query(seat, [Filter(kinds=_ANNOUNCED, authors=authors)])
         self.watcher.step(seat.url)
 
     def _ask(self, filters: Sequence[Filter]) -> None:
