@@ -12,7 +12,8 @@ from reconciler.model.codec import digest
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
 from reconciler.model.plan import ADVISORY, Plan, ServerSummary, Verdict
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.report.exits import Exit, of_apply, of_plan, worst
+from reconciler.report.codes import Exit, worst
+from reconciler.report.exits import of_apply, of_plan
 from reconciler.report.words import deed, listed
 
 _NAMED = 3
@@ -139,7 +140,7 @@ def _recap(
         failed=counts["failed"],
         held=counts["held"],
         drifted=counts["drifted"],
-        pending=counts["pending"],
+        settling=counts["settling"],
         accepted=counts["accepted"],
         detail=server.unknown or _blind(server, plan, names),
     )
@@ -176,7 +177,7 @@ def _standing(verdict: Verdict | None, failed: bool, kept: bool, normal: bool) -
 
 _COLUMNS = {
     Verdict.IN_SYNC: "ok",
-    Verdict.PENDING: "pending",
+    Verdict.SETTLING: "settling",
     Verdict.DRIFTED: "drifted",
     Verdict.HELD: "held",
     Verdict.CONFLICT: "held",

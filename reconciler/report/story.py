@@ -14,7 +14,7 @@ from reconciler.model.actions import Verb
 from reconciler.model.outcome import WRITTEN, Outcome, Recap, Report, Result
 from reconciler.nostr import urls
 from reconciler.report import standing
-from reconciler.report.exits import MEANING, Exit
+from reconciler.report.codes import MEANING, Exit
 from reconciler.report.lines import Line
 from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal
@@ -35,7 +35,7 @@ class Story:
     counts: str
     ends: tuple[str, ...]
     failed: tuple[Line, ...]
-    pending: tuple[Line, ...]
+    settling: tuple[Line, ...]
     kept: tuple[Line, ...]
     changed: tuple[Line, ...]
     refusals: tuple[Refusal, ...]
@@ -58,11 +58,11 @@ def story(report: Report) -> Story:
         digest=report.plan_digest,
         headline=_headline(report, wrote),
         counts=f"{plural(len(report.outcomes), 'action')}: {results[Result.DONE]} done"
-        + (f", {results[Result.PENDING]} pending" if results[Result.PENDING] else "")
+        + (f", {results[Result.SETTLING]} settling" if results[Result.SETTLING] else "")
         + (f", {others}" if others else ""),
         ends=tuple(f"{code} ({MEANING[Exit(code)]})" for code in report.exit_codes),
         failed=_folded(report.outcomes, FAILED, "x"),
-        pending=_folded(report.outcomes, (Result.PENDING,), "?"),
+        settling=_folded(report.outcomes, (Result.SETTLING,), "?"),
         kept=(*_folded(report.outcomes, (Result.HELD,), "!"), *_waiting(report.outcomes)),
         changed=tuple(_changed(report.outcomes)),
         refusals=standing.refusals(report.findings, report.plan_digest),

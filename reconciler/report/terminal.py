@@ -21,7 +21,7 @@ from reconciler.report.words import listed, plural
 
 _STYLES = {"+": "green", "~": "yellow", "-": "bold red", "s": "magenta", "!": "cyan"}
 _STYLES |= {"?": "red", "x": "bold red"}
-_COUNTS = ("ok", "changed", "pending", "drifted", "unreachable", "failed", "held")
+_COUNTS = ("ok", "changed", "settling", "drifted", "unreachable", "failed", "held")
 _SELDOM = ("accepted",)
 """Counts that are shown only where there are any."""
 _TABLE_WIDTH = 80
@@ -63,7 +63,7 @@ def outcome(story: Story, look: Look) -> str:
     if look.verbose:
         page.block("Changed", story.changed, details=True)
     page.block("Failed", story.failed, details=look.verbose)
-    page.block("Accepted, and not visible yet", story.pending, details=look.verbose)
+    page.block("Accepted, and not visible yet", story.settling, details=look.verbose)
     page.block("Kept back", story.kept, details=look.verbose)
     if story.report.outcomes:  # else all is as the plan, just shown, has it
         _standing(page, story.holds, story.unknown)

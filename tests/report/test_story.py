@@ -11,7 +11,7 @@ from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import Plan, Verdict
 from reconciler.report import terminal
 from reconciler.report.build import build
-from reconciler.report.exits import Exit
+from reconciler.report.codes import Exit
 from reconciler.report.lines import Line
 from reconciler.report.look import Look
 from reconciler.report.story import Story, story
@@ -104,10 +104,10 @@ def test_every_code_that_holds_is_said_in_words() -> None:
     assert "6 (part of the world is unknown)" in told(Result.DONE).ends
 
 
-def test_a_pending_cell_has_its_column() -> None:
-    found = told(Result.PENDING)
-    assert {line.symbol for line in found.pending} == {"?"}
-    assert "pending" in terminal.outcome(found, Look(100)).partition("Recap")[2]
+def test_a_settling_cell_has_its_column() -> None:
+    found = told(Result.SETTLING)
+    assert {line.symbol for line in found.settling} == {"?"}
+    assert "settling" in terminal.outcome(found, Look(100)).partition("Recap")[2]
 
 
 def test_nothing_of_a_stranger_s_text_is_left_raw() -> None:
