@@ -18,7 +18,7 @@ from threading import Lock
 
 from reconciler.errors import ReconcileError
 from reconciler.model.actions import Action, Push, Sign
-from reconciler.model.observed import Cause, Observed, Unknown
+from reconciler.model.observed import BadSource, Cause, Observed, Unknown
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import Plan, Verdict
 from reconciler.nostr import kinds
@@ -85,6 +85,7 @@ class _Run:
     events: dict[str, Event]
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     broken: dict[tuple[Coordinate, str], str] = field(default_factory=dict)
+    bad_sources: dict[str, tuple[BadSource, ...]] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     def server(self, server: str, actions: Sequence[Action]) -> None:
@@ -123,6 +124,7 @@ class _Run:
                 detail=detail,
                 seconds=seconds,
                 moved=moved,
+                bad_sources=self.bad_sources.get(action.key, ()),
             )
             if result in _BREAKS and not action.leaf:
                 self.broken |= {(action.coordinate, place): detail for place in action.places}
@@ -138,6 +140,8 @@ class _Run:
         except Stale as stale:
             result, detail = Result.STALE, str(stale)
         except Failure as failure:
+            if isinstance(failure, NotGathered):
+                self.bad_sources[action.key] = failure.bad
             result, detail = _result_of(failure.unknown), str(failure)
         except ReconcileError as error:
             result, detail = Result.FAILED, str(error)
@@ -195,7 +199,7 @@ class _Run:
             return Result.SKIPPED, "the run was stopped"
         self._keep(push.server, push)
         oids = frozenset(update.new for update in push.updates if not update.deletes)
-        self.world.gather(push.coordinate, oids, push.sources)
+        self.bad_sources[push.key] = self.world.gather(push.coordinate, oids, push.sources)
         pushed = self.world.push(push.server, push.coordinate, push.updates)
         if pushed.refused and any(update.deletes for update in push.updates):
             # git deletes no branch that HEAD names, and some families move HEAD after a push only

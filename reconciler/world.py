@@ -11,7 +11,16 @@ from typing import Protocol
 
 from reconciler.errors import ReconcileError
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Seen, Submission, Unknown
+from reconciler.model.observed import (
+    Absent,
+    Ancestry,
+    BadSource,
+    Cause,
+    Listing,
+    Seen,
+    Submission,
+    Unknown,
+)
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
@@ -25,17 +34,6 @@ class Failure(ReconcileError):
     def __init__(self, unknown: Unknown) -> None:
         super().__init__(str(unknown))
         self.unknown = unknown
-
-
-@dataclass(frozen=True, slots=True)
-class BadSource:
-    """A server from which objects should have come; `unknown` says why they did not."""
-
-    server: str
-    unknown: Unknown
-
-    def __str__(self) -> str:
-        return f"{self.server}: {self.unknown}"
 
 
 class NotGathered(Failure):

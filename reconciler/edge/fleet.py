@@ -30,12 +30,21 @@ from reconciler.errors import PeerFault, UserFault
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.limits import NIP11_BYTES, READ_SECONDS
 from reconciler.model.desired import Desired, Throttle
-from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Seen, Submission, Unknown
+from reconciler.model.observed import (
+    Absent,
+    Ancestry,
+    BadSource,
+    Cause,
+    Listing,
+    Seen,
+    Submission,
+    Unknown,
+)
 from reconciler.nostr import nip11, urls
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plumbing.child import Children
-from reconciler.world import BadSource, Failure, Pushed, Relay
+from reconciler.world import Failure, Pushed, Relay
 
 
 class Fleet:

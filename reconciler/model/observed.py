@@ -50,6 +50,17 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class BadSource:
+    """A server from which objects should have come; `unknown` says why they did not."""
+
+    server: str
+    unknown: Unknown
+
+    def __str__(self) -> str:
+        return f"{self.server}: {self.unknown}"
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """A complete ref advertisement: (name, object id) sorted by name; `head` where it is told."""
 

@@ -14,9 +14,9 @@ import pytest
 from reconciler.edge.fetch import Source, TooLarge, fetch
 from reconciler.git.pktline import FLUSH, encode_all
 from reconciler.limits import FETCH_PROGRESS_BYTES
-from reconciler.model.observed import Cause, Unknown
+from reconciler.model.observed import BadSource, Cause, Unknown
 from reconciler.sandbox.demo import history
-from reconciler.world import BadSource, Failure, NotGathered
+from reconciler.world import Failure, NotGathered
 from tests.kit.peers import Talk, answer, door, request
 
 from .test_archive import bad_tree, make
