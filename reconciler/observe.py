@@ -44,6 +44,9 @@ from reconciler.nostr.nip34 import Coordinate, pull_tip
 from reconciler.world import Failure, Watcher, World
 
 _REPLY_ROUNDS = 3
+_ANNOUNCED = (kinds.ANNOUNCEMENT, kinds.DELETION)
+_LISTINGS = 8
+"""Of one server at the same time, at most: what it bears is its throttle's business."""
 
 
 @dataclass(kw_only=True)
@@ -115,19 +118,23 @@ def observe(
             seats=seats,
             pool=pool,
         ).run()
-    union = _union(seats)
-    known = Knowledge.of(union.values(), now=world.now())
-    coordinates = selection.of(desired, known)
-    memory = world.recall()
-    views = tuple(seat.view(memory, world.skew(seat.url)) for seat in seats)
-    return Observed(
-        at=world.now(),
-        events=tuple(sorted(union.values(), key=lambda e: e.id)),
-        views=tuple(objects.tried(world, watcher, view, every) for view in views),
-        archived=_archived(world, selection, known),
-        ancestry=objects.ancestry(world, watcher, views, coordinates, known),
-        seen=world.seen(),
-    )
+        union = _union(seats)
+        known = Knowledge.of(union.values(), now=world.now())
+        memory = world.recall()
+        views = tuple(seat.view(memory, world.skew(seat.url)) for seat in seats)
+        tried = pool.map(lambda view: objects.tried(world, watcher, view, every), views)
+        moved = pool.map(
+            lambda coordinate: objects.ancestry(world, watcher, views, coordinate, known),
+            selection.of(desired, known),
+        )
+        return Observed(
+            at=world.now(),
+            events=tuple(sorted(union.values(), key=lambda e: e.id)),
+            views=tuple(tried),
+            archived=_archived(world, selection, known),
+            ancestry=tuple(found for found in moved if found[1]),
+            seen=world.seen(),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,9 +149,7 @@ class _Rounds:
     def run(self) -> None:
         """All rounds, in order. Each is a barrier: the next one's subjects come from all answers"""
         self.watcher.stage("observe", len(self.seats))
-        authors = tuple(npub.pubkey for npub in self.desired.npubs)
         self._each(self._greet)
-        self._ask([Filter(kinds=(kinds.ANNOUNCEMENT, kinds.DELETION), authors=authors)])
         known = self._knowledge()
         coordinates = self.selection.of(self.desired, known)
         self._ask_witnesses(coordinates, known)
@@ -162,18 +167,25 @@ class _Rounds:
         for coordinate in coordinates:
             for url in witnesses(self.desired, known.announcements[coordinate]) - asked:
                 named.setdefault(url, set()).add(coordinate.owner)
-        for url in sorted(named)[:WITNESSES]:
-            self.seats.append(seat := _Seat(url=url, grasp=False, witness=True))
-            wanted = (kinds.ANNOUNCEMENT, kinds.DELETION)
-            self._query(seat, [Filter(kinds=wanted, authors=tuple(sorted(named[url])))])
+        seats = [_Seat(url=url, grasp=False, witness=True) for url in sorted(named)[:WITNESSES]]
+        self.seats.extend(seats)
+
+        def ask(seat: _Seat) -> None:
+            authors = tuple(sorted(named[seat.url]))
+            self._query(seat, [Filter(kinds=_ANNOUNCED, authors=authors)])
+
+        list(self.pool.map(ask, seats))
 
     def _greet(self, seat: _Seat) -> None:
-        """NIP-11. A server without that document may still answer all other questions."""
+        """NIP-11, and the announcements. A server without that document may still answer all other
+        questions; nobody waits for those of others before the first of these."""
         try:
             seat.info = self.world.info(seat.url)
         except Failure as failure:
             if failure.unknown.cause not in (Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND):
                 seat.unknown = failure.unknown
+        authors = tuple(npub.pubkey for npub in self.desired.npubs)
+        self._query(seat, [Filter(kinds=_ANNOUNCED, authors=authors)])
         self.watcher.step(seat.url)
 
     def _ask(self, filters: Sequence[Filter]) -> None:
@@ -230,13 +242,16 @@ class _Rounds:
         self._each(ask)
 
     def _list_refs(self, coordinates: Sequence[Coordinate]) -> None:
-        """Server by server in turn, so that all of them answer side by side."""
+        """Each server has threads of its own: nobody waits in a queue behind a slow one."""
         seats = [seat for seat in self.seats if seat.grasp and not seat.unknown]
-        cells = [(seat, coordinate) for coordinate in coordinates for seat in seats]
-        self.watcher.stage("refs", len(cells))
-        answers = self.pool.map(lambda pair: self._cell(pair[0].url, pair[1]), cells)
-        for (seat, coordinate), cell in zip(cells, answers, strict=True):
-            seat.listings[coordinate] = cell
+        self.watcher.stage("refs", len(seats) * len(coordinates))
+
+        def ask(seat: _Seat) -> None:
+            with ThreadPoolExecutor(_LISTINGS) as pool:
+                cells = pool.map(lambda coordinate: self._cell(seat.url, coordinate), coordinates)
+                seat.listings = dict(zip(coordinates, cells, strict=True))
+
+        list(self.pool.map(ask, seats))
 
     def _cell(self, url: str, coordinate: Coordinate) -> Listing | Absent | Unknown:
         if self.watcher.stopped():

@@ -50,6 +50,17 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class BadSource:
+    """A server from which objects should have come; `unknown` says why they did not."""
+
+    server: str
+    unknown: Unknown
+
+    def __str__(self) -> str:
+        return f"{self.server}: {self.unknown}"
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """A complete ref advertisement: (name, object id) sorted by name; `head` where it is told."""
 
@@ -151,7 +162,8 @@ class ServerView:
     when (seconds since 1970) repositories are left to it, sorted by repository. A `witness` is a
     relay that only an announcement names: it is read before that is signed anew, and never written
     to. `skew` is by how many seconds our clock is ahead of the server's; `left_out` what it sent
-    that nobody used; `hollow` repositories whose refs it lists and of which a clone was tried and failed.
+    that nobody used; `hollow` repositories whose refs it lists and of which a clone was tried and
+    failed.
     """
 
     url: str

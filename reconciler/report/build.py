@@ -150,7 +150,9 @@ def _recap(
         settling=counts["settling"],
         accepted=counts["accepted"],
         deferred=counts["deferred"],
-        detail=server.unknown or _blind(server, plan, names),
+        detail=server.unknown
+        or _blind(server, plan, names)
+        or _poor(server, outcomes, actions, names),
     )
 
 
@@ -161,6 +163,22 @@ def _blind(server: ServerSummary, plan: Plan, names: Mapping[Coordinate, str]) -
         if cell.server == server.url and cell.verdict is Verdict.UNKNOWN:
             reasons[cell.detail].append(names[cell.coordinate])
     said = [f"{why}: {listed(found, _NAMED)}" for why, found in reasons.items()]
+    return "; ".join(said)[:PEER_TEXT_CHARS]
+
+
+def _poor(
+    server: ServerSummary,
+    outcomes: Iterable[Outcome],
+    actions: Mapping[str, Action],
+    names: Mapping[Coordinate, str],
+) -> str:
+    """Why objects did not come from a server that answered all else; a few repositories by name."""
+    reasons: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for outcome in outcomes:
+        for bad in outcome.bad_sources:
+            if bad.server == server.url:
+                reasons[str(bad.unknown)][names[actions[outcome.key].coordinate]] = None
+    said = [f"no objects from it: {why}: {listed(list(f), _NAMED)}" for why, f in reasons.items()]
     return "; ".join(said)[:PEER_TEXT_CHARS]
 
 

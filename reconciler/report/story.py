@@ -70,7 +70,10 @@ def story(report: Report) -> Story:
         refusals=standing.refusals(report.findings, report.plan_digest),
         holds=standing.held(report.holds, names),
         accepted=sum(hold.accepted for hold in report.holds),
-        unknown=standing.unknown(report.servers, report.cells, names),
+        unknown=(
+            *standing.unknown(report.servers, report.cells, names),
+            *standing.poor(report.outcomes),
+        ),
         notes=(*standing.slips(report.unmatched, report.servers), *map(safe, report.notes)),
         recap=report.recap,
     )
