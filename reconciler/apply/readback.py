@@ -11,21 +11,23 @@ from reconciler.model.plan import Plan, Verdict
 from reconciler.nostr.nip34 import Coordinate
 
 
-def confirm(outcomes: Sequence[Outcome], plan: Plan, remaining: Plan | None) -> tuple[Outcome, ...]:
+def confirm(
+    outcomes: Sequence[Outcome], plan: Plan, remaining: Plan, *, last: bool
+) -> tuple[Outcome, ...]:
     """Turn "accepted" into "done" where a later plan of the world no longer wants the action.
 
     Args:
         outcomes: what apply wrote down.
         plan: the plan that was applied.
-        remaining: the plan of the observation that followed; None when nothing was written.
+        remaining: the plan of the observation that followed.
+        last: whether nobody will look again: what is not there now has failed.
     """
-    if remaining is None:
-        return tuple(outcomes)
     left = {action.key for action in remaining.actions}
     silent = {server.url for server in remaining.servers if server.unknown}
     unseen = {(c.coordinate, c.server) for c in remaining.cells if c.verdict == Verdict.UNKNOWN}
     cells = {action.key: action for action in plan.actions}
-    return tuple(_confirmed(outcome, cells, left, silent, unseen) for outcome in outcomes)
+    found = (_confirmed(outcome, cells, left, silent, unseen) for outcome in outcomes)
+    return tuple(_hollow(o, cells[o.key], left, silent) if last else o for o in found)
 
 
 def _confirmed(
@@ -37,9 +39,6 @@ def _confirmed(
 ) -> Outcome:
     action = actions[outcome.key]
     server = outcome.server or ""
-    wanted = action.sends and action.later_key in left and server not in silent
-    if wanted and (said := _hollow_yes(action, outcome)):
-        return replace(outcome, result=Result.FAILED, detail=said)
     refused = outcome.result is Result.FAILED and action.tolerant
     if outcome.result not in (Result.SETTLING, Result.DELEGATED) and not refused:
         return outcome
@@ -50,6 +49,13 @@ def _confirmed(
     if outcome.result is Result.DELEGATED:
         return replace(outcome, result=Result.UNCHANGED, detail="the server got it by itself")
     return replace(outcome, result=Result.DONE, detail="")
+
+
+def _hollow(outcome: Outcome, action: Action, left: set[str], silent: set[str]) -> Outcome:
+    """A yes that shows nothing is a failure, where the event cannot be waiting."""
+    wanted = action.sends and action.later_key in left and outcome.server not in silent
+    said = _hollow_yes(action, outcome) if wanted else ""
+    return replace(outcome, result=Result.FAILED, detail=said) if said else outcome
 
 
 def _hollow_yes(action: Action, outcome: Outcome) -> str:

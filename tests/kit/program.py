@@ -94,10 +94,13 @@ class Case:
             history.push(self.sources[identifier], url, self.owner.pubkey, identifier, refs)
         return state
 
-    def desired(self, more: str = "", *, signer: bool = False) -> Path:
-        """Write the desired state of this fleet, and the owner's key file."""
-        places = [server.url for server in self.servers.values()] + self.extra_servers
-        lines = ["version: 1", f"servers: [{', '.join(places)}]", "npubs:"]
+    def desired(self, more: str = "", *, signer: bool = False, delegate: bool = False) -> Path:
+        """Write the desired state of this fleet, and the owner's key file. Without `delegate`,
+        servers are sent everything."""
+        urls = [server.url for server in self.servers.values()] + self.extra_servers
+        word = "auto" if delegate else "never"
+        places = ", ".join(f'{{url: "{url}", delegate: {word}}}' for url in urls)
+        lines = ["version: 1", f"servers: [{places}]", "npubs:"]
         lines.append(f"  - npub: {self.owner.npub}")
         lines.append(f"    name: {self.owner.name}")
         lines += ["    signer: owner-key"] if signer else []
