@@ -57,12 +57,13 @@ class Case:
     now: int = field(default_factory=lambda: int(time.time()))
     extra_servers: list[str] = field(default_factory=list)
 
-    def start(self, *names: str, family: str = "ngit-grasp", grasp: bool = True) -> None:
+    def start(
+        self, *names: str, family: str = "ngit-grasp", grasp: bool = True, sync: bool = False
+    ) -> None:
         """Start servers by name."""
         for name in names:
-            spec = ServerSpec(
-                name=name, directory=self.folder / "servers" / name, family=family, grasp=grasp
-            )
+            folder = self.folder / "servers" / name
+            spec = ServerSpec(name=name, directory=folder, family=family, grasp=grasp, sync=sync)
             self.servers[name] = start(spec)
 
     def stop(self) -> None:
