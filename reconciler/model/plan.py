@@ -42,10 +42,18 @@ class HoldReason(StrEnum):
     STATE_VANISHED = "state-vanished"
     OBJECTS_GONE = "objects-gone"
     PAUSED = "server-paused"
+    TOO_LARGE = "event-too-large"
+    SERVES_DELETED = "serves-deleted"
 
 
 ADVISORY = frozenset(
-    {HoldReason.PULL_DATA_NOWHERE, HoldReason.PULL_REF_DIFFERS, HoldReason.FOREIGN_REFS}
+    {
+        HoldReason.PULL_DATA_NOWHERE,
+        HoldReason.PULL_REF_DIFFERS,
+        HoldReason.FOREIGN_REFS,
+        HoldReason.TOO_LARGE,
+        HoldReason.SERVES_DELETED,
+    }
 )
 """Holds that any stranger can cause with one event or ref. They are said, and keep no cell and no
 run from being in sync."""
