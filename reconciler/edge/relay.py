@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 
 import websocket
@@ -32,7 +32,6 @@ class RelayClient:
         self,
         line: RelayLine,
         allowance: Allowance,
-        pace: Callable[[int], int],
         *,
         cap: int | None,
         keeps: int = SERVER_KEPT_BYTES,
@@ -40,15 +39,12 @@ class RelayClient:
         """Args:
         line: to the relay.
         allowance: the server's.
-        pace: called with the number of events that wait; sleeps until some may be sent, and
-            returns how many.
         cap: events that the relay says it sends at most (NIP-11 `max_limit`); None: unknown, and
             then only an empty page is the last one.
         keeps: bytes of memory for its events, as texts.
         """
         self._line = line
         self._allowance = allowance
-        self._pace = pace
         self._cap = cap
         self._names = count(1)
         self._keeps = self._room = keeps
@@ -63,19 +59,21 @@ class RelayClient:
                     found[event.id] = event
         return tuple(found.values())
 
-    def publish(self, events: Sequence[Event]) -> tuple[Ok, ...]:
-        """Send events in order and collect one OK each; as many at a time as the pace allows. The
-        connection is taken after the wait, and is not left alone meanwhile. Raises Failure."""
-        answers: dict[str, Ok] = {}
+    def publish(self, events: Sequence[Event]) -> tuple[Ok | Unknown, ...]:
+        """Send events in order and collect one OK each, _IN_FLIGHT at a time."""
+        answers: dict[str, Ok | Unknown] = {}
         sent = 0
-        with self._allowance.working():
-            while sent < len(events):
-                batch = events[sent : sent + self._pace(min(_IN_FLIGHT, len(events) - sent))]
-                with self._line.turn():
-                    for event in batch:
-                        self._line.send(messages.event(event))
-                    self._collect({event.id for event in batch}, answers)
-                sent += len(batch)
+        try:
+            with self._allowance.working():
+                while sent < len(events):
+                    batch = events[sent : sent + _IN_FLIGHT]
+                    with self._line.turn():
+                        sent += len(batch)
+                        self._offer(batch, answers)
+        except Failure as failure:
+            for number, event in enumerate(events):
+                why = _unanswered(failure.unknown) if number < sent else failure.unknown
+                answers.setdefault(event.id, why)
         return tuple(answers[event.id] for event in events)
 
     def reconcile(
@@ -151,6 +149,7 @@ class RelayClient:
             self._line.check()
             message = self._line.next()
             if isinstance(message, Sent | Eose | Closed) and message.subscription == name:
+                self._line.used(last=not isinstance(message, Sent))
                 return message
 
     def _read(self, raw: Json, wanted: Filter) -> list[Event]:
@@ -189,13 +188,24 @@ class RelayClient:
         except websocket.WebSocketTimeoutException:
             return dialogue.silence()
 
-    def _collect(self, waiting: set[str], answers: dict[str, Ok]) -> None:
+    def _offer(self, events: Sequence[Event], answers: dict[str, Ok | Unknown]) -> None:
+        """Send these, and write down each answer as it comes."""
+        for event in events:
+            self._line.send(messages.event(event))
+        waiting = {event.id for event in events}
         while waiting:
             message = self._line.next()
             if isinstance(message, Ok) and message.event_id in waiting:
+                self._line.used(last=True)
                 waiting.discard(message.event_id)
                 text = message.message[:PEER_TEXT_CHARS]
                 answers[message.event_id] = Ok(message.event_id, message.accepted, text)
+
+
+def _unanswered(unknown: Unknown) -> Unknown:
+    """Of an event that was sent: it may have arrived, also where it was we who gave up."""
+    ours = unknown.cause in (Cause.STOPPED, Cause.BUDGET)
+    return Unknown(Cause.TIMEOUT, f"sent, not answered: {unknown.detail}") if ours else unknown
 
 
 def _weight(event: Event) -> int:

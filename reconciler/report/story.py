@@ -18,7 +18,7 @@ from reconciler.report.codes import MEANING, Exit
 from reconciler.report.lines import Line
 from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal
-from reconciler.report.words import on, plural
+from reconciler.report.words import clock, on, plural
 
 FAILED = (Result.FAILED, Result.UNREACHABLE, Result.STALE)
 _NOUNS = {Verb.SIGN: "signature", Verb.PUBLISH: "event", Verb.PUSH: "push"}
@@ -36,6 +36,7 @@ class Story:
     ends: tuple[str, ...]
     failed: tuple[Line, ...]
     settling: tuple[Line, ...]
+    deferred: tuple[Line, ...]
     kept: tuple[Line, ...]
     changed: tuple[Line, ...]
     refusals: tuple[Refusal, ...]
@@ -62,13 +63,17 @@ def story(report: Report) -> Story:
         + (f", {others}" if others else ""),
         ends=tuple(f"{code} ({MEANING[Exit(code)]})" for code in report.exit_codes),
         failed=_folded(report.outcomes, FAILED, "x"),
-        settling=_folded(report.outcomes, (Result.SETTLING,), "?"),
+        settling=_folded(report.outcomes, (Result.SETTLING, Result.DELEGATED), "?"),
+        deferred=_folded(report.outcomes, (Result.DEFERRED,), "?"),
         kept=(*_folded(report.outcomes, (Result.HELD,), "!"), *_waiting(report.outcomes)),
         changed=tuple(_changed(report.outcomes)),
         refusals=standing.refusals(report.findings, report.plan_digest),
         holds=standing.held(report.holds, names),
         accepted=sum(hold.accepted for hold in report.holds),
-        unknown=standing.unknown(report.servers, report.cells, names),
+        unknown=(
+            *standing.unknown(report.servers, report.cells, names),
+            *standing.poor(report.outcomes),
+        ),
         notes=(*standing.slips(report.unmatched, report.servers), *map(safe, report.notes)),
         recap=report.recap,
     )
@@ -101,6 +106,8 @@ def _fold(
     where = f" on {urls.host(server)}" if server else ""
     why = f": {safe(detail, _REASON_CHARS)}" if detail else ""
     how = f" ({result})" if result in (Result.STALE, Result.UNREACHABLE) else ""
+    again = max((outcome.again for outcome in same if outcome.again), default=0)
+    how += f" (again from {clock(again)})" if again else ""
     if len(same) == 1:
         return Line(symbol, f"{safe(same[0].repository)}: {same[0].deed}{where}{how}{why}")
     what = _counted(same)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import Any
 
@@ -13,7 +13,9 @@ from reconciler.edge.http import Http
 from reconciler.edge.line import RelayLine
 from reconciler.edge.relay import RelayClient
 from reconciler.limits import READ_SECONDS, RELAY_IDLE_SECONDS, SERVER_KEPT_BYTES
+from reconciler.model.observed import Unknown
 from reconciler.nostr import urls
+from reconciler.nostr.messages import Ok
 from tests.kit.clock import Hasty
 
 LOOPBACK = Egress((ip_network("127.0.0.0/8"),))
@@ -30,7 +32,6 @@ def relay(
     *,
     egress: Egress = LOOPBACK,
     clock: Clock | None = None,
-    pace: Callable[[int], int] = lambda events: events,
     cap: int | None = None,
     silence: float = READ_SECONDS,
     idle: float = RELAY_IDLE_SECONDS,
@@ -41,4 +42,10 @@ def relay(
     clock = clock or Hasty()
     allowance = Allowance(clock, Ration(**ration))
     line = RelayLine(urls.relay(url), egress, clock, allowance, silence=silence, idle=idle)
-    return RelayClient(line, allowance, pace, cap=cap, keeps=keeps)
+    return RelayClient(line, allowance, cap=cap, keeps=keeps)
+
+
+def oks(answers: Sequence[Ok | Unknown]) -> list[Ok]:
+    """What a relay answered to each publication; AssertionError where it did not."""
+    assert not [answer for answer in answers if isinstance(answer, Unknown)]
+    return [answer for answer in answers if isinstance(answer, Ok)]
