@@ -20,7 +20,7 @@ from .programs import Server
 from .scenario import scenario
 from .world import Result, World, require
 
-_UNSENT = ("not-attempted", "held", "stale", "unreachable", "deferred")
+_UNSENT = ("not-attempted", "held", "stale", "unreachable", "deferred", "delegated")
 """Results of an event that never went on its way."""
 
 
