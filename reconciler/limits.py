@@ -110,6 +110,8 @@ MEMORY_BYTES: Final = 16 * 2**20
 NIP11_BYTES: Final = 64 * 2**10
 HTTP_ERROR_BYTES: Final = 4 * 2**10
 """Bytes of an error page that are read to find the reason."""
+RESOLVE_SECONDS: Final = 10.0
+"""For a name's addresses: what resolvers take to ask two times (resolv.conf: timeout, attempts)."""
 CONNECT_SECONDS: Final = 5.0
 """TCP and TLS set-up. A server that accepts and then hangs is caught by READ_SECONDS."""
 DOOR_SECONDS: Final = 10.0
