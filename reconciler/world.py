@@ -17,8 +17,8 @@ from reconciler.model.observed import (
     BadSource,
     Cause,
     Listing,
+    Memory,
     Seen,
-    Submission,
     Unknown,
 )
 from reconciler.nostr.event import Draft, Event
@@ -34,6 +34,15 @@ class Failure(ReconcileError):
     def __init__(self, unknown: Unknown) -> None:
         super().__init__(str(unknown))
         self.unknown = unknown
+
+
+class NotNow(Failure):
+    """A limit: nothing was sent. `until` is the time, in seconds since 1970, from which it makes
+    sense again."""
+
+    def __init__(self, detail: str, until: int) -> None:
+        super().__init__(Unknown(Cause.RATE, detail))
+        self.until = until
 
 
 class NotGathered(Failure):
@@ -70,8 +79,9 @@ class Relay(Protocol):
         """
 
     def publish(self, events: Sequence[Event]) -> tuple[Ok | Unknown, ...]:
-        """Send events in order; one answer each, in the same order: the relay's OK, or why there is
-        none. `STOPPED` and `BUDGET`: it was not sent. Anything else: it may have arrived.
+        """Send events in order, for which the server's budget has paid (`World.afford`); one answer
+        each, in the same order: the relay's OK, or why there is none. `STOPPED` and `BUDGET`: it
+        was not sent. Anything else: it may have arrived.
         """
 
     def left_out(self) -> tuple[tuple[str, int], ...]:
@@ -90,6 +100,32 @@ class World(Protocol):
 
     def seconds(self) -> float:
         """A clock for durations, in seconds; never goes back."""
+
+    def left(self) -> float:
+        """Seconds until this run should end."""
+
+    def obey(self, server: str, most: int, seconds: float, *, lasting: bool) -> None:
+        """A server lets `most` events through in any `seconds`. With `lasting` it counts by
+        address, so that what earlier runs sent counts too; otherwise by connection."""
+
+    def afford(self, server: str, events: int, *, least: int = 1) -> int:
+        """Wait until a server's limits let some of so many events through: how many, and they count
+        as sent.
+
+        Args:
+            server: its URL.
+            events: how many there are to send.
+            least: how many must go together; a limit that never lets so many through gives what it
+                has.
+
+        Raises:
+            NotNow: they do not for so long that a later run should see to it.
+            Failure: the run was stopped.
+        """
+
+    def limited(self, server: str) -> int:
+        """The server said "rate-limited": its budget is used up now. From when (seconds since 1970)
+        sending makes sense again."""
 
     def skew(self, server: str) -> float | None:
         """Seconds that our clock is ahead of a server's, as its answers of this run tell it; None
@@ -144,11 +180,11 @@ class World(Protocol):
             Stale: a ref is neither at `old` nor at `new`; nothing was sent.
         """
 
-    def submitted(self) -> tuple[Submission, ...]:
-        """What earlier runs sent and did not see (local memory)."""
+    def recall(self) -> Memory:
+        """What earlier runs remember of servers (local memory)."""
 
-    def remember(self, submissions: Sequence[Submission]) -> None:
-        """Replace that memory."""
+    def remember(self, memory: Memory) -> None:
+        """Replace that memory. Raises OSError."""
 
     def seen(self) -> tuple[Seen, ...]:
         """What earlier runs saw of each repository (local memory)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import Any
 
@@ -32,7 +32,6 @@ def relay(
     *,
     egress: Egress = LOOPBACK,
     clock: Clock | None = None,
-    pace: Callable[[int], int] = lambda events: events,
     cap: int | None = None,
     silence: float = READ_SECONDS,
     idle: float = RELAY_IDLE_SECONDS,
@@ -43,7 +42,7 @@ def relay(
     clock = clock or Hasty()
     allowance = Allowance(clock, Ration(**ration))
     line = RelayLine(urls.relay(url), egress, clock, allowance, silence=silence, idle=idle)
-    return RelayClient(line, allowance, pace, cap=cap, keeps=keeps)
+    return RelayClient(line, allowance, cap=cap, keeps=keeps)
 
 
 def oks(answers: Sequence[Ok | Unknown]) -> list[Ok]:
