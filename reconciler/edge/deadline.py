@@ -2,14 +2,18 @@
 
 Time-outs of sockets bound silence: a peer that sends one byte now and then keeps them waiting for
 ever. At the deadline, or when a stopped run cuts what is under way, the socket is shut down, which
-ends whatever call waits for it.
+ends whatever call waits for it. One thread waits for all deadlines.
 """
 
 from __future__ import annotations
 
+import heapq
 import socket
+import time
 from contextlib import ExitStack, suppress
-from threading import Lock, Timer
+from functools import cache
+from itertools import count
+from threading import Condition, Lock, Thread
 
 from reconciler.edge.stop import Stop
 
@@ -20,21 +24,20 @@ class Deadline:
     def __init__(self, seconds: float, stop: Stop) -> None:
         self.seconds = seconds
         self.passed = False
+        self.over = False
         self._stop = stop
         self._socket: socket.socket | None = None
         self._lock = Lock()
-        self._timer = Timer(seconds, self._end)
-        self._timer.daemon = True
         self._held = ExitStack()
 
     def __enter__(self) -> Deadline:
-        self._timer.start()
-        self._held.enter_context(self._stop.under_way(self._end))
+        _bell().add(self)
+        self._held.enter_context(self._stop.under_way(self.end))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._held.close()
-        self._timer.cancel()
+        self.over = True
         with self._lock:
             self._socket = None
 
@@ -43,11 +46,49 @@ class Deadline:
         with self._lock:
             self._socket = found
         if self.passed:
-            self._end()
+            self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """It is reached."""
         self.passed = True
         with self._lock, suppress(OSError):
             if self._socket:
                 # not the TLS layer's own shutdown, which is not for two threads
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class _Bell:
+    """Ends deadlines when their time has come. Those that are over by then stay in the list until
+    then, which is cheaper than to look for them."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, int, Deadline]] = []
+        self._numbers = count()
+        self._changed = Condition()
+        Thread(target=self._ring, name="deadlines", daemon=True).start()
+
+    def add(self, deadline: Deadline) -> None:
+        """This one, too."""
+        with self._changed:
+            entry = (time.monotonic() + deadline.seconds, next(self._numbers), deadline)
+            heapq.heappush(self._waiting, entry)
+            if self._waiting[0] is entry:
+                self._changed.notify()
+
+    def _ring(self) -> None:
+        while True:
+            with self._changed:
+                while (left := self._left()) is None or left > 0:
+                    self._changed.wait(left)
+                deadline = heapq.heappop(self._waiting)[2]
+            if not deadline.over:
+                deadline.end()
+
+    def _left(self) -> float | None:
+        return self._waiting[0][0] - time.monotonic() if self._waiting else None
+
+
+@cache
+def _bell() -> _Bell:
+    """One for the process."""
+    return _Bell()
