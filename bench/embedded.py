@@ -57,7 +57,7 @@ def embedded(folder: Path, dialect: str) -> Iterator[Embedded]:
 
 def _serve(dialect: str, folder: Path) -> None:
     began = time.perf_counter()
-    running = start(ServerSpec(name=folder.name, directory=folder, dialect=dialect))
+    running = start(ServerSpec(name=folder.name, directory=folder, family=dialect))
     sys.stdout.write(json.dumps([running.url, time.perf_counter() - began]) + "\n")
     sys.stdout.flush()
     sys.stdin.read()
