@@ -79,9 +79,10 @@ class Relay(Protocol):
         """
 
     def publish(self, events: Sequence[Event]) -> tuple[Ok | Unknown, ...]:
-        """Send events in order, for which the server's budget has paid (`World.afford`); one answer
-        each, in the same order: the relay's OK, or why there is none. `STOPPED` and `BUDGET`: it
-        was not sent. Anything else: it may have arrived.
+        """Send events in order; one answer each, in the same order: the relay's OK, or why there is
+        none. `STOPPED` and `BUDGET`: it was not sent. Anything else: it may have arrived.
+
+        The server's limits have let them through (`World.afford`).
         """
 
     def left_out(self) -> tuple[tuple[str, int], ...]:

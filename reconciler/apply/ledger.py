@@ -19,7 +19,7 @@ _REFUSALS = frozenset({Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND})
 @dataclass(frozen=True, slots=True)
 class End:
     """How an action ended; `again` is the time (seconds since 1970) from which a deferred one makes
-    sense again, `bad_sources` are servers that should have given it objects."""
+    sense again. `bad_sources` should have given objects for it."""
 
     result: Result
     detail: str = ""
@@ -31,12 +31,12 @@ class End:
         """What a failure of the world's means for the action that met it."""
         if isinstance(failure, NotNow):
             return cls(Result.DEFERRED, str(failure), failure.until)
-        end = cls.unknown(failure.unknown, now=now)
-        return replace(end, bad_sources=failure.bad) if isinstance(failure, NotGathered) else end
+        bad = failure.bad if isinstance(failure, NotGathered) else ()
+        return replace(cls.without(failure.unknown, now=now), bad_sources=bad)
 
     @classmethod
-    def unknown(cls, unknown: Unknown, *, now: int) -> End:
-        """The same, where it is one of many that were done together."""
+    def without(cls, unknown: Unknown, *, now: int) -> End:
+        """What the lack of an answer means."""
         if unknown.cause is Cause.RATE:
             return cls(Result.DEFERRED, str(unknown), now)
         if unknown.cause in (Cause.STOPPED, Cause.BUDGET):

@@ -102,7 +102,7 @@ class Work:
     def _judged(self, server: str, answer: Ok | Unknown) -> End:
         """OK proves nothing (read-back does); a refusal may yet mean "already so"."""
         if isinstance(answer, Unknown):
-            return End.unknown(answer, now=self.world.now())
+            return End.without(answer, now=self.world.now())
         if answer.accepted:
             return End(Result.SETTLING, answer.message)
         if answer.message.startswith(_LIMITED):

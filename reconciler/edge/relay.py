@@ -73,8 +73,8 @@ class RelayClient:
         sent = 0
         try:
             with self._allowance.working():
-                for start in range(0, len(events), _IN_FLIGHT):
-                    batch = events[start : start + _IN_FLIGHT]
+                while sent < len(events):
+                    batch = events[sent : sent + _IN_FLIGHT]
                     with self._line.turn():
                         sent += len(batch)
                         self._offer(batch, answers)

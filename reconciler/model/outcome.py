@@ -38,8 +38,9 @@ class Outcome:
 
     `repository` (its name) and `deed` say in words what the action was; the report fills them in.
     `moved` are the refs that it was to change or delete, from where to where: what stood there
-    before can be found by that. `again`: from when (seconds since 1970) a deferred one makes sense.
-    `bad_sources` are servers that should have given objects for it; it may have got them elsewhere.
+    before can be found by that. `bad_sources` are servers that should have given objects for it;
+    it may have got them elsewhere. `again`: from when (seconds since 1970) a deferred one makes
+    sense.
     """
 
     key: str
@@ -51,8 +52,8 @@ class Outcome:
     repository: str = ""
     deed: str = ""
     moved: tuple[RefUpdate, ...] = ()
-    again: int | None = None
     bad_sources: tuple[BadSource, ...] = ()
+    again: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,10 +124,11 @@ def _recap(
     failed = cells(_FAILED, [*here, *hanging])
     kept = cells({Result.HELD}, [*here, *hanging])
     later = cells({Result.DEFERRED})
+    coming = cells({Result.SETTLING, Result.DELEGATED}) - later
     normal = _normal(server, plan)
     # an index relay has no cells, yet a repository's events may fail there
     counts = Counter(
-        _LATER.get(column, column) if coordinate in later else column
+        _going_on(column, coordinate in later, coordinate in coming)
         for coordinate in {*verdicts, *failed, *kept}
         for column in (
             _standing(
@@ -210,5 +211,10 @@ _COLUMNS = {
     Verdict.IMPOSSIBLE: "held",
     Verdict.HOLLOW: "held",
 }
-_LATER = {"drifted": "deferred"}
-"""What still differs, and a later run goes on with."""
+
+
+def _going_on(column: str, later: bool, coming: bool) -> str:
+    """What still differs may be on its way, or a later run's."""
+    if column != "drifted":
+        return column
+    return "deferred" if later else "settling" if coming else column
