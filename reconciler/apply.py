@@ -70,8 +70,12 @@ def apply(
     for sign in plan.signs:
         run.attempt(sign, partial(run.sign, sign, signer))
     by_server = _by_server(plan.actions)
+    hosts = {server.url for server in plan.servers if server.grasp}
     with ThreadPoolExecutor(forks) as pool:
-        list(pool.map(run.server, by_server.keys(), by_server.values()))
+        # index relays come last: what they are told must be had somewhere
+        for last in (False, True):
+            places = [url for url in by_server if (url not in hosts) is last]
+            list(pool.map(run.server, places, [by_server[url] for url in places]))
     return tuple(run.outcomes[action.key] for action in plan.actions)
 
 
@@ -96,20 +100,31 @@ class _Run:
         """Sign, unless somebody announced anew since the plan was made (compare and swap)."""
         if signer is None or signer.public_key(sign.signer) is None:
             return Result.HELD, f"no key named {sign.signer!r} was given (--keys)"
-        coordinate = sign.coordinate
-        newest = Filter(
-            kinds=(kinds.ANNOUNCEMENT,),
-            authors=(coordinate.owner,),
-            tags=(("d", (coordinate.identifier,)),),
-        )
-        before = self.events[sign.before]
-        for server in (s for s in self.plan.servers if s.unknown is None):
-            for event in self.world.relay(server.url).query([newest]):
-                if newest_first(event) < newest_first(before):
-                    raise Stale(f"a newer announcement, {event.id[:12]}, is on {server.name}")
+        ends = [self.broken.get((sign.coordinate, place)) for place in sign.places]
+        if all(ends):
+            return Result.SKIPPED, f"after: {ends[0]}"
+        self._refuse_if_renewed(sign)
         event = signer.sign(sign.signer, sign.draft)
         self.events[event.id] = event
+        # before anybody hears of it: servers may keep it unseen, and lose it
+        self.world.store((*self.world.unserved(), event))
         return Result.DONE, ""
+
+    def _refuse_if_renewed(self, sign: Sign) -> None:
+        """Raises Stale: whoever may speak has signed another version since the plan was made."""
+        coordinate, kind = sign.coordinate, sign.draft.kind
+        authors = {r.coordinate: r.authority for r in self.plan.repositories}[coordinate]
+        newest = Filter(
+            kinds=(kind,),
+            authors=authors if kind == kinds.STATE else (coordinate.owner,),
+            tags=(("d", (coordinate.identifier,)),),
+        )
+        what = "state" if kind == kinds.STATE else "announcement"
+        before = self.events[sign.before] if sign.before else None
+        for server in (s for s in self.plan.servers if s.unknown is None):
+            for event in self.world.relay(server.url).query([newest]):
+                if before is None or newest_first(event) < newest_first(before):
+                    raise Stale(f"a newer {what}, {event.id[:12]}, is on {server.name}")
 
     def end(self, action: Action, result: Result, detail: str = "", seconds: float = 0.0) -> None:
         """Write one outcome down; what fails breaks its cell for the waves that follow."""
@@ -153,11 +168,21 @@ class _Run:
         cause = self.broken.get((action.coordinate, server))
         if action.sends and action.sends not in self.events:
             cause = cause or "the event could not be signed"
+        if action.sends and self._is_nowhere(server, action.sends):
+            cause = cause or "no server took what it names"
         if self.watcher.stopped():
             cause = "the run was stopped"
         if cause:
             self.end(action, Result.SKIPPED, f"after: {cause}")
         return not cause
+
+    def _is_nowhere(self, server: str, event_id: str) -> bool:
+        """Was this signed for servers of which this is none, and did all of them fail?"""
+        signs = [sign for sign in self.plan.signs if sign.draft.id == event_id]
+        hosts = {s.url for s in self.plan.servers if s.grasp}
+        return server not in hosts and any(
+            all((sign.coordinate, place) in self.broken for place in sign.places) for sign in signs
+        )
 
     def _wave(self, server: str, actions: Sequence[Action]) -> None:
         self._publish(server, [action for action in actions if action.sends])

@@ -99,6 +99,9 @@ REFUSED_PUSHES: Final = 3
 MEMORY_BYTES: Final = 16 * 2**20
 """Bytes of the submissions file; a larger one counts as lost."""
 
+SIGNED_SECONDS: Final = 7 * 24 * 60 * 60
+"""How long an event that was signed here is remembered without any server showing it."""
+
 # --- HTTP and time ---------------------------------------------------------------------------
 NIP11_BYTES: Final = 64 * 2**10
 HTTP_ERROR_BYTES: Final = 4 * 2**10

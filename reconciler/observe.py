@@ -8,7 +8,8 @@ The questions come in rounds, because the answers to one name the subjects of th
     4  events that name those events, until no new ones turn up (GRASP-02's layers); what others
        serve and a server did not show, by id
     5  the refs of every cell
-    6  the objects of refs that would move, so that a forced update can be called one
+    6  the sources, with all their objects; and the objects of refs that would move, so that a
+       forced update can be called one
 
 A server that fails any question is `unknown` from then on: its silence is never read as absence.
 """
@@ -24,6 +25,7 @@ from reconciler.facts.authority import invited
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection
 from reconciler.facts.signing import witnesses
+from reconciler.facts.sources import branches_and_tags, unannounced
 from reconciler.limits import MAINTAINER_DEPTH, REQ_TAG_VALUES, WITNESSES
 from reconciler.model.desired import Desired
 from reconciler.model.observed import (
@@ -33,6 +35,7 @@ from reconciler.model.observed import (
     Observed,
     Refs,
     ServerView,
+    SourceView,
     Submission,
     Unknown,
 )
@@ -84,6 +87,7 @@ def observe(
     *,
     forks: int,
     every: int = 0,
+    began: int | None = None,
 ) -> Observed:
     """One look at the whole fleet.
 
@@ -94,6 +98,7 @@ def observe(
         selection: which repositories this run is about.
         forks: servers that are asked at the same time.
         every: a clone is tried of one in so many cells; 0: of none.
+        began: when the run began whose later look this is, in seconds since 1970.
     """
     seats = [_Seat(url=server.url, grasp=True) for server in desired.servers]
     seats += [_Seat(url=url, grasp=False) for url in desired.index_relays]
@@ -106,18 +111,24 @@ def observe(
             seats=seats,
             pool=pool,
         ).run()
-    union = _union(seats)
+    served = _union(seats)
+    unserved = tuple(event for event in world.unserved() if event.id not in served)
+    union = served | {event.id: event for event in unserved}
     known = Knowledge.of(union.values(), now=world.now())
-    coordinates = selection.of(desired, known)
+    coordinates = _wanted(desired, world, selection, known)
     submitted = world.submitted()
     views = tuple(seat.view(submitted, world.skew(seat.url)) for seat in seats)
+    sources = objects.sources(desired, world, watcher, coordinates)
     return Observed(
         at=world.now(),
         events=tuple(sorted(union.values(), key=lambda e: e.id)),
         views=tuple(objects.tried(world, watcher, view, every) for view in views),
-        archived=_archived(world, selection, known),
-        ancestry=objects.ancestry(world, watcher, views, coordinates, known),
+        archived=_archived(world, selection, known, sources),
+        ancestry=objects.ancestry(world, watcher, views, coordinates, known, sources),
         seen=world.seen(),
+        sources=sources,
+        unserved=unserved,
+        began=began,
     )
 
 
@@ -137,8 +148,8 @@ class _Rounds:
         self._each(self._greet)
         self._ask([Filter(kinds=(kinds.ANNOUNCEMENT, kinds.DELETION), authors=authors)])
         known = self._knowledge()
-        coordinates = self.selection.of(self.desired, known)
-        self._ask_witnesses(coordinates, known)
+        self._ask_witnesses(self.selection.of(self.desired, known), known)
+        coordinates = _wanted(self.desired, self.world, self.selection, known)
         self._ask_authority(coordinates)
         self._ask(_tag_filters("aAq", map(str, coordinates)))
         self._ask_replies(coordinates)
@@ -246,6 +257,14 @@ class _Rounds:
         return Knowledge.of(_union(self.seats).values(), now=self.world.now())
 
 
+def _wanted(
+    desired: Desired, world: World, selection: Selection, known: Knowledge
+) -> tuple[Coordinate, ...]:
+    """Announced repositories, and those that a source would have announced."""
+    fresh = unannounced(desired, known, selection, world.seen())
+    return tuple(sorted((*selection.of(desired, known), *fresh)))
+
+
 def _union(seats: Iterable[_Seat]) -> dict[str, Event]:
     return {i: event for seat in seats for i, event in seat.events.items()}
 
@@ -294,14 +313,20 @@ def _batches(values: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _archived(
-    world: World, selection: Selection, known: Knowledge
+    world: World,
+    selection: Selection,
+    known: Knowledge,
+    sources: Sequence[tuple[Coordinate, SourceView]],
 ) -> tuple[tuple[Coordinate, frozenset[str]], ...]:
     """Which of the objects that matter the archive already holds."""
     rows = []
-    for coordinate in selection.known(known):
+    listings = {c: view.refs for c, view in sources if isinstance(view.refs, Listing)}
+    for coordinate in sorted({*selection.known(known), *listings}):
         wanted = {
             oid for state in known.states.get(coordinate.identifier, ()) for _, oid in state.refs
         }
         wanted |= {tip for event in known.related(coordinate) if (tip := pull_tip(event))}
+        if listing := listings.get(coordinate):
+            wanted |= set(branches_and_tags(listing).values())
         rows.append((coordinate, world.archived(coordinate, frozenset(wanted))))
     return tuple(rows)

@@ -110,7 +110,9 @@ def run(
         outcomes = apply(
             proposed, observed, world, signer, watcher, withheld=kept, forks=options.forks
         )
-        remaining = _read_back(desired, selection, world, watcher, proposed, outcomes, options)
+        remaining = _read_back(
+            desired, selection, world, watcher, proposed, outcomes, options, observed.at
+        )
         outcomes = confirm(outcomes, proposed, remaining)
         old = [s for view in observed.views for s in view.submitted]
         sent = remembered(old, proposed.actions, outcomes, now=world.now())
@@ -122,15 +124,19 @@ def run(
             stale=(),
             outcomes=outcomes,
             remaining=remaining,
-            notes=_remember(world, sent, marks),
+            notes=_remember(world, sent, marks, observed),
         )
 
 
-def _remember(world: World, sent: Sequence[Submission], marks: Sequence[Seen]) -> tuple[str, ...]:
+def _remember(
+    world: World, sent: Sequence[Submission], marks: Sequence[Seen], observed: Observed
+) -> tuple[str, ...]:
     """Write the memory down. Losing it costs work, never the outcome of what was done."""
+    served = {event.id for event in observed.events} - {event.id for event in observed.unserved}
     try:
         world.remember(sent)
         world.note(marks)
+        world.store([event for event in world.unserved() if event.id not in served])
     except OSError as error:
         return (f"the memory of this run could not be written: {error.strerror}",)
     return ()
@@ -179,6 +185,7 @@ def _read_back(
     applied: Plan,
     outcomes: tuple[Outcome, ...],
     options: Options,
+    began: int,
 ) -> Plan:
     """Look again, and plan again: only what is not wanted any more has been done.
 
@@ -187,7 +194,7 @@ def _read_back(
     if not any(outcome.result in WRITTEN or _moved(outcome) for outcome in outcomes):
         return applied
     for _ in range(2):
-        observed = observe(desired, world, watcher, selection, forks=options.forks)
+        observed = observe(desired, world, watcher, selection, forks=options.forks, began=began)
         remaining = plan(desired, observed, selection)
         left = confirm(outcomes, applied, remaining)
         pairs = zip(outcomes, left, strict=True)

@@ -18,7 +18,8 @@ def check(path: Path, keys: KeyFileSigner, desired: Desired) -> None:
     Raises:
         UserFault: keys are missing or somebody else's; all of them at once.
     """
-    if desired.policies.announcements != "update":
+    adopting = any(source.adopt for _, source in desired.sources)
+    if desired.policies.announcements != "update" and not adopting:
         return
     if mistakes := tuple(_mistakes(path, keys, desired)):
         raise UserFault(*mistakes)

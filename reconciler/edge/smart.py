@@ -5,7 +5,7 @@ gitprotocol-http, protocol v0; fetching is left to the `git` program (`edge.arch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
@@ -30,19 +30,31 @@ from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.world import Failure, Pushed, Stale
 
+Address = Callable[[str, Coordinate], str]
+"""The URL of a repository on a server; of one on its source, that source's own."""
+
+
+def grasp(server: str, coordinate: Coordinate) -> str:
+    """On a GRASP server (GRASP-01)."""
+    return urls.clone(server, coordinate.owner, coordinate.identifier)
+
 
 class SmartHttp:
     """The git side of every server; packs come from the archive."""
 
-    def __init__(self, http: Http, archive: Archive, clock: Clock) -> None:
+    def __init__(
+        self, http: Http, archive: Archive, clock: Clock, address: Address = grasp
+    ) -> None:
+        """Args: HTTP, where packs come from, the clock, and where a repository is."""
         self._clock = clock
         self._http = http
         self._archive = archive
+        self._address = address
 
     def refs(self, server: str, coordinate: Coordinate) -> Listing | Absent:
         """One GET of info/refs. Raises Failure."""
         found = self._advertised(server, coordinate, UPLOAD)
-        return Listing(found.refs, found.head) if found else Absent()
+        return Listing(found.refs, found.head, found.peeled) if found else Absent()
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
@@ -59,7 +71,7 @@ class SmartHttp:
         lost race for a lock and khatru's text behind the report may all come after the work is
         done, so the server is listed again before the push counts as failed. Raises Failure.
         """
-        url = urls.clone(server, coordinate.owner, coordinate.identifier) + f"/{RECEIVE}"
+        url = f"{self._address(server, coordinate)}/{RECEIVE}"
         try:
             answer = self._http.post(
                 url, body, kind=RECEIVE, limit=REPORT_BYTES, seconds=PUSH_READ_SECONDS
@@ -95,7 +107,7 @@ class SmartHttp:
         self, server: str, coordinate: Coordinate, service: str
     ) -> Advertisement | None:
         """A parsed advertisement; None when the server answers 404."""
-        url = urls.clone(server, coordinate.owner, coordinate.identifier)
+        url = self._address(server, coordinate)
         try:
             kind, body = self._http.get(
                 f"{url}/info/refs?service={service}",

@@ -26,8 +26,8 @@ from reconciler.nostr.event import Draft, Event, is_hex32, seal
 from reconciler.sign.process import forbid_dumps
 from reconciler.sign.secret import Secret
 
-SIGNED_KINDS = frozenset({kinds.ANNOUNCEMENT})
-"""Kinds that are ever signed: states are followed, not made."""
+SIGNED_KINDS = frozenset({kinds.ANNOUNCEMENT, kinds.STATE})
+"""Kinds that are ever signed."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
