@@ -77,8 +77,8 @@ def results(outcomes: tuple[Outcome, ...], kind: str) -> list[Result]:
 
 
 def test_a_ref_that_moved_is_stale_and_stays_as_it_is(case: Case) -> None:
-    case.start("one", dialect="spec")
-    case.start("two", "three", dialect="spec")
+    case.start("one", family="spec")
+    case.start("two", "three", family="spec")
     case.repository("widget", on=["one", "two", "three"])
     history.extend(case.sources["widget"], 1)
     case.host("widget", None, ["one"], at=case.now - 3 * DAY)
@@ -114,7 +114,7 @@ def test_an_announcement_that_was_renewed_meanwhile_is_not_signed_over(case: Cas
 
 
 def test_a_state_that_was_renewed_meanwhile_is_not_signed_over(case: Case, tmp_path: Path) -> None:
-    case.start("one", "two", dialect="spec")
+    case.start("one", "two", family="spec")
     case.repository("widget", on=["one", "two"])
     with backend(tmp_path / "sources") as url, bench(case, signer=True, more=source(url)) as stages:
         theirs = Path(shutil.copytree(case.sources["widget"], tmp_path / "theirs.git"))
@@ -166,9 +166,9 @@ def test_what_the_guard_keeps_back_is_held_with_all_that_follows(case: Case) -> 
     assert Result.HELD in results(done, "publish:")
 
 
-@pytest.mark.parametrize("dialect", ["spec", "ngit-grasp"])
-def test_done_means_that_a_later_plan_no_longer_wants_it(case: Case, dialect: str) -> None:
-    case.start("one", "two", dialect=dialect)
+@pytest.mark.parametrize("family", ["spec", "ngit-grasp"])
+def test_done_means_that_a_later_plan_no_longer_wants_it(case: Case, family: str) -> None:
+    case.start("one", "two", family=family)
     case.repository("widget", on=["one"])
     with bench(case) as stages:
         seen, found = stages.look()

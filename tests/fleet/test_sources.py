@@ -88,7 +88,7 @@ def counts(done: Result) -> tuple[int, ...]:
 
 def test_a_new_owner_needs_a_source_and_a_signer(origin: Origin) -> None:
     for name, dialect in FAMILIES.items():
-        origin.case.start(name, dialect=dialect)
+        origin.case.start(name, family=dialect)
     planned = origin.reconcile("--plan", "-v")
     assert "sign the first announcement" in planned.out
     assert planned.code == 0
@@ -104,7 +104,7 @@ def test_a_new_owner_needs_a_source_and_a_signer(origin: Origin) -> None:
 
 def test_a_commit_on_the_source_moves_every_server_once(origin: Origin) -> None:
     origin.case.start("one")
-    origin.case.start("two", dialect="khatru")
+    origin.case.start("two", family="khatru")
     assert origin.apply().code == 0
     history.extend(origin.path, 1)
     history.extend(origin.path, 2, "topic")
@@ -116,7 +116,7 @@ def test_a_commit_on_the_source_moves_every_server_once(origin: Origin) -> None:
 
 def test_head_moves_with_the_source(origin: Origin) -> None:
     origin.case.start("one")
-    origin.case.start("two", dialect="ngit-relay")
+    origin.case.start("two", family="ngit-relay")
     assert origin.apply().code == 0
     history.git(origin.path, "symbolic-ref", "HEAD", "refs/heads/feature/search")
     done = origin.apply()
@@ -126,7 +126,7 @@ def test_head_moves_with_the_source(origin: Origin) -> None:
 
 def test_a_forced_push_on_the_source_is_held_by_name_and_the_rest_goes_on(origin: Origin) -> None:
     origin.case.start("one")
-    origin.case.start("two", dialect="spec")
+    origin.case.start("two", family="spec")
     assert origin.apply().code == 0
     before = origin.tip()
     forced = history.extend(origin.path, 9, start=f"{before}^1")
@@ -147,7 +147,7 @@ def test_a_forced_push_on_the_source_is_held_by_name_and_the_rest_goes_on(origin
 
 
 def test_a_branch_that_went_unmerged_stays_until_it_is_named(origin: Origin) -> None:
-    origin.case.start("one", dialect="khatru")
+    origin.case.start("one", family="khatru")
     assert origin.apply().code == 0
     only = history.extend(origin.path, 3, "topic")
     assert origin.apply().code == 0
@@ -165,7 +165,7 @@ def test_a_branch_that_went_unmerged_stays_until_it_is_named(origin: Origin) -> 
 
 def test_what_went_goes_after_what_is_new_where_a_family_takes_one_thing(origin: Origin) -> None:
     origin.case.start("one")
-    origin.case.start("two", dialect="khatru")
+    origin.case.start("two", family="khatru")
     assert origin.apply().code == 0
     history.delete(origin.path, "refs/heads/feature/search")
     history.extend(origin.path, 4)
@@ -225,7 +225,7 @@ def test_nothing_is_signed_while_a_place_is_silent(origin: Origin) -> None:
 
 
 def test_a_repository_that_its_owner_deleted_is_not_announced_again(origin: Origin) -> None:
-    origin.case.start("one", dialect="spec")
+    origin.case.start("one", family="spec")
     assert origin.apply().code == 0
     address = ("a", str(origin.coordinate))
     gone = origin.case.owner.sign(kinds.DELETION, (address,), at=origin.case.now + 5)
@@ -236,7 +236,7 @@ def test_a_repository_that_its_owner_deleted_is_not_announced_again(origin: Orig
 
 def test_a_plain_relay_hears_of_a_state_only_when_a_server_took_it(origin: Origin) -> None:
     origin.case.start("one")
-    origin.case.start("index", grasp=False, dialect="spec")
+    origin.case.start("index", grasp=False, family="spec")
     index = origin.case.servers.pop("index")
     try:
         origin.rule = f"index_relays: [{index.relay_url}]\n"

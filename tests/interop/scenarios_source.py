@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.kit.outsiders import Person
+from tests.kit.outsiders import Outsider
 
 from .scenario import converge, scenario
 from .scenarios_ngit import SECOND, desk_of, look
@@ -50,7 +50,7 @@ def _put(source: Source, **refs: str) -> None:
         source.ask("update-ref", f"refs/{name.replace('__', '/')}", oid)
 
 
-def _meant(world: World, owner: Person, source: Source) -> Repo:
+def _meant(world: World, owner: Outsider, source: Source) -> Repo:
     """The repository as the source has it."""
     repo = next(iter(world.repos), None) or Repo(owner, "widget", source)
     lines = source.ask("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
@@ -59,7 +59,7 @@ def _meant(world: World, owner: Person, source: Source) -> Repo:
     return repo
 
 
-def _run(world: World, owner: Person, source: Source, *, codes: tuple[int, ...] = (0,)) -> None:
+def _run(world: World, owner: Outsider, source: Source, *, codes: tuple[int, ...] = (0,)) -> None:
     repo = _meant(world, owner, source)
     done = world.reconcile("--apply")
     require(done.code in codes, f"exit {done.code}: {done.tail()}")
@@ -68,7 +68,7 @@ def _run(world: World, owner: Person, source: Source, *, codes: tuple[int, ...] 
 
 
 @contextmanager
-def _newcomer(world: World) -> Iterator[tuple[Person, Source]]:
+def _newcomer(world: World) -> Iterator[tuple[Outsider, Source]]:
     """Real servers, all empty; an owner with a key and a source."""
     world.fleet()
     owner = world.person("alice")

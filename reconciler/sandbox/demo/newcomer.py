@@ -62,7 +62,7 @@ def newcomer(folder: Path) -> Iterator[Newcomer]:
         servers = []
         for family in FAMILIES:
             where = folder / "servers" / family
-            spec = ServerSpec(name=family, directory=where, dialect=family, rate_limits=False)
+            spec = ServerSpec(name=family, directory=where, family=family, rate_limits=False)
             servers.append(start(spec))
             held.callback(servers[-1].stop)
         found = Newcomer(
