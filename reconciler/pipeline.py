@@ -25,7 +25,7 @@ from reconciler.limits import SETTLE_SECONDS
 from reconciler.model.actions import Action
 from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
-from reconciler.model.observed import Observed, Seen, Submission
+from reconciler.model.observed import Memory, Observed, Seen
 from reconciler.model.options import Options
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
 from reconciler.model.plan import Entry, HoldReason, Plan
@@ -99,7 +99,7 @@ def run(
         )
         outcomes = confirm(outcomes, proposed, remaining)
         old = [s for view in observed.views for s in view.submitted]
-        sent = remembered(old, proposed.actions, outcomes, now=world.now())
+        sent = Memory(submissions=remembered(old, proposed.actions, outcomes, now=world.now()))
         known = Knowledge.of(observed.events, now=observed.at)
         marks = seen.remembered(observed, known, selection.of(desired, known))
         return Run(
@@ -113,7 +113,7 @@ def run(
 
 
 def _remember(
-    world: World, sent: Sequence[Submission], marks: Sequence[Seen], observed: Observed
+    world: World, sent: Memory, marks: Sequence[Seen], observed: Observed
 ) -> tuple[str, ...]:
     """Write the memory down. Losing it costs work, never the outcome of what was done."""
     served = {event.id for event in observed.events} - {event.id for event in observed.unserved}

@@ -16,6 +16,7 @@ from reconciler.cli.guarded import Caught, signals
 from reconciler.cli.places import REPORTS, STATE, probe
 from reconciler.cli.session import NOWHERE, Session
 from reconciler.cli.shown import finish, show_plan
+from reconciler.edge.clock import Clock
 from reconciler.edge.files import locked, read
 from reconciler.edge.fleet import Fleet
 from reconciler.edge.stop import Stop
@@ -77,7 +78,8 @@ def _connect(
 ) -> Iterator[Fleet]:
     if session.keys and signer:
         keys.check(session.keys, signer, desired)
-    with _state(session, desired) as state, Fleet(desired, state, stop) as fleet:
+    clock = Clock(stop, session.duration)
+    with _state(session, desired) as state, Fleet(desired, state, clock) as fleet:
         if fleet.warning:
             session.say(f"warning: {fleet.warning}")
         if session.apply:
