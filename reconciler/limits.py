@@ -169,6 +169,11 @@ YAML_NODES: Final = 50_000
 SAVED_PLAN_BYTES: Final = 64 * 2**20
 KEY_FILE_BYTES: Final = 4 * 2**10
 
+NIP44_BYTES: Final = 2 * 2**20
+"""Bytes of one message to or from a remote signer, decrypted: a state of EVENT_BYTES."""
+SCRYPT_LOG_N: Final = range(16, 21)
+"""Work factors of an encrypted key (NIP-49), as powers of two: 20 takes 5 s and 1 GB."""
+
 SIGNATURES: Final = 50
 """Signatures of one run; more of them need a person, whatever the reason."""
 

@@ -25,31 +25,32 @@ _N = SECP256k1.order
 
 
 @lru_cache(maxsize=2**16)
-def verify(pubkey: bytes, digest: bytes, signature: bytes) -> bool:
-    """Is this a valid BIP-340 signature? Sizes in bytes: 32, 32, 64; other sizes are invalid.
+def verify(pubkey: bytes, message: bytes, signature: bytes) -> bool:
+    """Is this a valid BIP-340 signature? A key has 32 bytes and a signature 64, other sizes are
+    invalid; a message has any size, and that of an event is its id, 32 bytes.
 
     Remembered by all three inputs: a fleet serves the same event once a server, and the answer
     depends on nothing else.
     """
-    if (len(pubkey), len(digest), len(signature)) != (32, 32, 64):
+    if (len(pubkey), len(signature)) != (32, 64):
         return False
     if coincurve is None:
-        return verify_slowly(pubkey, digest, signature)
+        return verify_slowly(pubkey, message, signature)
     try:
-        return coincurve.PublicKeyXOnly(pubkey).verify(signature, digest)
+        return coincurve.PublicKeyXOnly(pubkey).verify(signature, message)
     except ValueError:
         return False
 
 
-def verify_slowly(pubkey: bytes, digest: bytes, signature: bytes) -> bool:
+def verify_slowly(pubkey: bytes, message: bytes, signature: bytes) -> bool:
     """BIP-340 "Verification", step by step, on `ecdsa`'s curve arithmetic."""
-    if (len(pubkey), len(digest), len(signature)) != (32, 32, 64):
+    if (len(pubkey), len(signature)) != (32, 64):
         return False
     key = _lift_x(int.from_bytes(pubkey, "big"))
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if key is None or r >= _P or s >= _N:
         return False
-    tagged = _tagged_hash(b"BIP0340/challenge", signature[:32] + pubkey + digest)
+    tagged = _tagged_hash(b"BIP0340/challenge", signature[:32] + pubkey + message)
     e = int.from_bytes(tagged, "big") % _N
     generator = Point(SECP256k1.curve, SECP256k1.generator.x(), SECP256k1.generator.y(), _N)
     point = generator * s + key * ((_N - e) % _N)
@@ -68,6 +69,18 @@ def sign(secret: bytes, digest: bytes) -> bytes:
     if len(digest) != 32:
         raise OurFault("BIP-340 signs 32-byte digests here")
     return _private(secret).sign_schnorr(digest)
+
+
+def shared_x(secret: bytes, pubkey: bytes) -> bytes:
+    """The x of the point that two keys share, not hashed (NIP-44: "unhashed 32-byte x coordinate").
+
+    Raises:
+        ValueError: the pubkey has not 32 bytes, or is not on the curve.
+    """
+    if len(pubkey) != 32:
+        raise ValueError("a public key has 32 bytes")
+    private = _private(secret)
+    return coincurve.PublicKey(b"\2" + pubkey).multiply(private.secret).format()[1:]
 
 
 def _private(secret: bytes) -> coincurve.PrivateKey:
