@@ -213,6 +213,10 @@ class Stale(ReconcileError):
 class Signer(Protocol):
     """Signs drafts with a named key; never shows the key."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the keys are called."""
+
     def public_key(self, name: str) -> str | None:
         """The hex pubkey of a named key; None when there is no such key."""
 

@@ -42,7 +42,7 @@ class Work:
             OSError: what was signed cannot be written down.
         """
         if signer is None or signer.public_key(sign.signer) is None:
-            return End(Result.HELD, f"no key named {sign.signer!r} was given (--keys)")
+            return End(Result.HELD, f"no key named {sign.signer!r} was given (--signers)")
         self._refuse_if_renewed(sign)
         event = signer.sign(sign.signer, sign.draft)
         self.events[event.id] = event

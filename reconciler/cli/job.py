@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,7 +32,7 @@ from reconciler.report.build import Header, build
 from reconciler.report.codes import Exit
 from reconciler.report.progress import Bar
 from reconciler.report.safe import safe
-from reconciler.sign.keyfile import KeyFileSigner, read_keys
+from reconciler.world import Signer
 
 
 def reconcile(session: Session) -> tuple[int, ...]:
@@ -40,7 +41,7 @@ def reconcile(session: Session) -> tuple[int, ...]:
     options = _options(session)
     signer = None
     if session.keys and options.write:
-        signer = KeyFileSigner(read_keys(session.keys))
+        signer = import_module("reconciler.cli.signing").opened(session)
     started = datetime.now(UTC)
     if session.apply:
         _keep(session)
@@ -74,7 +75,7 @@ def _options(session: Session) -> Options:
 
 @contextmanager
 def _connect(
-    session: Session, desired: Desired, signer: KeyFileSigner | None, stop: Stop
+    session: Session, desired: Desired, signer: Signer | None, stop: Stop
 ) -> Iterator[Fleet]:
     if session.keys and signer:
         keys.check(session.keys, signer, desired)

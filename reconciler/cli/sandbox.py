@@ -60,7 +60,7 @@ def up(session: Session, folder: Path | None) -> None:
             "Try, from another terminal:",
             f"  git clone {clone}",
             f"  reconcile --plan -f {fleet.desired}",
-            f"  reconcile --apply -f {fleet.desired} --keys {fleet.keys}",
+            f"  reconcile --apply -f {fleet.desired} --signers {fleet.keys}",
             f"  a nostr client at {fleet.servers['alpha'].relay_url} (author {some.owner[:16]}…)",
             "",
             "Ctrl-C ends the fleet.",
@@ -115,7 +115,7 @@ def demo(session: Session) -> None:
         base = ["-f", fleet.desired, "--state-dir", fleet.folder / "state"]
         base += ["--report-dir", session.report_dir]
         first = _call(out, "What would be done?", ["--plan", *base])
-        done = _call(out, "Do it.", ["--apply", *base, "--keys", fleet.keys], hide_plan=True)
+        done = _call(out, "Do it.", ["--apply", *base, "--signers", fleet.keys], hide_plan=True)
         last = _call(out, "Is anything left?", ["--plan", "--detailed-exitcode", *base])
         expected = (Exit.UNKNOWN, Exit.UNKNOWN, Exit.UNKNOWN)
         story = session.report_dir / "latest.json"
@@ -136,7 +136,7 @@ def _newcomer(session: Session, folder: Path) -> None:
     out = session.stdout
     with newcomer(folder) as erin:
         base = ["--apply", "-f", erin.desired, "--state-dir", folder / "state"]
-        base += ["--keys", erin.keys, "--report-dir", session.report_dir / "erin"]
+        base += ["--signers", erin.keys, "--report-dir", session.report_dir / "erin"]
         out.print(Text("\nerin has a key and a repository on a plain git host, and says:\n"))
         out.print(Text(erin.desired.read_text()), soft_wrap=True)
         codes = [_call(out, "Put it on all four.", base, hide_plan=True)]
