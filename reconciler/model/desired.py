@@ -38,6 +38,8 @@ class Server:
     groups: tuple[str, ...] = ()
     throttle: Throttle = Throttle()
     pause: Pause | None = None
+    delegates: bool = True
+    """May it be left to get by itself what its family does?"""
 
     def paused(self, now: int) -> bool:
         """May nothing be written to it at `now`, in seconds since 1970?"""

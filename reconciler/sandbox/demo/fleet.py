@@ -216,7 +216,7 @@ def _copy(project: Path, path: Path) -> bool:
 def _write_files(fleet: DemoFleet) -> None:
     lines = ["version: 1", "servers:"]
     for name in FAMILIES:
-        lines.append(f"  - {{url: {fleet.url(name)}, groups: [{name}]}}")
+        lines.append(f"  - {{url: {fleet.url(name)}, groups: [{name}], delegate: never}}")
     lines += [f"index_relays: [{fleet.index.relay_url}]", "npubs:"]
     for name in REPOSITORIES:
         lines.append(f"  - npub: {fleet.people[name].npub}")

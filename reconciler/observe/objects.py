@@ -25,7 +25,6 @@ from reconciler.model.observed import (
     Refs,
     ServerView,
     SourceView,
-    lookup,
 )
 from reconciler.nostr.nip34 import Coordinate, State
 from reconciler.world import Failure, Watcher, World
@@ -63,29 +62,24 @@ def ancestry(
     world: World,
     watcher: Watcher,
     views: Sequence[ServerView],
-    coordinates: Iterable[Coordinate],
+    coordinate: Coordinate,
     known: Knowledge,
-    origins: tuple[tuple[Coordinate, SourceView], ...] = (),
-) -> tuple[tuple[Coordinate, tuple[Ancestry, ...]], ...]:
-    """Of every ref that following the states, or adopting a source, would move: what that drops,
-    sorted by repository. What cannot be had stays unknown, and is shown as such."""
-    found = []
-    for coordinate in sorted(coordinates):
-        origin = lookup(origins, coordinate)
-        state = _followed(coordinate, known, world.now())
-        places = [(v.url, p) for v in views for p in _moves(state, v.refs(coordinate), origin)]
-        if watcher.stopped():
-            continue
-        for url, (old, new) in places:
-            _bring(world, coordinate, old, (url,))
-            _bring(world, coordinate, new, _holders(views, coordinate, new))
-        pairs = dict.fromkeys(pair for _, pair in places)
-        for old, new in _steps(state, origin):
-            _bring(world, coordinate, old, _holders(views, coordinate, old))
-            pairs[old, new] = None
-        if pairs:
-            found.append((coordinate, world.ancestry(coordinate, tuple(pairs))))
-    return tuple(found)
+    origin: SourceView | None = None,
+) -> tuple[Coordinate, tuple[Ancestry, ...]]:
+    """Of every ref of a repository that following the states, or adopting its source (`origin`),
+    would move: what that drops. What cannot be had stays unknown, and is shown as such."""
+    state = _followed(coordinate, known, world.now())
+    places = [(v.url, p) for v in views for p in _moves(state, v.refs(coordinate), origin)]
+    steps = tuple(_steps(state, origin))
+    if not (places or steps) or watcher.stopped():
+        return coordinate, ()
+    for url, (old, new) in places:
+        _bring(world, coordinate, old, (url,))
+        _bring(world, coordinate, new, _holders(views, coordinate, new))
+    for old, _ in steps:
+        _bring(world, coordinate, old, _holders(views, coordinate, old))
+    pairs = tuple(dict.fromkeys((*(pair for _, pair in places), *steps)))
+    return coordinate, world.ancestry(coordinate, pairs)
 
 
 def tried(world: World, watcher: Watcher, view: ServerView, every: int) -> ServerView:
