@@ -353,6 +353,13 @@ def test_retry_after_is_honoured_within_reason(
     assert slept is None or [round(each) for each in clock.slept] == slept
 
 
+def test_a_push_that_should_come_later_says_from_when(serve: Serve) -> None:
+    server = serve(saying(answer("503 Busy", b"", "Retry-After: 300")))
+    with pytest.raises(Failure) as caught:
+        web().post(server.url, Flush(), kind="x", limit=9, seconds=5)
+    assert caught.value.until == pytest.approx(time.time() + 300, abs=3)
+
+
 def test_retry_after_beyond_the_server_s_time_is_not_waited_for(serve: Serve) -> None:
     clock = Hasty()
     allowances = Allowances(clock, Ration(reading=5))
