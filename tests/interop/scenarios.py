@@ -10,6 +10,7 @@ from . import (
     scenarios_ngit,
     scenarios_people,
     scenarios_refs,
+    scenarios_source,
     scenarios_spread,
 )
 from .scenario import SCENARIOS, Scenario
@@ -22,6 +23,7 @@ MODULES = (
     scenarios_harm,
     scenarios_living,
     scenarios_ngit,
+    scenarios_source,
     scenarios_audit,
 )
 
