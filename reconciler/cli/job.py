@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,8 +34,11 @@ from reconciler.report.progress import Bar
 from reconciler.report.safe import safe
 from reconciler.world import Signer
 
+MakeClock = Callable[[Stop, float], Clock]
+"""A run's clock, from what ends the run and the seconds that it may take."""
 
-def reconcile(session: Session) -> tuple[int, ...]:
+
+def reconcile(session: Session, clock: MakeClock = Clock) -> tuple[int, ...]:
     """`reconcile --plan` and `--apply`; the exit codes that hold, worst first."""
     text = read(session.file, limit=YAML_BYTES, what="desired state")
     options = _options(session)
@@ -51,7 +54,9 @@ def reconcile(session: Session) -> tuple[int, ...]:
             text,
             str(session.file),
             options,
-            lambda desired: _connect(session, desired, signer, caught.stop),
+            lambda desired: _connect(
+                session, desired, signer, clock(caught.stop, session.duration)
+            ),
             signer,
             bar,
             lambda plan, findings: show_plan(session, plan, findings),
@@ -75,11 +80,10 @@ def _options(session: Session) -> Options:
 
 @contextmanager
 def _connect(
-    session: Session, desired: Desired, signer: Signer | None, stop: Stop
+    session: Session, desired: Desired, signer: Signer | None, clock: Clock
 ) -> Iterator[Fleet]:
     if session.keys and signer:
         keys.check(session.keys, signer, desired)
-    clock = Clock(stop, session.duration)
     with _state(session, desired) as state, Fleet(desired, state, clock) as fleet:
         if fleet.warning:
             session.say(f"warning: {fleet.warning}")

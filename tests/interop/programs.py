@@ -77,6 +77,8 @@ class Server:
     command: tuple[str, ...]
     folder: Path
     port: int = 0
+    born: float = 0.0
+    """When it was started last, on the monotonic clock."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -109,6 +111,7 @@ class Server:
         """Start it, again on the same port and folder if it ran before; returns once it answers."""
         self.data.mkdir(parents=True, exist_ok=True)
         self.port = self.port or _free_port()
+        self.born = time.monotonic()
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self.command, str(self.port), str(self.data)],

@@ -20,9 +20,6 @@ from .programs import Server
 from .scenario import scenario
 from .world import Result, World, require
 
-_UNSENT = ("not-attempted", "held", "stale", "unreachable", "deferred", "delegated")
-"""Results of an event that never went on its way."""
-
 
 @dataclass(frozen=True)
 class Run:
@@ -33,12 +30,8 @@ class Run:
 
     def sent(self, server: Server) -> int:
         """Events on their way to a server, by the report; what the server refused counts."""
-        return sum(
-            one["verb"] == "publish"
-            and one["result"] not in _UNSENT
-            and server.url == one["server"]
-            for one in self.done.report.get("outcomes", ())
-        )
+        here = [o for o in self._outcomes() if o["server"] == server.url and o["seconds"] > 0]
+        return sum(o["verb"] == "publish" for o in here)
 
     def refused(self) -> int:
         """Events that a server's limit turned back."""
@@ -71,10 +64,15 @@ def _apart(server: Server) -> None:
     """Put the timers of a young ngit-grasp out of step, as those of one that has run for a while
     are. As long as they tick together, half of all announcements hit a moment in which it takes the
     connection that it has just made for idle, and never makes it again."""
-    time.sleep(1.9)
-    os.kill(server.pid, signal.SIGSTOP)
-    time.sleep(0.9)
+    _at(server, 5.4)
+    os.kill(server.pid, signal.SIGSTOP)  # across the tick at 6 s, and none of the others
+    _at(server, 6.9)
     os.kill(server.pid, signal.SIGCONT)
+
+
+def _at(server: Server, age: float) -> None:
+    """Wait until the server is so many seconds old."""
+    time.sleep(max(0.0, server.born + age - time.monotonic()))
 
 
 @scenario("88 repositories for four empty ngit-grasp", "ngit-grasp")
@@ -114,8 +112,8 @@ def stuck(world: World) -> str:
     runs: list[Run] = []
     while (many.lacking() or not runs) and len(runs) < 8:
         late.stop()
-        late.start()  # seconds 5 to 10 of its life are those in which it never starts
-        time.sleep(6.0)
+        late.start()
+        _at(late, 5.2)  # until second 10 of its life it never starts
         runs.append(_apply(world))
         judge.eventually(many.lacking, 10.0)
     left = many.lacking()
