@@ -43,6 +43,7 @@ def check(session: Session, file: Path) -> tuple[int, ...]:
 def reconcile(session: Session) -> tuple[int, ...]:
     """`reconcile --plan` and `--apply`; the exit codes that hold, worst first."""
     text = read(session.file, limit=YAML_BYTES, what="desired state")
+    base = _base(session)
     options = _options(session)
     signer = None
     if session.keys and options.write:
@@ -56,12 +57,26 @@ def reconcile(session: Session) -> tuple[int, ...]:
             text,
             str(session.file),
             options,
-            lambda desired: _connect(session, desired, signer, caught.stop),
+            lambda desired: _connect(session, _confined(desired, base), signer, caught.stop),
             signer,
             bar,
-            lambda plan, findings: show_plan(session, plan, findings),
+            lambda plan, findings: show_plan(session, plan, findings, base),
         )
     return finish(session, _report(_header(session, started), done, caught))
+
+
+def _base(session: Session) -> Desired | None:
+    if session.base is None:
+        return None
+    return parse(read(session.base, limit=YAML_BYTES, what="base"), place=str(session.base))
+
+
+def _confined(desired: Desired, base: Desired | None) -> Desired:
+    """A change under review must not open a way into the network that it is planned in."""
+    if base is None:
+        return desired
+    networks = tuple(n for n in desired.policies.allow_private if n in base.policies.allow_private)
+    return replace(desired, policies=replace(desired.policies, allow_private=networks))
 
 
 def _keep(session: Session) -> None:

@@ -40,6 +40,12 @@ from reconciler.report.formats import FORMATS
     help="Do it; with a saved plan, exactly that or nothing.",
 )
 @click.option("--out", type=PATH, help="With --plan: save the plan here.")
+@click.option(
+    "--base",
+    type=PATH,
+    help="Desired state before the change under review: what it asked for too is called drift, and "
+    "no other private network than its own is spoken to.",
+)
 @click.option("--keys", type=PATH, help="File with the keys that the desired state names.")
 @click.option("--accept", type=Accept(), multiple=True, help="Lift one guard for this very plan.")
 @click.option("--limit", multiple=True, metavar="GLOB", help="Only repositories that match.")

@@ -36,6 +36,7 @@ class Session:
     apply: bool
     saved: Path | None
     out: Path | None
+    base: Path | None
     keys: Path | None
     format: str
     report_dir: Path
@@ -81,6 +82,7 @@ def resolve(given: dict[str, Any]) -> Session:
         apply=saved is not None,
         saved=None if saved in (None, Path()) else saved,
         out=given["out"],
+        base=given["base"],
         keys=given["keys"],
         format=given["format_"],
         report_dir=given["report_dir"],

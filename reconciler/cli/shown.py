@@ -9,6 +9,7 @@ from reconciler.cli.places import OUT, unwritable
 from reconciler.cli.session import Session
 from reconciler.edge.files import write
 from reconciler.model.codec import plan_to_json, pretty, report_to_json
+from reconciler.model.desired import Desired
 from reconciler.model.outcome import Finding, Report
 from reconciler.model.plan import Plan
 from reconciler.report.exits import Exit, worst
@@ -18,14 +19,16 @@ from reconciler.report.story import story
 from reconciler.report.view import view
 
 
-def show_plan(session: Session, plan: Plan, findings: tuple[Finding, ...]) -> None:
+def show_plan(
+    session: Session, plan: Plan, findings: tuple[Finding, ...], base: Desired | None = None
+) -> None:
     """Save and show the plan before anything is written."""
     if session.out:
         try:
             write(session.out, pretty(plan_to_json(plan)))
         except OSError as error:
             raise unwritable(session.out, "plan", error, OUT) from None
-    shown = view(plan, findings)
+    shown = view(plan, findings, base)
     form = FORMATS[session.format]
     if form.follows or not session.apply:
         session.show(form.plan(shown, session.look))

@@ -8,6 +8,7 @@ from enum import StrEnum
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.actions import Verb
 from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary, Unmatched
+from reconciler.nostr.nip34 import Coordinate
 
 REPORT_VERSION = 1
 
@@ -33,7 +34,8 @@ WRITTEN = frozenset({Result.DONE, Result.PENDING})
 class Outcome:
     """One action's end. `detail` may hold a server's words; `seconds` is its wall time.
 
-    `repository` (its name) and `deed` say in words what the action was; the report fills them in.
+    `coordinate`, `repository` (its name) and `deed` say what the action was, `changes` how many
+    events and refs it writes; the report fills them in.
     `moved` are the refs that it was to change or delete, from where to where: what stood there
     before can be found by that.
     """
@@ -46,6 +48,8 @@ class Outcome:
     seconds: float = 0.0
     repository: str = ""
     deed: str = ""
+    coordinate: Coordinate | None = None
+    changes: int = 0
     moved: tuple[RefUpdate, ...] = ()
 
 

@@ -74,7 +74,7 @@ class Repository:
         sign = signing(desired, observed, announcement, places)
         holds = (
             reasons.unfollowed(coordinate, announcement, ruling, observed)
-            or reasons.unsure(coordinate, other, observed)
+            or reasons.unsure(coordinate, other, desired, observed)
             or _rolled_back(coordinate, observed, known, members, ruling)
         )
         state = None if holds else ruling.state

@@ -13,11 +13,11 @@ from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, R
 from reconciler.model.plan import ADVISORY, Plan, ServerSummary, Verdict
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.exits import Exit, of_apply, of_plan, worst
+from reconciler.report.marks import FAILED, VERDICTS
 from reconciler.report.words import deed, listed
 
 _NAMED = 3
 """Repositories that a line of the recap names."""
-_FAILED = frozenset({Result.FAILED, Result.STALE, Result.UNREACHABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,14 @@ def _worded(outcome: Outcome, action: Action, names: Mapping[Coordinate, str]) -
     """The outcome with what the action was; a server may have said more than a report should."""
     name = names.get(action.coordinate, action.coordinate.identifier)
     detail = outcome.detail[:PEER_TEXT_CHARS]
-    return replace(outcome, repository=name, deed=deed(action), detail=detail)
+    return replace(
+        outcome,
+        repository=name,
+        deed=deed(action),
+        detail=detail,
+        coordinate=action.coordinate,
+        changes=action.volume,
+    )
 
 
 def _recap(
@@ -120,7 +127,7 @@ def _recap(
         return {actions[o.key].coordinate for o in ends if o.result in results}
 
     verdicts = {c.coordinate: c.verdict for c in plan.cells if c.server == server.url}
-    failed = cells(_FAILED, [*here, *hanging])
+    failed = cells(FAILED, [*here, *hanging])
     kept = cells({Result.HELD}, [*here, *hanging])
     normal = _normal(server, plan)
     # an index relay has no cells, yet a repository's events may fail there
@@ -170,16 +177,5 @@ def _standing(verdict: Verdict | None, failed: bool, kept: bool, normal: bool) -
         return "failed"
     if kept or verdict is None:
         return "held"
-    column = _COLUMNS[verdict]
+    column = VERDICTS[verdict].column
     return "accepted" if normal and column == "held" else column
-
-
-_COLUMNS = {
-    Verdict.IN_SYNC: "ok",
-    Verdict.PENDING: "pending",
-    Verdict.DRIFTED: "drifted",
-    Verdict.HELD: "held",
-    Verdict.CONFLICT: "held",
-    Verdict.IMPOSSIBLE: "held",
-    Verdict.HOLLOW: "held",
-}

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from reconciler.model.outcome import Finding, Outcome, Result
 from reconciler.model.plan import ADVISORY, Entry, HoldReason, Plan, Verdict
+from reconciler.report.marks import FAILED, STUCK, WAITED
 
 
 class Exit(IntEnum):
@@ -69,10 +70,6 @@ _WORST_FIRST = (
     Exit.DONE,
 )
 
-_STUCK = frozenset({Verdict.CONFLICT, Verdict.IMPOSSIBLE, Verdict.HELD, Verdict.HOLLOW})
-_FAILED = frozenset({Result.FAILED, Result.STALE, Result.UNREACHABLE})
-_WAITED = frozenset({Result.HELD, Result.SKIPPED})
-
 
 def of_plan(plan: Plan, findings: Iterable[Finding]) -> set[Exit]:
     """What a plan alone says. Pending changes and holds are no failure of planning.
@@ -105,9 +102,9 @@ def of_apply(
     """
     ends = tuple(outcomes)
     codes = of_plan(remaining, findings)
-    waited = {outcome.key for outcome in ends if outcome.result in _WAITED}
+    waited = {outcome.key for outcome in ends if outcome.result in WAITED}
     left = any(action.key not in waited for action in remaining.actions)
-    if left or any(outcome.result in _FAILED for outcome in ends):
+    if left or any(outcome.result in FAILED for outcome in ends):
         codes.add(Exit.FAILED)
     guarded = {key for finding in findings for key in finding.keys}
     kept = any(end.result is Result.HELD and end.key not in guarded for end in ends)
@@ -122,7 +119,7 @@ def _stuck(plan: Plan) -> bool:
     asked = [h for h in plan.holds if h.reason not in ADVISORY]
     held = {(hold.coordinate, hold.server) for hold in asked}
     return any(not hold.accepted for hold in asked) or any(
-        cell.verdict in _STUCK
+        cell.verdict in STUCK
         and held.isdisjoint({(cell.coordinate, cell.server), (cell.coordinate, None)})
         for cell in plan.cells
     )

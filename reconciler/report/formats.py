@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from reconciler.report import machine, markdown, terminal
+from reconciler.report import junit, machine, markdown, terminal
 from reconciler.report.look import Look
 from reconciler.report.story import Story
 from reconciler.report.view import PlanView
@@ -27,5 +27,6 @@ class Format:
 FORMATS: Mapping[str, Format] = {
     "text": Format(terminal.plan, terminal.outcome, follows=True),
     "markdown": Format(markdown.plan, markdown.outcome),
+    "junit": Format(junit.plan, junit.outcome),
     "json": Format(machine.plan, machine.outcome),
 }
