@@ -154,6 +154,11 @@ YAML_BYTES: Final = 256 * 2**10
 YAML_DEPTH: Final = 16
 YAML_NODES: Final = 50_000
 SAVED_PLAN_BYTES: Final = 64 * 2**20
+SAVED_REPORT_BYTES: Final = 256 * 2**20
+"""A report of 2,000 repositories on 50 servers, where everything changes, has 100 MB."""
+HISTORY_RUNS: Final = 30
+HISTORY_BYTES: Final = 256 * 2**20
+"""Earlier reports that a view reads to tell the history of cells: 30 of 8 MB take 10 s."""
 KEY_FILE_BYTES: Final = 4 * 2**10
 
 SIGNATURES: Final = 50

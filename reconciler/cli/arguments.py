@@ -11,6 +11,7 @@ import click
 
 from reconciler.guard import GUARDS
 from reconciler.report.exits import Exit
+from reconciler.report.formats import FORMATS
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RECONCILE"}
 PATH = click.Path(path_type=Path)
@@ -102,6 +103,21 @@ class Accept(click.ParamType[tuple[str, str]]):
         if len(theirs) < 12 or theirs.strip("0123456789abcdef"):
             self.fail("after @ stands the plan's digest, 12 digits of it at least", param, ctx)
         return guard, theirs
+
+
+class Save(click.ParamType[tuple[str, Path]]):
+    """`FORMAT=FILE`: one more view of the run."""
+
+    name = "FORMAT=FILE"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Path]:
+        """Text to (format, path)."""
+        if isinstance(value, tuple):
+            return value
+        form, _, path = str(value).partition("=")
+        if form not in FORMATS or not path:
+            self.fail(f"{value!r} is not FORMAT=FILE with one of {', '.join(FORMATS)}", param, ctx)
+        return form, Path(path)
 
 
 class SavedPlan(click.ParamType[Path]):

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler import __version__
-from reconciler.cli import keys
+from reconciler.cli import keys, provenance
 from reconciler.cli.guarded import Caught, signals
 from reconciler.cli.places import REPORTS, STATE, probe
 from reconciler.cli.session import NOWHERE, Session
 from reconciler.cli.shown import finish, show_plan
+from reconciler.cli.timing import Timed
 from reconciler.desired import parse
 from reconciler.edge.files import locked, read
 from reconciler.edge.fleet import Fleet
@@ -53,16 +54,18 @@ def reconcile(session: Session) -> tuple[int, ...]:
         _keep(session)
     lock = locked(session.state_dir) if options.write else nullcontext()
     with lock, signals() as caught, Bar(session.stderr, caught.stop) as bar:
+        watcher = Timed(bar)
         done = run(
             text,
             str(session.file),
             options,
             lambda desired: _connect(session, _confined(desired, base), signer, caught.stop),
             signer,
-            bar,
+            watcher,
             lambda plan, findings: show_plan(session, plan, findings, base),
         )
-    return finish(session, _report(_header(session, started), done, caught))
+    header = _header(session, options, started, watcher)
+    return finish(session, _report(header, done, caught))
 
 
 def _base(session: Session) -> Desired | None:
@@ -108,12 +111,23 @@ def _connect(session: Session, desired: Desired, signer: KeyFileSigner | None, s
     return fleet
 
 
-def _header(session: Session, started: datetime) -> Header:
+def _header(session: Session, options: Options, started: datetime, watcher: Timed) -> Header:
     run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     form = "%Y-%m-%dT%H:%M:%SZ"
     finished = datetime.now(UTC).strftime(form)
     mode = "apply" if session.apply else "plan"
-    return Header(run_id, mode, started.strftime(form), finished, __version__)
+    return Header(
+        run_id,
+        mode,
+        started.strftime(form),
+        finished,
+        __version__,
+        actor=provenance.actor(),
+        commit=provenance.commit(session.file),
+        shard=options.shard,
+        limit=options.limit,
+        stages=watcher.stages(),
+    )
 
 
 def _report(header: Header, done: Run, caught: Caught) -> Report:

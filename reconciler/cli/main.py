@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from reconciler import __version__
-from reconciler.cli.arguments import PATH, SETTINGS, Accept, Codes, Group, SavedPlan, Shard
+from reconciler.cli.arguments import PATH, SETTINGS, Accept, Codes, Group, Save, SavedPlan, Shard
 from reconciler.cli.guarded import guarded
 from reconciler.cli.job import check, reconcile
 from reconciler.cli.session import Session, resolve
@@ -68,6 +68,13 @@ from reconciler.report.formats import FORMATS
     help="What stdout gets.",
 )
 @click.option("--report-dir", type=PATH, default="reports", show_default=True)
+@click.option(
+    "--save",
+    type=Save(),
+    multiple=True,
+    help="Write what is shown to a file too, in any format.",
+)
+@click.option("--keep", type=click.IntRange(1), help="Leave this many reports, the newest.")
 @click.option("--state-dir", type=PATH, help="Archive and lock.")
 @click.option("--detailed-exitcode", is_flag=True, help="Leave with 2 when changes are pending.")
 @click.option(

@@ -40,6 +40,8 @@ class Session:
     keys: Path | None
     format: str
     report_dir: Path
+    keep: int | None
+    saves: tuple[tuple[str, Path], ...]
     state_dir: Path
     detailed_exitcode: bool
     exit_zero_on: tuple[int, ...]
@@ -86,6 +88,8 @@ def resolve(given: dict[str, Any]) -> Session:
         keys=given["keys"],
         format=given["format_"],
         report_dir=given["report_dir"],
+        keep=given["keep"],
+        saves=tuple(given["save"]),
         state_dir=state.absolute(),
         detailed_exitcode=given["detailed_exitcode"],
         exit_zero_on=given["exit_zero_on"],

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from reconciler.limits import PEER_TEXT_CHARS
 from reconciler.model.actions import Action, Verb
 from reconciler.model.codec import digest
-from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
+from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result, Stage
 from reconciler.model.plan import ADVISORY, Plan, ServerSummary, Verdict
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.exits import Exit, of_apply, of_plan, worst
@@ -22,13 +22,18 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a report says of the run itself; times are RFC 3339 in UTC."""
+    """What a report says of the run itself, as `model.outcome.Report` has it."""
 
     run_id: str
     mode: str
     started: str
     finished: str
     tool: str
+    actor: str = ""
+    commit: str | None = None
+    shard: tuple[int, int] = (1, 1)
+    limit: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
 
 
 def build(
@@ -58,11 +63,7 @@ def build(
     written = [actions[outcome.key] for outcome in outcomes if outcome.result in WRITTEN]
     names = {repository.coordinate: repository.name for repository in plan.repositories}
     return Report(
-        run_id=header.run_id,
-        mode=header.mode,
-        started=header.started,
-        finished=header.finished,
-        tool=header.tool,
+        **{field.name: getattr(header, field.name) for field in fields(header)},
         desired_digest=plan.desired_digest,
         plan_digest=digest(plan),
         exit_code=int(exits[0]),
@@ -109,6 +110,9 @@ def _worded(outcome: Outcome, action: Action, names: Mapping[Coordinate, str]) -
         detail=detail,
         coordinate=action.coordinate,
         changes=action.volume,
+        why=action.why,
+        event=action.sends,
+        moved=action.changes,
     )
 
 

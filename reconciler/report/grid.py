@@ -109,6 +109,11 @@ def of_plan(plan: Plan, names: Names) -> Grid:
 
 def of_report(report: Report, names: Names) -> Grid:
     """How a run left the cells, and what it wrote there."""
+    return _grid(left(report, names), report.servers, names)
+
+
+def left(report: Report, names: Names) -> Mapping[Place, Cell]:
+    """The same by place; what is wanted nowhere is not in it."""
     found = _standing(report.cells, report.servers, names)
     for outcome in report.outcomes:
         if outcome.server and outcome.coordinate:
@@ -116,7 +121,7 @@ def of_report(report: Report, names: Names) -> Grid:
             written = outcome.changes if outcome.result in WRITTEN else 0
             mark = Mark.FAILED if outcome.result in FAILED else found[place].mark
             found[place] = found[place].worse(mark, written)
-    return _grid(found, report.servers, names)
+    return found
 
 
 def _mark(action: Action) -> Mark:

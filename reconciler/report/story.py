@@ -15,6 +15,7 @@ from reconciler.model.outcome import WRITTEN, Outcome, Recap, Report, Result
 from reconciler.report import grid, standing
 from reconciler.report.exits import MEANING, Exit
 from reconciler.report.grid import Grid
+from reconciler.report.history import Past
 from reconciler.report.lines import Line
 from reconciler.report.marks import RESULTS, Block, Mark
 from reconciler.report.names import Names
@@ -47,14 +48,15 @@ class Story:
     unknown: tuple[Line, ...]
     notes: tuple[str, ...]
     recap: tuple[Recap, ...]
+    past: tuple[Past, ...] = ()
 
     def under(self, block: Block) -> tuple[Line, ...]:
         """The lines under one heading."""
         return dict(self.blocks).get(block, ())
 
 
-def story(report: Report) -> Story:
-    """Group what happened for reading."""
+def story(report: Report, past: Sequence[Past] = ()) -> Story:
+    """Group what happened for reading; `past` are earlier runs, the oldest first."""
     names = Names.of(report.repositories, report.servers)
     return Story(
         report=report,
@@ -71,6 +73,7 @@ def story(report: Report) -> Story:
         unknown=standing.unknown(report.servers, report.cells, names),
         notes=(*standing.slips(report.unmatched, report.servers), *map(safe, report.notes)),
         recap=report.recap,
+        past=tuple(past),
     )
 
 

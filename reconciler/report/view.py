@@ -17,6 +17,7 @@ from reconciler.report.causes import cause_of
 from reconciler.report.changes import changes, signatures
 from reconciler.report.destructive import deletions, forced
 from reconciler.report.grid import Grid
+from reconciler.report.history import Past
 from reconciler.report.lines import Line
 from reconciler.report.names import Names
 from reconciler.report.safe import safe
@@ -45,9 +46,15 @@ class PlanView:
     accepted: int
     unknown: tuple[Line, ...]
     notes: tuple[str, ...]
+    past: tuple[Past, ...] = ()
 
 
-def view(plan: Plan, findings: Sequence[Finding] = (), base: Desired | None = None) -> PlanView:
+def view(
+    plan: Plan,
+    findings: Sequence[Finding] = (),
+    base: Desired | None = None,
+    past: Sequence[Past] = (),
+) -> PlanView:
     """Group a plan for reading.
 
     Args:
@@ -55,6 +62,7 @@ def view(plan: Plan, findings: Sequence[Finding] = (), base: Desired | None = No
         findings: what the guard said.
         base: the desired state before the change that is under review: what it asked for too is
             called drift.
+        past: earlier runs, the oldest first.
     """
     names = Names.of(plan.repositories, plan.servers)
     digested = digest(plan)
@@ -80,6 +88,7 @@ def view(plan: Plan, findings: Sequence[Finding] = (), base: Desired | None = No
         accepted=sum(hold.accepted for hold in plan.holds),
         unknown=standing.unknown(plan.servers, plan.cells, names),
         notes=tuple(_notes(plan, names)),
+        past=tuple(past),
     )
 
 
