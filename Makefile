@@ -61,7 +61,7 @@ hostile: $(STAMP)  ## peers that lie, hang and flood, and kills at random moment
 	$(BIN)/python -m tests.hostile $(ONLY)
 
 browser: $(STAMP)  ## the HTML page in headless Chromium (Debian: chromium, chromium-driver)
-	$(BIN)/pytest -n0 tests/browser/check_page.py
+	$(BIN)/pytest -n0 tests/report/browser/check_page.py
 
 interop: $(STAMP)  ## real servers and clients that the environment names (tests/interop/README.md)
 	$(BIN)/python -m tests.interop $(ONLY)

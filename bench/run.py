@@ -101,7 +101,7 @@ def main() -> None:
 
 
 def _server(stack: ExitStack, folder: Path, name: str) -> RunningServer:
-    server = start(ServerSpec(name=name, directory=folder / "servers" / name, dialect="ngit-grasp"))
+    server = start(ServerSpec(name=name, directory=folder / "servers" / name, family="ngit-grasp"))
     stack.callback(server.kill)
     return server
 

@@ -209,7 +209,7 @@ class Server:
 def serve(directory: Path) -> None:
     """What the child does: start, say so, run until its input ends."""
     running, seconds = timed(
-        lambda: start(ServerSpec(name="bench", directory=directory, dialect="spec"))
+        lambda: start(ServerSpec(name="bench", directory=directory, family="spec"))
     )
     sys.stdout.write(json.dumps([running.url, seconds]) + "\n")
     sys.stdout.flush()

@@ -205,7 +205,7 @@ class _Run:
         if pushed.refused:
             name, why = pushed.refused[0]
             return Result.FAILED, f"{len(pushed.refused)} refs refused, {name}: {why}"
-        return Result.PENDING, pushed.words
+        return Result.SETTLING, pushed.words
 
     def _in_two(self, push: Push) -> Pushed:
         """What is written first, then what is deleted. Raises Failure, Stale."""
@@ -263,7 +263,7 @@ def _confirmed(
     if wanted and (said := _hollow_yes(action, outcome)):
         return replace(outcome, result=Result.FAILED, detail=said)
     refused = outcome.result is Result.FAILED and action.tolerant
-    if outcome.result is not Result.PENDING and not refused:
+    if outcome.result is not Result.SETTLING and not refused:
         return outcome
     # an event is read back from the relay alone; refs are not
     blind = not action.sends and (action.coordinate, server) in unseen
@@ -276,7 +276,7 @@ def _hollow_yes(action: Action, outcome: Outcome) -> str:
     """What to say of an event that is taken and still wanted; empty where it may be waiting."""
     if outcome.result is Result.UNCHANGED:
         return f"the server says that it has it, and does not serve it: {outcome.detail}"
-    if outcome.result is Result.PENDING and not action.may_wait:
+    if outcome.result is Result.SETTLING and not action.may_wait:
         return "the server said yes, and does not serve it"
     return ""
 
@@ -284,7 +284,7 @@ def _hollow_yes(action: Action, outcome: Outcome) -> str:
 def _judge(answer: Ok) -> tuple[Result, str]:
     """OK proves nothing (read-back does); a refusal may yet mean "already so"."""
     if answer.accepted:
-        return Result.PENDING, answer.message
+        return Result.SETTLING, answer.message
     if answer.message.startswith(_SUPERSEDED):
         return Result.UNCHANGED, answer.message
     return Result.FAILED, answer.message

@@ -191,7 +191,9 @@ def _read_back(
         remaining = plan(desired, observed, selection)
         left = confirm(outcomes, applied, remaining)
         pairs = zip(outcomes, left, strict=True)
-        settling = any(Result.PENDING is o.result and x.result is not Result.DONE for o, x in pairs)
+        settling = any(
+            Result.SETTLING is o.result and x.result is not Result.DONE for o, x in pairs
+        )
         fetching = any(hold.reason is HoldReason.SERVER_MUST_FETCH for hold in remaining.holds)
         if not (settling or fetching) or watcher.stopped():
             break

@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib import resources
-from typing import Any
 
 from jsonschema import Draft202012Validator
 
 from reconciler.errors import Mistake as _Mistake
 from reconciler.errors import OurFault, UserFault
-
-Json = Any
+from reconciler.nostr.strictjson import Json
 
 
 @cache

@@ -23,10 +23,10 @@ def interop(folder: Path, *words: str, **environment: str) -> subprocess.Complet
     )
 
 
-def embedded(folder: Path, dialect: str) -> str:
+def embedded(folder: Path, family: str) -> str:
     """A start command for a server of ours."""
-    path = folder / f"{dialect}.sh"
-    call = f'{sys.executable} -m reconciler sandbox serve {dialect} --port "$1" --dir "$2"'
+    path = folder / f"{family}.sh"
+    call = f'{sys.executable} -m reconciler sandbox serve {family} --port "$1" --dir "$2"'
     path.write_text(f"#!/bin/sh\nexec {call}\n")
     path.chmod(0o755)
     return str(path)

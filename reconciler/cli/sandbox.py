@@ -21,7 +21,7 @@ from reconciler.cli.interrupts import listen
 from reconciler.cli.session import Session
 from reconciler.errors import NetworkFault
 from reconciler.report.exits import Exit
-from reconciler.sandbox.demo.fleet import FAMILIES, Fleet, start_fleet
+from reconciler.sandbox.demo.fleet import FAMILIES, DemoFleet, start_fleet
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
 from reconciler.sandbox.server import ServerSpec, start
@@ -69,25 +69,25 @@ def up(session: Session, folder: Path | None) -> None:
 
 @command.command(
     help="Start one server of a family, empty at first, until Ctrl-C.\n\n"
-    f"DIALECT is one of {', '.join(PRESETS)}; spec is GRASP-01 to the letter."
+    f"FAMILY is one of {', '.join(PRESETS)}; spec is GRASP-01 to the letter."
 )
-@click.argument("dialect", metavar="DIALECT", type=click.Choice(list(PRESETS)))
+@click.argument("family", metavar="FAMILY", type=click.Choice(list(PRESETS)))
 @click.option("--dir", "folder", type=PATH, help="Keep the server's files; default: temporary.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: any free one.")
 @click.option("--sync", is_flag=True, help="Proactive sync with the relays of announcements.")
 @click.option("--follow", default="", metavar="WS_URL", help="Sync with this relay, too.")
 @click.pass_obj
 def serve(
-    session: Session, *, dialect: str, folder: Path | None, port: int, sync: bool, follow: str
+    session: Session, *, family: str, folder: Path | None, port: int, sync: bool, follow: str
 ) -> None:
     """One server, until Ctrl-C."""
     stop = listen().stop
     with tempfile.TemporaryDirectory(prefix="grasp-sandbox-") as temporary:
         where = folder.absolute() if folder else Path(temporary)
         spec = ServerSpec(
-            name=dialect,
+            name=family,
             directory=where,
-            dialect=dialect,
+            family=family,
             port=port,
             sync=sync or bool(follow),
             bootstrap=follow,
@@ -157,7 +157,7 @@ def fault(
 
 
 @contextmanager
-def _fleet(folder: Path | None) -> Iterator[Fleet]:
+def _fleet(folder: Path | None) -> Iterator[DemoFleet]:
     project = Path(__file__).resolve().parents[2]
     with tempfile.TemporaryDirectory(prefix="grasp-sandbox-") as temporary:
         where = folder.absolute() if folder else Path(temporary)
@@ -171,14 +171,14 @@ def _fleet(folder: Path | None) -> Iterator[Fleet]:
             fleet.stop()
 
 
-def _legend(console: Console, fleet: Fleet) -> None:
+def _legend(console: Console, fleet: DemoFleet) -> None:
     table = Table(box=None, pad_edge=False, title="The fleet", title_justify="left")
-    for name in ("name", "url", "dialect", "condition"):
+    for name in ("name", "url", "family", "condition"):
         table.add_column(name)
-    rows = {name: (fleet.url(name), dialect) for name, dialect in FAMILIES.items()}
+    rows = {name: (fleet.url(name), family) for name, family in FAMILIES.items()}
     rows |= {"index": (fleet.index.relay_url, "relay")}
-    for name, (url, dialect) in rows.items():
-        table.add_row(name, url, dialect, _STORY[name])
+    for name, (url, family) in rows.items():
+        table.add_row(name, url, family, _STORY[name])
     console.print(table)
 
 

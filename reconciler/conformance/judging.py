@@ -44,8 +44,8 @@ class Asked:
         """Run it; never longer than its time and that for tidying."""
         if need := NEEDS.get(self.row.id):
             return self._judged(NOT_RUN, why=f"needs {need}")
-        if self.stage.dialect not in self.row.expect:
-            return self._judged(NOT_RUN, why=f"{self.stage.dialect} has no such behaviour")
+        if self.stage.family not in self.row.expect:
+            return self._judged(NOT_RUN, why=f"{self.stage.family} has no such behaviour")
         began = time.monotonic()
         threading.Thread(target=self._run, args=(began,), daemon=True).start()
         self._done.wait(self.seconds + self._tidying)
@@ -84,7 +84,7 @@ class Asked:
         except Exception as other:  # answers of any form reach the probes
             where = traceback.extract_tb(other.__traceback__)[-1].line
             return self._judged(DIFFER, f"{type(other).__name__}: {str(other) or where}")
-        agrees = seen == self.row.expect[self.stage.dialect]
+        agrees = seen == self.row.expect[self.stage.family]
         return self._judged(AGREE if agrees else DIFFER, repr(seen))
 
     def _tidy(self) -> None:
@@ -98,7 +98,7 @@ class Asked:
             self.stage.stop()
 
     def _judged(self, verdict: str, seen: str = "", *, why: str = "") -> Judged:
-        family = self.stage.dialect
+        family = self.stage.family
         return Judged(
             id=self.row.id,
             clause=self.row.clause,

@@ -119,7 +119,7 @@ class Remote(Stage):
             have = self.refs(owner, name)
             return self.serves(state) and all(have.get(n) == o for n, o in wanted.items())
 
-        self._poll(there, 31.0 if self.dialect == "gitea" else _SETTLES)
+        self._poll(there, 31.0 if self.family == "gitea" else _SETTLES)
 
     def _poll(self, fact: object, seconds: float) -> None:
         assert callable(fact)

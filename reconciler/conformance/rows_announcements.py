@@ -198,7 +198,7 @@ def withdrawn(stage: Stage) -> object:
 def later(stage: Stage) -> object:
     rules = stage.preset.announcements
     slow = replace(rules, creation_seconds=rules.creation_seconds and 9.0)
-    second = stage.other(dialect=replace(stage.preset, announcements=slow))
+    second = stage.other(family=replace(stage.preset, announcements=slow))
     owner = second.person()
     second.publish(owner.announce(second.server, stage.name))
     first = second.status(owner)

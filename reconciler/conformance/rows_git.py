@@ -145,7 +145,7 @@ def version_2(stage: Stage) -> object:
 def clone(stage: Stage) -> object:
     owner = stage.person()
     stage.host(owner)
-    folder = stage.folder / f"clone of {owner.name} {stage.dialect}"
+    folder = stage.folder / f"clone of {owner.name} {stage.family}"
     git("clone", "-q", "--bare", stage.url(owner), folder)
     return git("rev-parse", "HEAD", cwd=folder) == stage.trunk.commits[0]
 
@@ -189,7 +189,7 @@ def refused(stage: Stage) -> object:
         "gitea": 61,
     }
     text = pushed.text.removeprefix("authorisation failed: ")
-    return pushed.status, text[: length[stage.dialect]]
+    return pushed.status, text[: length[stage.family]]
 
 
 @row(
@@ -343,7 +343,7 @@ def objects(stage: Stage) -> object:
     stage.publish(owner.state(stage.name, {MAIN: one}))
     pack = b"PACK\0\0\0\2" + (50_001).to_bytes(4, "big") + b"\0" * 20
     pushed = stage.push(owner, {MAIN: one}, pack=pack)
-    assert ("too many" in pushed.text) == (stage.dialect == "gitea")
+    assert ("too many" in pushed.text) == (stage.family == "gitea")
     return MAIN in stage.refs(owner)
 
 

@@ -135,7 +135,7 @@ def sub_id(stage: Stage) -> object:
 def connections(stage: Stage) -> object:
     budget, limits = stage.preset.limits.connections, stage.preset.limits
     small = replace(limits, connections=budget and replace(budget, burst=12))
-    second = stage.other(dialect=replace(stage.preset, limits=small))
+    second = stage.other(family=replace(stage.preset, limits=small))
     statuses = [_connect(second) for _ in range(12)]  # the stage itself has one
     second.clock.advance(60)
     back = [_connect(second) for _ in range(13)].count(101)
@@ -340,7 +340,7 @@ def live(stage: Stage) -> object:
     some(413, RELAY, GITEA),
 )
 def body(stage: Stage) -> object:
-    owner, most = stage.person(), {RELAY: 2**30, GITEA: 256 * 2**20}[stage.dialect]
+    owner, most = stage.person(), {RELAY: 2**30, GITEA: 256 * 2**20}[stage.family]
     stage.host(owner)
     parts = urlsplit(f"{stage.url(owner)}/git-receive-pack")
     connection = HTTPConnection(parts.netloc, timeout=5)

@@ -156,7 +156,7 @@ def quota(stage: Stage) -> object:
 def active(stage: Stage) -> object:
     owner, pulls = stage.person(), stage.preset.pulls
     small = replace(pulls, active=pulls.active and 2)
-    second = stage.other(dialect=replace(stage.preset, pulls=small))
+    second = stage.other(family=replace(stage.preset, pulls=small))
     second.host(owner)
     names = [f"refs/nostr/{n:064x}" for n in range(3)]
     found = [second.pushes(owner, {name: stage.trunk.commits[0]}) for name in names]

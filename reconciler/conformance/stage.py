@@ -80,7 +80,7 @@ class SetUpRefused(AssertionError):
 class Stage:
     """A running server, judged as one of a family."""
 
-    dialect: str
+    family: str
     folder: Path
     trunk: Trunk
     server: Place
@@ -121,7 +121,7 @@ class Stage:
         raise NeedsInside("its switches")
 
     def other(self, *, rate_limits: bool = True, **options: Any) -> Any:
-        """A second server of the family: with its real budgets, or with other options. A `dialect`
+        """A second server of the family: with its real budgets, or with other options. A `family`
         is the family's with smaller numbers."""
         raise NeedsInside("a second server")
 

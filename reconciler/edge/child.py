@@ -13,7 +13,7 @@ from reconciler.errors import Mistake, UserFault
 from reconciler.limits import CHILD_WALL_SECONDS
 from reconciler.model.observed import Cause, Unknown
 from reconciler.plumbing import gitenv
-from reconciler.plumbing.child import Children, Done, Ended, Killed, Overdue, Watch
+from reconciler.plumbing.child import Children, Done, Killed, Overdue, Stopped, Watch
 from reconciler.world import Failure
 
 _SETTINGS: Final = {**gitenv.QUIET, **gitenv.STRANGERS, **gitenv.CHECKED}
@@ -80,7 +80,7 @@ class Git:
                 out=out,
                 watch=watch,
             )
-        except Ended:
+        except Stopped:
             raise Failure(Unknown(Cause.STOPPED, "the run was stopped")) from None
         except Overdue as killed:
             raise Failure(Unknown(Cause.TIMEOUT, str(killed))) from None

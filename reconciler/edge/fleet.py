@@ -21,11 +21,11 @@ from reconciler.edge.fetch import Source
 from reconciler.edge.files import Busy, locked
 from reconciler.edge.http import Http
 from reconciler.edge.imports import Imports
-from reconciler.edge.line import Line
+from reconciler.edge.line import RelayLine
 from reconciler.edge.relay import RelayClient
 from reconciler.edge.smart import SmartHttp
 from reconciler.edge.stop import Stop
-from reconciler.edge.throttle import Gate
+from reconciler.edge.throttle import Limiter
 from reconciler.errors import PeerFault, UserFault
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.limits import NIP11_BYTES, READ_SECONDS
@@ -50,9 +50,9 @@ class Fleet:
         self._http = Http(self._egress, self._clock, self._allowances)
         throttles = {server.url: server.throttle for server in desired.servers}
         throttles |= {url: Throttle() for url in desired.index_relays}
-        gates = {url: Gate(throttle, self._clock) for url, throttle in throttles.items()}
+        limiters = {url: Limiter(throttle, self._clock) for url, throttle in throttles.items()}
         # a relay that only an announcement names is asked by the default manners
-        self._gates = defaultdict(lambda: Gate(Throttle(), self._clock), gates)
+        self._limiters = defaultdict(lambda: Limiter(Throttle(), self._clock), limiters)
         self._held = ExitStack()
         self._relays: dict[str, RelayClient | Failure] = {}
         self._caps: dict[str, int | None] = {}
@@ -119,7 +119,7 @@ class Fleet:
 
     def info(self, server: str) -> RelayInfo:
         """NIP-11: GET the relay's URL with its own Accept header. Raises Failure."""
-        with self._allowances.of(server).reading(), self._gates[server].request():
+        with self._allowances.of(server).reading(), self._limiters[server].request():
             _, body = self._http.get(
                 f"{server}/",
                 accept="application/nostr+json",
@@ -148,7 +148,7 @@ class Fleet:
 
     def refs(self, server: str, coordinate: Coordinate) -> Listing | Absent:
         """One GET of info/refs, protocol v0 (GRASP-01, gitprotocol-http). Raises Failure."""
-        with self._allowances.of(server).reading(), self._gates[server].request():
+        with self._allowances.of(server).reading(), self._limiters[server].request():
             return self._git.refs(server, coordinate)
 
     def archived(self, coordinate: Coordinate, oids: frozenset[str]) -> frozenset[str]:
@@ -180,13 +180,13 @@ class Fleet:
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
-        with self._allowances.of(server).working(), self._gates[server].transfer():
+        with self._allowances.of(server).working(), self._limiters[server].transfer():
             return self._git.push(server, coordinate, updates)
 
     def _dial(self, server: str) -> RelayClient:
         allowance = self._allowances.of(server)
-        line = Line(urls.relay(server), self._egress, self._clock, allowance)
-        pace = self._gates[server].pace
+        line = RelayLine(urls.relay(server), self._egress, self._clock, allowance)
+        pace = self._limiters[server].pace
         return RelayClient(line, allowance, pace, cap=self._caps.get(server))
 
     @contextmanager

@@ -29,7 +29,7 @@ _LONG = re.compile(rb'\s*\[\s*"(?:EVENT|NEG-MSG)"')
 """The only messages of a relay that may be long."""
 
 
-class Line:
+class RelayLine:
     """Turns on it are serialised. After a failure it stays failed for the run. `odd` counts what
     was left out, by reason."""
 

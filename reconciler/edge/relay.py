@@ -8,7 +8,7 @@ from itertools import count
 import websocket
 
 from reconciler.edge.allowance import Allowance
-from reconciler.edge.line import Line
+from reconciler.edge.line import RelayLine
 from reconciler.errors import PeerFault
 from reconciler.limits import NEG_SILENCE_SECONDS, PEER_TEXT_CHARS, SERVER_KEPT_BYTES
 from reconciler.model.observed import Cause, Unknown
@@ -30,7 +30,7 @@ class RelayClient:
 
     def __init__(
         self,
-        line: Line,
+        line: RelayLine,
         allowance: Allowance,
         pace: Callable[[int], int],
         *,

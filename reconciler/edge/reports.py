@@ -19,8 +19,9 @@ from typing import Final
 
 from reconciler.edge.files import own, write
 from reconciler.limits import HISTORY_BYTES, HISTORY_RUNS, SAVED_REPORT_BYTES
-from reconciler.model.codec import Json, pretty, report_from_json, report_to_json
+from reconciler.model.codec import pretty, report_from_json, report_to_json
 from reconciler.model.outcome import Report
+from reconciler.nostr.strictjson import Json
 
 LATEST: Final = "latest"
 LATEST_APPLY: Final = "latest-apply"
@@ -92,8 +93,9 @@ class Reports:
                 yield json.loads(data)
 
     def digests(self) -> Iterator[tuple[str, str, Report]]:
-        """Every run's name, the digest of its file, and what it says. Raises UserFault, OSError."""
-        for path in self.runs():
+        """Of every run, the oldest first: its name, its file's digest, and what it says. Raises
+        UserFault, OSError."""
+        for path in self.runs()[::-1]:
             data = own(path, SAVED_REPORT_BYTES)
             yield (
                 path.stem,

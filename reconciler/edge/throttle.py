@@ -8,19 +8,21 @@ from threading import Condition
 
 from reconciler.edge.clock import Clock
 from reconciler.model.desired import Throttle
-from reconciler.pacing.throttle import Lane, Limits, Window
+from reconciler.pacing.throttle import Limits, PeerQueue, SlidingWindow
 
 _MINUTE = 60.0
 
 
-class Gate:
+class Limiter:
     """The throttle of one server; safe to share between threads. Waiting ends with a stop: then
     everything here raises Failure."""
 
     def __init__(self, throttle: Throttle, clock: Clock) -> None:
         self._clock = clock
-        self._lane: Lane[object] = Lane(Limits(throttle.concurrency, throttle.per_minute, _MINUTE))
-        self._events = Window(throttle.events_per_minute, _MINUTE)
+        self._peer: PeerQueue[object] = PeerQueue(
+            Limits(throttle.concurrency, throttle.per_minute, _MINUTE)
+        )
+        self._events = SlidingWindow(throttle.events_per_minute, _MINUTE)
         self._granted: set[object] = set()
         self._changed = Condition()
 
@@ -28,9 +30,9 @@ class Gate:
     def request(self) -> Iterator[None]:
         """Hold one of the server's request slots."""
         with self._changed:
-            while not (found := self._lane.decide(self._clock.now(), metered=False)).go:
+            while not (found := self._peer.decide(self._clock.now(), metered=False)).go:
                 self._clock.wait(self._changed, found.at)
-            self._lane.begin(self._clock.now(), metered=False)
+            self._peer.begin(self._clock.now(), metered=False)
         yield from self._held()
 
     @contextmanager
@@ -39,13 +41,13 @@ class Gate:
         repository's turn."""
         ticket = object()
         with self._changed:
-            self._lane.queue(repository, ticket)
+            self._peer.queue(repository, ticket)
             try:
                 while not self._is_turn(ticket):
-                    if not (found := self._lane.decide(self._clock.now())).go:
+                    if not (found := self._peer.decide(self._clock.now())).go:
                         self._clock.wait(self._changed, found.at)
             except BaseException:
-                self._lane.withdraw(repository, ticket)
+                self._peer.withdraw(repository, ticket)
                 raise
         yield from self._held()
 
@@ -65,12 +67,12 @@ class Gate:
             yield
         finally:
             with self._changed:
-                self._lane.end()
+                self._peer.end()
                 self._changed.notify_all()
 
     def _is_turn(self, ticket: object) -> bool:
         """Whoever looks hands out every turn there is, perhaps to others."""
-        while (chosen := self._lane.turn(self._clock.now())) is not None:
+        while (chosen := self._peer.turn(self._clock.now())) is not None:
             self._granted.add(chosen)
             self._changed.notify_all()
         if ticket not in self._granted:

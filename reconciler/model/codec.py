@@ -10,7 +10,7 @@ import hashlib
 import json
 from functools import reduce
 from operator import getitem
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from cattrs import ClassValidationError, Converter, transform_error
 from cattrs.strategies import configure_tagged_union
@@ -21,9 +21,9 @@ from reconciler.model.actions import Action
 from reconciler.model.outcome import REPORT_VERSION, Report
 from reconciler.model.plan import PLAN_VERSION, Plan
 from reconciler.nostr.nip34 import Coordinate, parse_coordinate
+from reconciler.nostr.strictjson import Json
 from reconciler.schemas import check_ours, check_theirs
 
-Json = Any
 _T = TypeVar("_T")
 
 
@@ -94,7 +94,7 @@ def report_from_json(text: bytes, *, place: str) -> Report:
         raw = json.loads(text)
         version = raw.pop("version")
         found = _CONVERTER.structure(raw, Report)
-    except (ClassValidationError, ValueError, KeyError, AttributeError, RecursionError) as error:
+    except (ClassValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
         lines = transform_error(error) if isinstance(error, ClassValidationError) else [str(error)]
         mistakes = (Mistake(place, f"not a report: {line}", remedy) for line in lines[:10])
         raise UserFault(*mistakes) from None

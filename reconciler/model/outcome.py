@@ -17,7 +17,7 @@ class Result(StrEnum):
     """The end of one action. Planned and executed are different facts."""
 
     DONE = "done"  # read back: the world now shows it
-    PENDING = "pending"  # the server said yes and does not show it yet (purgatory, alignment)
+    SETTLING = "settling"  # the server said yes and does not show it yet (purgatory, alignment)
     UNCHANGED = "unchanged"  # the world already was so when the action's turn came
     STALE = "stale"  # the precondition no longer held; nothing was written
     FAILED = "failed"  # the server refused, or the data could not be had
@@ -26,7 +26,7 @@ class Result(StrEnum):
     SKIPPED = "not-attempted"  # an earlier action that it needs failed, or the run was stopped
 
 
-WRITTEN = frozenset({Result.DONE, Result.PENDING})
+WRITTEN = frozenset({Result.DONE, Result.SETTLING})
 """Results after which something was sent and accepted."""
 
 
@@ -74,7 +74,7 @@ class Finding:
 class Recap:
     """One line of the recap: cells of this server, Ansible's words.
 
-    Every cell counts once: `ok` is in sync after read-back, `pending` was written and is not
+    Every cell counts once: `ok` is in sync after read-back, `settling` was written and is not
     visible yet, `drifted` needs something still, and so on. `changed` are those of them where
     something was written; `accepted` is held, and the desired state takes it as normal.
     """
@@ -86,7 +86,7 @@ class Recap:
     failed: int
     held: int
     drifted: int
-    pending: int
+    settling: int
     accepted: int
     detail: str = ""
 

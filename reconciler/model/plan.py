@@ -89,7 +89,7 @@ class Verdict(StrEnum):
 
     IN_SYNC = "in-sync"
     DRIFTED = "drifted"
-    PENDING = "pending"
+    SETTLING = "settling"
     HELD = "held"
     UNKNOWN = "unknown"
     CONFLICT = "conflict"

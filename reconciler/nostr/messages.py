@@ -123,7 +123,7 @@ def parse_relay(text: str | bytes) -> RelayMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Publish:
+class Publication:
     """`["EVENT", event]`; `raw` is unverified."""
 
     raw: Json
@@ -175,7 +175,7 @@ class Authenticate:
     raw: Json
 
 
-ClientMessage = Publish | Authenticate | Req | Close | Count | NegOpen | NegMsg | NegClose
+ClientMessage = Publication | Authenticate | Req | Close | Count | NegOpen | NegMsg | NegClose
 
 
 def parse_client(text: str | bytes) -> ClientMessage:
@@ -186,7 +186,7 @@ def parse_client(text: str | bytes) -> ClientMessage:
     """
     match _array(text):
         case ["EVENT", raw]:
-            return Publish(raw)
+            return Publication(raw)
         case ["AUTH", raw]:
             return Authenticate(raw)
         case ["REQ", str(sub), *filters] if filters and _is_name(sub):

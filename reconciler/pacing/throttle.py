@@ -2,7 +2,7 @@
 
 Pure: the time is an argument, and nothing here waits. A user asks `decide` or `turn`, and, when
 the answer is no, asks again at the time given or when something has ended. So the same object
-serves threads (`edge.throttle`) and asyncio (`sandbox.sync.turns`). Not safe for threads by itself.
+serves threads (`edge.throttle`) and asyncio (`sandbox.hunt.turns`). Not safe for threads by itself.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _GO = Decision(go=True)
 _FULL = Decision(go=False)
 
 
-class Window:
+class SlidingWindow:
     """At most `most` starts within any `seconds`: a sliding window, kept as the starts in it."""
 
     def __init__(self, most: int, seconds: float) -> None:
@@ -73,7 +73,7 @@ class Window:
         return not any(start + self._seconds > now for start in self._starts)
 
 
-class Lane(Generic[T]):
+class PeerQueue(Generic[T]):
     """One peer: its limits, and the tickets that wait, in a queue of their own a repository.
 
     Repositories take turns, so one that waits for a hundred fetches does not delay the others.
@@ -81,7 +81,7 @@ class Lane(Generic[T]):
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._window = Window(limits.starts, limits.seconds)
+        self._window = SlidingWindow(limits.starts, limits.seconds)
         self._queues: dict[str, deque[T]] = {}
         self.running = 0
 
@@ -133,5 +133,5 @@ class Lane(Generic[T]):
         return ticket
 
     def is_idle(self, now: float) -> bool:
-        """Would a new lane behave the same?"""
+        """Would a new queue behave the same?"""
         return not self.running and not self._queues and self._window.is_empty(now)

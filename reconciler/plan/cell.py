@@ -220,7 +220,7 @@ def _judge(
     elif actions:
         verdict = Verdict.DRIFTED
     elif waiting:
-        verdict = Verdict.PENDING
+        verdict = Verdict.SETTLING
         reasons = reasons or [IN_PURGATORY]
     else:
         verdict = Verdict.IN_SYNC if ADVISORY.issuperset(reasons) else Verdict.HELD

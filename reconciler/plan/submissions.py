@@ -121,7 +121,7 @@ def remembered(
         server, action = sent[outcome.key]
         key = (server, action.sent_as)
         before = memory.pop(key, None) if outcome.result in _TELLING else memory.get(key)
-        if outcome.result is Result.PENDING and action.sends:
+        if outcome.result is Result.SETTLING and action.sends:
             memory[key] = _submission(key, now, 1, outcome.detail, accepted=True)
         elif outcome.result is Result.FAILED and not outcome.detail.startswith(_NOT_A_REFUSAL):
             tries = 1 if before is None or before.accepted else before.tries + 1
@@ -138,7 +138,7 @@ def _submission(
     )
 
 
-_TELLING = frozenset({Result.DONE, Result.UNCHANGED, Result.PENDING, Result.FAILED})
+_TELLING = frozenset({Result.DONE, Result.UNCHANGED, Result.SETTLING, Result.FAILED})
 
 
 def _holds(

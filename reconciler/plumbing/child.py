@@ -38,7 +38,7 @@ class Killed(ReconcileError):
     """The child was ended by us; the text says why."""
 
 
-class Ended(Killed):
+class Stopped(Killed):
     """Everything was ended, and it was not its fault."""
 
 
@@ -163,7 +163,7 @@ class Children:
             finally:
                 self._end(child)
         if self._ended and child.returncode < 0:
-            raise Ended("git was ended, because everything ends")
+            raise Stopped("git was ended, because everything ends")
         return Done(child.returncode, bytes(heard.out), bytes(heard.err), tuple(heard.faults))
 
     def kill(self) -> None:

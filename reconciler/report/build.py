@@ -13,7 +13,7 @@ from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, R
 from reconciler.model.plan import ADVISORY, Plan, ServerSummary, Verdict
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.exits import Exit, of_apply, of_plan, worst
-from reconciler.report.marks import FAILED, VERDICTS
+from reconciler.report.marks import COLUMNS, FAILED, SELDOM, VERDICTS
 from reconciler.report.words import deed, listed
 
 _NAMED = 3
@@ -141,17 +141,11 @@ def _recap(
         )
         for coordinate in {*verdicts, *failed, *kept}
     )
-    silent = int(server.unknown is not None and not verdicts)
+    counts["unreachable"] += int(server.unknown is not None and not verdicts)
+    counts["changed"] = len(cells(WRITTEN))
     return Recap(
         server=server.name,
-        ok=counts["ok"],
-        changed=len(cells(WRITTEN)),
-        unreachable=counts["unreachable"] + silent,
-        failed=counts["failed"],
-        held=counts["held"],
-        drifted=counts["drifted"],
-        pending=counts["pending"],
-        accepted=counts["accepted"],
+        **{column: counts[column] for column in (*COLUMNS, *SELDOM)},
         detail=server.unknown or _blind(server, plan, names),
     )
 

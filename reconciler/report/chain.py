@@ -19,23 +19,25 @@ class Link:
 def broken(links: Sequence[Link], head: str | None) -> Iterator[str]:
     """What is wrong with a chain, in words.
 
-    `head` is the digest of the last report. Old reports may have been taken away, from the
-    beginning on: so one report may name a digest that is nobody's.
+    Args:
+        links: the reports, the oldest first. Old ones may have been taken away, from the beginning
+            on: so the oldest may follow one that is nobody's.
+        head: the digest of the last report.
     """
     digests = {link.digest for link in links}
     named = Counter(link.previous for link in links)
-    first = [link for link in links if link.previous not in digests]
-    for link in first[1:]:
+    for link in links[1:]:
+        if link.previous in digests:
+            continue
         why = "begins anew" if link.previous is None else "follows a report that is not here"
         yield f"{link.name} {why}, or one before it was changed"
     for digest, count in named.items():
         if digest in digests and count > 1:
             both = ", ".join(link.name for link in links if link.previous == digest)
             yield f"{both} follow the same report"
-    ends = [link for link in links if link.digest not in named]
     if links and head is None:
         yield "latest.json is not here"
     elif head is not None and head not in digests:
         yield "latest.json is the report of no run, or its run's was changed"
-    elif links and [link.digest for link in ends] != [head]:
+    elif head in named:
         yield "latest.json is not the last report of the chain"

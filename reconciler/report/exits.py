@@ -76,7 +76,7 @@ def of_plan(plan: Plan, findings: Iterable[Finding]) -> set[Exit]:
 
     What fits nothing is a slip of the operator's only where everybody answered.
     """
-    settling = any(cell.verdict is Verdict.PENDING for cell in plan.cells)
+    settling = any(cell.verdict is Verdict.SETTLING for cell in plan.cells)
     codes = {Exit.CHANGES} if plan.actions or settling else set()
     if any(not finding.accepted and not finding.hold for finding in findings):
         codes.add(Exit.GUARD)
@@ -110,7 +110,7 @@ def of_apply(
     kept = any(end.result is Result.HELD and end.key not in guarded for end in ends)
     if kept or _stuck(remaining):
         codes.add(Exit.HELD)
-    settling = any(cell.verdict is Verdict.PENDING for cell in remaining.cells)
+    settling = any(cell.verdict is Verdict.SETTLING for cell in remaining.cells)
     return codes if settling else codes - {Exit.CHANGES}
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.model.outcome import Result
 from reconciler.model.plan import Verdict
+from reconciler.nostr.strictjson import Json
 from reconciler.report.marks import FAILED, VERDICTS, Mark
-
-Json = Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,17 +11,17 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reconciler.model.outcome import Recap
+from reconciler.nostr.strictjson import Json
 from reconciler.report import page
 from reconciler.report.look import Look
+from reconciler.report.marks import COLUMNS
 from reconciler.report.story import Story
 from reconciler.report.view import PlanView
 
-Json = Any
 _LOADER = PackageLoader("reconciler.report", ".")
 _HARMLESS = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
 
@@ -47,6 +47,7 @@ def _page(kind: str, data: Json, recap: Sequence[Recap]) -> str:
             kind=kind,
             data=data,
             recap=recap,
+            columns=COLUMNS,
             style=style,
             script=script,
             json=json.dumps(data, separators=(",", ":")).translate(_HARMLESS),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reconciler.report.look import Look
+from reconciler.report.marks import COLUMNS
 from reconciler.report.room import ALL, Room, fitted
 from reconciler.report.safe import safe
 from reconciler.report.story import Story
@@ -35,7 +36,7 @@ def _fitted(template: str, look: Look, **shown: object) -> str:
 
     def draw(room: Room) -> str:
         # no foreign text holds a line feed (`safe`), so that these are the templates' own
-        text = found.render(room=room, **shown)
+        text = found.render(room=room, columns=COLUMNS, **shown)
         return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
 
     first = [Room(details=True)] if look.verbose else []

@@ -47,7 +47,7 @@ class Block(StrEnum):
     without names: the reason stands under another heading."""
 
     FAILED = "Failed"
-    PENDING = "Accepted, and not visible yet"
+    SETTLING = "Accepted, and not visible yet"
     KEPT = "Kept back"
     CHANGED = "Changed"
     COUNTED = "Not attempted"
@@ -67,7 +67,7 @@ class Ending:
 
 RESULTS: Mapping[Result, Ending] = {
     Result.DONE: Ending(Block.CHANGED, Mark.CHANGE),
-    Result.PENDING: Ending(Block.PENDING, Mark.SETTLING),
+    Result.SETTLING: Ending(Block.SETTLING, Mark.SETTLING),
     Result.UNCHANGED: Ending(Block.SILENT, Mark.SYNC),
     Result.STALE: Ending(Block.FAILED, Mark.FAILED, told=True),
     Result.FAILED: Ending(Block.FAILED, Mark.FAILED),
@@ -89,10 +89,16 @@ class Standing:
     stuck: bool = False
 
 
+COLUMNS = ("ok", "changed", "settling", "drifted", "unreachable", "failed", "held")
+"""Columns of the recap. Every cell counts in one, and besides under `changed` where something
+was written."""
+SELDOM = ("accepted",)
+"""Columns that are shown only where there is something in them."""
+
 VERDICTS: Mapping[Verdict, Standing] = {
     Verdict.IN_SYNC: Standing(Mark.SYNC, "ok"),
     Verdict.DRIFTED: Standing(Mark.CHANGE, "drifted"),
-    Verdict.PENDING: Standing(Mark.SETTLING, "pending"),
+    Verdict.SETTLING: Standing(Mark.SETTLING, "settling"),
     Verdict.HELD: Standing(Mark.HELD, "held", stuck=True),
     Verdict.UNKNOWN: Standing(Mark.UNKNOWN, "unreachable"),
     Verdict.CONFLICT: Standing(Mark.HELD, "held", stuck=True),

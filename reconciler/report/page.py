@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import CellVerdict, Hold, Plan, RepositorySummary, ServerSummary
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.nostr.strictjson import Json
 from reconciler.report.grid import Grid
 from reconciler.report.history import Past
 from reconciler.report.lines import Line
@@ -25,7 +25,6 @@ from reconciler.report.story import Story
 from reconciler.report.view import PlanView
 from reconciler.report.words import deed, describe
 
-Json = Any
 _ACTIONS = 10_000
 """Actions of one page; what failed comes first, and what does not fit is counted."""
 _REFS = 50

@@ -15,7 +15,7 @@ from reconciler.report.glance import drawn
 from reconciler.report.grid import Grid
 from reconciler.report.lines import Line
 from reconciler.report.look import Look
-from reconciler.report.marks import STYLES
+from reconciler.report.marks import COLUMNS, SELDOM, STYLES
 from reconciler.report.room import ALL, Room, fitted
 from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal
@@ -23,9 +23,6 @@ from reconciler.report.story import Story
 from reconciler.report.view import PlanView
 from reconciler.report.words import listed, plural
 
-_COUNTS = ("ok", "changed", "pending", "drifted", "unreachable", "failed", "held")
-_SELDOM = ("accepted",)
-"""Counts that are shown only where there are any."""
 _TABLE_WIDTH = 80
 """Columns below which the recap is lines of words: a table would cut the servers' names off."""
 _NOTES = 16
@@ -172,7 +169,7 @@ class _Page:
     def recap(self, rows: Sequence[Recap]) -> None:
         """One line a server."""
         self.wrap("\nRecap, cells of each server", style="bold")
-        names = (*_COUNTS, *(n for n in _SELDOM if any(getattr(row, n) for row in rows)))
+        names = (*COLUMNS, *(n for n in SELDOM if any(getattr(row, n) for row in rows)))
         if self.look.width >= _TABLE_WIDTH:
             self._console.print(_table(rows, names))
         else:

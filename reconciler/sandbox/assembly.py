@@ -101,33 +101,33 @@ class Assembly:
     def _parts(
         self, spec: ServerSpec, url: str, clock: Clock, crash: Callable[[], None]
     ) -> tuple[Ledger, Service]:
-        dialect, directory = presets.named(spec.dialect), spec.directory
-        repos = Repos(directory, dialect.git.settings)
+        family, directory = presets.named(spec.family), spec.directory
+        repos = Repos(directory, family.git.settings)
         ledger = Ledger(
             directory,
             repos,
             clock,
             self._news.parked,
-            read_state=partial(reading.state, dialect.states),
-            durable=dialect.states.durable,
+            read_state=partial(reading.state, family.states),
+            durable=family.states.durable,
         )
         return ledger, Service(
             spec=spec,
             url=url,
-            dialect=dialect,
+            family=family,
             clock=clock,
             store=Store(
                 directory / "events.sqlite",
-                expires=dialect.events.expires,
-                loose_tags=dialect.limits.loose_tags,
+                expires=family.events.expires,
+                loose_tags=family.limits.loose_tags,
             ),
             repos=repos,
             purgatory=ledger.purgatory,
             counters=Counters(),
             publish=self._news.served,
             agenda=ledger.agenda,
-            provisions=Buckets(dialect.announcements.provisions, clock),
-            metrics=Metrics(dialect.info.version),
+            provisions=Buckets(family.announcements.provisions, clock),
+            metrics=Metrics(family.info.version),
             crash=crash,
         )
 

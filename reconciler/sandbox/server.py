@@ -161,9 +161,9 @@ def start(
 
     Raises:
         NetworkFault: the port is taken.
-        OurFault: there is no such dialect, or a whitelist entry is none.
+        OurFault: there is no such family, or a whitelist entry is none.
     """
-    presets.named(spec.dialect)
+    presets.named(spec.family)
     spec.archive.check()
     spec.directory.mkdir(parents=True, exist_ok=True)
     bound = bind(HOST, spec.port)

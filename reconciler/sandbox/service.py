@@ -31,7 +31,7 @@ from reconciler.sandbox.waiting.purgatory import Purgatory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSpec:
-    """What to start. `dialect` is a preset's name, or a family of one's own. `port` 0 picks a free
+    """What to start. `family` is a preset's name, or a family of one's own. `port` 0 picks a free
     one; `host` is what the server calls itself, whereas 127.0.0.1 is bound always; `grasp=False` is
     a plain index relay.
 
@@ -42,7 +42,7 @@ class ServerSpec:
 
     name: str
     directory: Path
-    dialect: str | Family = "ngit-grasp"
+    family: str | Family = "ngit-grasp"
     grasp: bool = True
     port: int = 0
     archive: Archive = field(default_factory=Archive)
@@ -64,7 +64,7 @@ class Service:
 
     spec: ServerSpec
     url: str
-    dialect: Family
+    family: Family
     clock: Callable[[], float]
     store: Store
     repos: Repos
@@ -79,7 +79,7 @@ class Service:
     def standing(self, identifier: str) -> Standing:
         """What holds for this identifier. Read it once, under its lock, and pass it on."""
         return Standing(
-            self.dialect.states,
+            self.family.states,
             self.announced(identifier),
             self._stored_states(identifier),
             self.purgatory.states(identifier),
@@ -89,12 +89,12 @@ class Service:
         """Who announced this identifier, in the store or in purgatory."""
         parked = (e.announcement for e in self.purgatory.announcements(identifier))
         stored = _readable(self._addressed(kinds.ANNOUNCEMENT, identifier))
-        rules, known = self.dialect.states, (*stored, *parked)
+        rules, known = self.family.states, (*stored, *parked)
         return announced(identifier, known, roles=rules.roles, all_tags=rules.all_maintainers)
 
     def read_state(self, event: Event) -> State:
         """A state by the family's rules. Raises PeerFault."""
-        return reading.state(self.dialect.states, event)
+        return reading.state(self.family.states, event)
 
     def stored_event(self, event_id: str) -> Event | None:
         """A served event by its id."""
@@ -117,11 +117,11 @@ class Service:
         """The states of this identifier that are served, one an author; where the last one wins
         a tie, in the order of their arrival."""
         events = self._addressed(kinds.STATE, identifier)
-        return reading.states(self.dialect.states, events)
+        return reading.states(self.family.states, events)
 
     def _addressed(self, kind: int, identifier: str) -> tuple[Event, ...]:
         wanted = Filter(kinds=(kind,), tags=(("d", (identifier,)),))
-        arrival = self.dialect.states.tie is Tie.LAST
+        arrival = self.family.states.tie is Tie.LAST
         events = self.store.events(wanted, now=self.clock(), by_arrival=arrival)
         return tuple(e for e in events if e.first("d") == identifier)
 

@@ -34,10 +34,10 @@ def serve(*args: str | Path) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "software"), [("ngit-grasp", "ngit-grasp"), ("khatru", "fiatjaf/nak")]
+    ("family", "software"), [("ngit-grasp", "ngit-grasp"), ("khatru", "fiatjaf/nak")]
 )
-def test_it_behaves_as_its_family(dialect: str, software: str) -> None:
-    with serve(dialect) as (url, relay):
+def test_it_behaves_as_its_family(family: str, software: str) -> None:
+    with serve(family) as (url, relay):
         headers = {"Accept": "application/nostr+json"}
         about = requests.get(url, headers=headers, timeout=5).json()
         assert relay == url.replace("http", "ws")

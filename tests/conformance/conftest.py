@@ -21,11 +21,11 @@ class Stages:
         self._trunk = Trunk.create(folder / "trunk.git")
         self._found: dict[str, InsideStage] = {}
 
-    def of(self, dialect: str) -> InsideStage:
+    def of(self, family: str) -> InsideStage:
         """The server of a family."""
-        if dialect not in self._found:
-            self._found[dialect] = InsideStage.raised(dialect, self._folder, self._trunk)
-        return self._found[dialect]
+        if family not in self._found:
+            self._found[family] = InsideStage.raised(family, self._folder, self._trunk)
+        return self._found[family]
 
     def stop(self) -> None:
         """End all."""

@@ -26,11 +26,11 @@ class InsideStage(Stage):
         self._relay = self.connect()  # rows that count connections count this one
 
     @classmethod
-    def raised(cls, dialect: str, folder: Path, trunk: Trunk) -> InsideStage:
+    def raised(cls, family: str, folder: Path, trunk: Trunk) -> InsideStage:
         """A fresh server without budgets."""
         clock = Clock()
-        server = _start(dialect, folder, clock, rate_limits=False)
-        return cls(dialect, folder, trunk, server, clock)
+        server = _start(family, folder, clock, rate_limits=False)
+        return cls(family, folder, trunk, server, clock)
 
     def stop(self) -> None:
         """End it."""
@@ -40,13 +40,13 @@ class InsideStage(Stage):
     @property
     def preset(self) -> Family:
         """The family's switches."""
-        return PRESETS[self.dialect]
+        return PRESETS[self.family]
 
     def other(self, *, rate_limits: bool = True, **options: Any) -> InsideStage:
         """A second server of the family."""
         clock = Clock(self.clock.offset)
-        server = _start(self.dialect, self.folder, clock, rate_limits=rate_limits, **options)
-        return InsideStage(self.dialect, self.folder, self.trunk, server, clock, self.name)
+        server = _start(self.family, self.folder, clock, rate_limits=rate_limits, **options)
+        return InsideStage(self.family, self.folder, self.trunk, server, clock, self.name)
 
     def archive(self, **options: Any) -> InsideStage:
         """A second server that is an archive."""
@@ -55,7 +55,7 @@ class InsideStage(Stage):
     def again(self) -> InsideStage:
         """The same server on its old folder."""
         server = start(self.server.spec, clock=self.clock)
-        return InsideStage(self.dialect, self.folder, self.trunk, server, self.clock, self.name)
+        return InsideStage(self.family, self.folder, self.trunk, server, self.clock, self.name)
 
     def files(self, owner: Person) -> Path:
         """Where it keeps this probe's repository."""
@@ -67,10 +67,10 @@ class InsideStage(Stage):
 
 
 def _start(
-    family: str, folder: Path, clock: Clock, *, rate_limits: bool, **options: Any
+    family: str, folder: Path, clock: Clock, /, *, rate_limits: bool, **options: Any
 ) -> RunningServer:
     name = f"{family}-{next(NUMBERS)}"
-    options = {"dialect": family, **options}
+    options = {"family": family, **options}
     return start(
         ServerSpec(name=name, directory=folder / name, rate_limits=rate_limits, **options),
         clock=clock,

@@ -37,8 +37,8 @@ BY_CHANCE = {"4-delete-branch", "4-delete-tag"}
 
 
 @contextmanager
-def serving(folder: Path, dialect: str = "spec", **options: Any) -> Iterator[RunningServer]:
-    server = start(ServerSpec(name=dialect, directory=folder / dialect, dialect=dialect, **options))
+def serving(folder: Path, family: str = "spec", **options: Any) -> Iterator[RunningServer]:
+    server = start(ServerSpec(name=family, directory=folder / family, family=family, **options))
     try:
         yield server
     finally:

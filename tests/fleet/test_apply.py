@@ -73,8 +73,8 @@ def results(outcomes: tuple[Outcome, ...], kind: str) -> list[Result]:
 
 
 def test_a_ref_that_moved_is_stale_and_stays_as_it_is(case: Case) -> None:
-    case.start("one", dialect="spec")
-    case.start("two", "three", dialect="spec")
+    case.start("one", family="spec")
+    case.start("two", "three", family="spec")
     case.repository("widget", on=["one", "two", "three"])
     history.extend(case.sources["widget"], 1)
     case.host("widget", None, ["one"], at=case.now - 3 * DAY)
@@ -133,14 +133,14 @@ def test_what_the_guard_keeps_back_is_held_with_all_that_follows(case: Case) -> 
     assert Result.HELD in results(done, "publish:")
 
 
-@pytest.mark.parametrize("dialect", ["spec", "ngit-grasp"])
-def test_done_means_that_a_later_plan_no_longer_wants_it(case: Case, dialect: str) -> None:
-    case.start("one", "two", dialect=dialect)
+@pytest.mark.parametrize("family", ["spec", "ngit-grasp"])
+def test_done_means_that_a_later_plan_no_longer_wants_it(case: Case, family: str) -> None:
+    case.start("one", "two", family=family)
     case.repository("widget", on=["one"])
     with bench(case) as stages:
         seen, found = stages.look()
         done = apply(found, seen, stages.world, None, stages.watcher, forks=4)
-        assert {o.result for o in done} == {Result.PENDING}
+        assert {o.result for o in done} == {Result.SETTLING}
         assert confirm(done, found, found) == done
         _, remaining = stages.look()
     assert remaining.actions == ()

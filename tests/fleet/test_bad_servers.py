@@ -57,7 +57,7 @@ def test_the_only_source_is_down_and_nothing_is_deleted_anywhere(case: Case) -> 
 def test_a_yes_that_comes_to_nothing_is_a_failure_and_then_a_hold(case: Case) -> None:
     """ngit-relay takes the author's newer `repo-cli` for a version of `repo`."""
     case.start("full")
-    case.start("other", dialect="ngit-relay")
+    case.start("other", family="ngit-relay")
     case.repository("repo", on=["full"])
     case.repository("repo-cli", on=["full"])
     places = [server.url for server in case.servers.values()]

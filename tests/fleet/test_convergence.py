@@ -41,8 +41,8 @@ class Story:
 
     def __post_init__(self) -> None:
         self.at = self.case.now - 5 * DAY
-        self.case.start("one", "two", dialect="spec")
-        self.case.start("three", dialect="ngit-grasp")
+        self.case.start("one", "two", family="spec")
+        self.case.start("three", family="ngit-grasp")
         self.case.repository(IDENTIFIER, on=["one"])
         self.case.desired()
         self._remember()

@@ -58,7 +58,7 @@ def test_a_signature_waits_for_a_relay_that_only_the_announcement_names(case: Ca
 
 def test_nothing_is_signed_for_a_plain_relay(case: Case) -> None:
     case.start("one")
-    case.start("relay", dialect="spec", grasp=False)
+    case.start("relay", family="spec", grasp=False)
     case.repository("widget", on=["one"], listed=["one"])
     case.desired(signer=True)
     done = case.reconcile("--apply", "--keys", case.folder / "keys")
@@ -67,8 +67,8 @@ def test_nothing_is_signed_for_a_plain_relay(case: Case) -> None:
 
 
 def test_head_alone_is_followed_where_only_a_push_moves_it(case: Case) -> None:
-    case.start("source", dialect="spec")
-    case.start("one", "two", dialect="khatru")
+    case.start("source", family="spec")
+    case.start("one", "two", family="khatru")
     case.repository("widget", on=["source"])
     case.desired()
     assert case.reconcile("--apply").code == 0
@@ -99,7 +99,7 @@ def test_a_repository_that_every_server_lost_is_an_alarm(case: Case) -> None:
 
 
 def test_a_rolled_back_state_moves_nothing_back(case: Case) -> None:
-    case.start("one", "two", dialect="spec")
+    case.start("one", "two", family="spec")
     case.repository("widget", on=["one", "two"])
     old = case.host("widget", None, [], at=case.now - 8 * DAY)
     history.extend(case.sources["widget"], 7)
@@ -121,7 +121,7 @@ def test_a_rolled_back_state_moves_nothing_back(case: Case) -> None:
 
 
 def test_a_forced_update_is_called_one_and_what_it_drops_is_kept(case: Case) -> None:
-    case.start("one", "two", dialect="spec")
+    case.start("one", "two", family="spec")
     case.repository("widget", on=["one", "two"])
     source = case.sources["widget"]
     before = history.refs(source)
@@ -147,7 +147,7 @@ def test_a_forced_update_is_called_one_and_what_it_drops_is_kept(case: Case) -> 
 
 
 def test_refs_without_objects_are_hollow_and_not_in_sync(case: Case) -> None:
-    case.start("one", "two", dialect="spec")
+    case.start("one", "two", family="spec")
     case.repository("widget", on=["one", "two"])
     case.desired()
     assert case.reconcile("--apply", "--deep").code == 0
@@ -163,7 +163,7 @@ def test_refs_without_objects_are_hollow_and_not_in_sync(case: Case) -> None:
 
 
 def test_a_push_that_is_always_refused_is_held_after_three_runs(case: Case) -> None:
-    case.start("one", "two", dialect="spec")
+    case.start("one", "two", family="spec")
     case.repository("widget", on=["one"])
     case.desired()
     case.servers["two"].faults.set("http-500", Aim(method="POST", path="git-receive-pack"))

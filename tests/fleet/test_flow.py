@@ -192,8 +192,8 @@ def _spawn(case: Case, *args: str) -> subprocess.Popen[bytes]:
 class TestMemory:
     def test_a_server_that_refuses_is_not_asked_again_at_once(self, case: Case) -> None:
         """ngit-grasp refuses announcements with two clone tags; a server by the letter does not."""
-        case.start("one", dialect="spec")
-        case.start("two", dialect="ngit-grasp")
+        case.start("one", family="spec")
+        case.start("two", family="ngit-grasp")
         case.repository("widget", on=[])
         places = [server.url for server in case.servers.values()]
         owner = case.owner

@@ -10,7 +10,7 @@ import pytest
 from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate, state
-from reconciler.sandbox.demo.fleet import Fleet, start_fleet
+from reconciler.sandbox.demo.fleet import DemoFleet, start_fleet
 from reconciler.sandbox.server import RunningServer
 from tests.kit.program import ls_remote, newest, reconcile
 
@@ -18,14 +18,14 @@ HEALTHY = ("alpha", "beta", "gamma", "delta")
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoFleet]:
     found = start_fleet(tmp_path_factory.mktemp("fleet"))
     yield found
     found.stop()
 
 
 @pytest.fixture(scope="module")
-def planned(fleet: Fleet) -> dict[str, dict[str, int]]:
+def planned(fleet: DemoFleet) -> dict[str, dict[str, int]]:
     """Plan once; what it cost the servers."""
     before = _written(fleet)
     done = reconcile(fleet.folder, "-f", fleet.desired, "--plan", "--out", fleet.folder / "p.json")
@@ -35,7 +35,7 @@ def planned(fleet: Fleet) -> dict[str, dict[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def applied(fleet: Fleet, planned: object) -> Path:
+def applied(fleet: DemoFleet, planned: object) -> Path:
     """Apply the saved plan: the reviewed one, and nothing else."""
     done = reconcile(
         fleet.folder, "-f", fleet.desired, "--apply", fleet.folder / "p.json", "--keys", fleet.keys
@@ -47,7 +47,7 @@ def applied(fleet: Fleet, planned: object) -> Path:
 
 
 def test_every_cell_of_the_healthy_servers_holds_the_authoritative_refs(
-    fleet: Fleet, applied: Path
+    fleet: DemoFleet, applied: Path
 ) -> None:
     cells = list(_cells(fleet))
     assert len(cells) == 44
@@ -58,7 +58,7 @@ def test_every_cell_of_the_healthy_servers_holds_the_authoritative_refs(
 
 
 def test_pull_refs_are_on_every_server_that_alpha_shares_the_repository_with(
-    fleet: Fleet, applied: Path
+    fleet: DemoFleet, applied: Path
 ) -> None:
     counted = 0
     for coordinate, name in _cells(fleet):
@@ -69,7 +69,7 @@ def test_pull_refs_are_on_every_server_that_alpha_shares_the_repository_with(
 
 
 def test_a_client_that_is_not_ours_reads_the_same_newest_events_everywhere(
-    fleet: Fleet, applied: Path
+    fleet: DemoFleet, applied: Path
 ) -> None:
     for coordinate, event in fleet.states.items():
         places = [fleet.url(n) for c, n in _cells(fleet) if c == coordinate] + [fleet.index.url]
@@ -77,14 +77,14 @@ def test_a_client_that_is_not_ours_reads_the_same_newest_events_everywhere(
         assert len(set(newest(places, kinds.ANNOUNCEMENT, coordinate).values())) == 1
 
 
-def test_the_conversation_is_everywhere(fleet: Fleet, applied: Path) -> None:
+def test_the_conversation_is_everywhere(fleet: DemoFleet, applied: Path) -> None:
     for coordinate, name in _cells(fleet):
         ours = fleet.servers["alpha"]
         theirs = fleet.servers[name]
         assert _talk(theirs, coordinate) == _talk(ours, coordinate)
 
 
-def test_a_second_apply_sends_nothing_as_the_servers_count(fleet: Fleet, applied: Path) -> None:
+def test_a_second_apply_sends_nothing_as_the_servers_count(fleet: DemoFleet, applied: Path) -> None:
     before = _written(fleet)
     done = reconcile(fleet.folder, "-f", fleet.desired, "--apply", "--keys", fleet.keys)
     assert _written(fleet) == before
@@ -93,7 +93,7 @@ def test_a_second_apply_sends_nothing_as_the_servers_count(fleet: Fleet, applied
     assert counts == [0, 0, 0, 0]
 
 
-def test_the_next_plan_leaves_only_what_it_cannot_do(fleet: Fleet, applied: Path) -> None:
+def test_the_next_plan_leaves_only_what_it_cannot_do(fleet: DemoFleet, applied: Path) -> None:
     done = reconcile(fleet.folder, "-f", fleet.desired, "--plan", "--detailed-exitcode")
     assert done.code == 6
     assert "Nothing to do where the world is known." in done.out
@@ -101,7 +101,7 @@ def test_the_next_plan_leaves_only_what_it_cannot_do(fleet: Fleet, applied: Path
     assert done.verdicts(fleet.url("epsilon")) == {"unknown"}
 
 
-def _cells(fleet: Fleet) -> Iterator[tuple[Coordinate, str]]:
+def _cells(fleet: DemoFleet) -> Iterator[tuple[Coordinate, str]]:
     """Cells that must converge: carol does not list delta."""
     carol = fleet.people["carol"].pubkey
     for coordinate in fleet.sources:
@@ -122,7 +122,7 @@ def _talk(server: RunningServer, coordinate: Coordinate) -> set[str]:
     return roots | {event.id for event in replies}
 
 
-def _written(fleet: Fleet) -> dict[str, dict[str, int]]:
+def _written(fleet: DemoFleet) -> dict[str, dict[str, int]]:
     names = ("events_received", "pushes_received")
     servers = {**fleet.servers, "index": fleet.index}
     return {

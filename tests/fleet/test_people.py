@@ -18,7 +18,7 @@ def invite(case: Case, who: Author, *others: Author) -> Event:
 
 
 def test_a_maintainer_of_a_maintainer_moves_refs(case: Case) -> None:
-    case.start("one", "two", dialect="spec")
+    case.start("one", "two", family="spec")
     alice, bob, carol = case.owner, new("bob"), new("carol")
     case.repository("widget", on=[])
     family = [invite(case, alice, bob), invite(case, bob, alice, carol), invite(case, carol, bob)]

@@ -120,7 +120,7 @@ def _act(name: str, act: Act) -> Ended:
     folder = Path(tempfile.mkdtemp(prefix="hostile-"))
     case, peer, witness = Case(folder), Peer(), Peer()
     try:
-        case.start("one", "two", dialect="spec")
+        case.start("one", "two", family="spec")
         case.extra_servers += [peer.url, *([witness.url] if act.witness else [])]
         case.repository("widget", on=["one"])
         scene = Scene(case, peer, witness)
@@ -197,7 +197,7 @@ def _harm(name: str, harm: Harm) -> Ended:
     folder = Path(tempfile.mkdtemp(prefix="hostile-"))
     case = Case(folder)
     try:
-        case.start("one", "two", "three", dialect="spec")
+        case.start("one", "two", "three", family="spec")
         case.repository("widget", on=["one"])
         if harm.seasoned:
             third = case.servers.pop("three")

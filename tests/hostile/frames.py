@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 
-from tests.kit.outsiders import ISSUE, JsonEvent, Person
+from tests.kit.outsiders import ISSUE, JsonEvent, Outsider
 
 from .peer import NIP11, Wire
 from .script import MB, NIP_KIND, Act, Answers, Scene, fixed, relay_of
@@ -90,7 +90,7 @@ def _with(**fields: object) -> Act:
 
 
 def _unasked(scene: Scene) -> Answers:
-    event = Person("mallory").sign(ISSUE, [], at=scene.now)
+    event = Outsider("mallory").sign(ISSUE, [], at=scene.now)
     return _answering(lambda name: json.dumps(["EVENT", name, event])).play(scene)
 
 
@@ -106,7 +106,7 @@ def _literal(field: str, text: str) -> Act:
 
 def _many(count: int, *, apart: int) -> Callable[[Scene], Answers]:
     def play(scene: Scene) -> Answers:
-        who, tag = Person("mallory"), ("a", scene.owner.address("widget"))
+        who, tag = Outsider("mallory"), ("a", scene.owner.address("widget"))
         made = [who.sign(ISSUE, [tag], at=scene.now - 99 - n * apart, content=str(n))
                 for n in range(count)]  # fmt: skip
         return {"relay": relay_of(made, loops=not apart)}

@@ -50,7 +50,7 @@ def _once(
     case = Case(Path(tempfile.mkdtemp(prefix="kills-")))
     peer = Peer({"accept": _hang})
     try:
-        case.start("one", "two", "three", dialect="spec")
+        case.start("one", "two", "three", family="spec")
         case.extra_servers += [peer.url] if hangs else []
         for name in ("widget", "gadget"):
             case.repository(name, on=["one"])

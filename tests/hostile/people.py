@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reconciler.nostr.nip34 import Coordinate
-from tests.kit.outsiders import ANNOUNCEMENT, DELETION, ISSUE, STATE, JsonEvent, Person
+from tests.kit.outsiders import ANNOUNCEMENT, DELETION, ISSUE, STATE, JsonEvent, Outsider
 from tests.kit.program import newest
 
 from .peer import Wire
 from .script import Act, Answers, Scene, listing, relay_of
 
 _MAIN = "refs/heads/main"
-_MALLORY = Person("mallory")
+_MALLORY = Outsider("mallory")
 
 
 def _serves(
@@ -47,7 +47,7 @@ def _invited(scene: Scene) -> list[JsonEvent]:
 
 def _chain(scene: Scene) -> list[JsonEvent]:
     """Thirty maintainers, each confirmed by the next; a state of the last one."""
-    chain = [scene.owner, *(Person(f"m{n}") for n in range(30))]
+    chain = [scene.owner, *(Outsider(f"m{n}") for n in range(30))]
     made = [
         who.announce("gadget", scene.hosts, *chain[max(0, n - 1) : n], *chain[n + 1 : n + 2],
                      at=scene.now - 500)
@@ -94,7 +94,7 @@ def _hidden(scene: Scene) -> Answers:
                     wire.say("CLOSED", name, "error: not today")
 
     # one server more than the announcement lists, so that a signature would be wanted
-    scene.case.start("three", dialect="spec")
+    scene.case.start("three", family="spec")
     scene.notes["announced"] = _newest(scene)
     return {"relay": closed}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nostr_sdk
 
-from tests.kit.outsiders import JsonEvent, Person
+from tests.kit.outsiders import JsonEvent, Outsider
 from tests.kit.program import Case
 
 from .peer import Answer, Peer, Wire
@@ -41,9 +41,9 @@ class Scene:
         return self.case.now
 
     @cached_property
-    def owner(self) -> Person:
+    def owner(self) -> Outsider:
         """The owner, signing with nostr-sdk."""
-        return Person("alice", keys=nostr_sdk.Keys.parse(self.case.owner.nsec()))
+        return Outsider("alice", keys=nostr_sdk.Keys.parse(self.case.owner.nsec()))
 
     @cached_property
     def hosts(self) -> list[str]:

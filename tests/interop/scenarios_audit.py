@@ -15,11 +15,11 @@ ENOUGH = {"ngit-grasp": 98.0, "ngit-relay": 95.0, "khatru": 95.0}
 """Per cent of the rows that run, which must agree."""
 
 
-def _audits(dialect: str) -> None:
-    @scenario(f"grasp-audit: our {dialect}", "grasp-audit", server=False)
+def _audits(family: str) -> None:
+    @scenario(f"grasp-audit: our {family}", "grasp-audit", server=False)
     def audit(world: World) -> str:
         """The embedded server of that name, judged by somebody else's tests."""
-        server = world.embedded(dialect)
+        server = world.embedded(family)
         home = world.folder / "home"
         home.mkdir()
         done = subprocess.run(
@@ -37,8 +37,8 @@ def _audits(dialect: str) -> None:
         return text
 
 
-for _dialect in ("spec", "ngit-grasp"):
-    _audits(_dialect)
+for _family in ("spec", "ngit-grasp"):
+    _audits(_family)
 
 
 def _rows(family: str) -> None:

@@ -12,7 +12,7 @@ from tests.kit.outsiders import (
     PULL,
     REACTION,
     JsonEvent,
-    Person,
+    Outsider,
 )
 
 from . import judge
@@ -46,11 +46,11 @@ def pulls(world: World) -> str:
     return f"{len(repo.pulls)} pull requests, {len(servers)} servers"
 
 
-def _hosted(world: World) -> tuple[Repo, Person]:
+def _hosted(world: World) -> tuple[Repo, Outsider]:
     return world.repo(world.person("alice"), "widget"), world.person("writer", owner=False)
 
 
-def _pull(writer: Person, repo: Repo, commit: str, at: int) -> JsonEvent:
+def _pull(writer: Outsider, repo: Repo, commit: str, at: int) -> JsonEvent:
     tags = [repo.tagged(), ("p", repo.owner.pubkey), ("subject", "x"), ("c", commit)]
     return writer.sign(PULL, [*tags, ("clone", "https://elsewhere.example/x.git")], at=at)
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.kit.outsiders import ANNOUNCEMENT, PULL, STATE, Person
+from tests.kit.outsiders import ANNOUNCEMENT, PULL, STATE, Outsider
 
 from . import judge
 from .programs import Server
@@ -27,7 +27,7 @@ SECOND = 1.1
 class Desk:
     """A person's machine: a home, a work tree, ngit and git-remote-nostr."""
 
-    person: Person
+    person: Outsider
     home: Path
     ngit: str
     relay: str
@@ -71,7 +71,7 @@ class Desk:
         return self.run("git", "rev-parse", "HEAD").out.strip()
 
 
-def _desk(world: World, person: Person, relay: str) -> Desk:
+def _desk(world: World, person: Outsider, relay: str) -> Desk:
     return Desk(person, world.folder / "home" / person.name, world.programs.tools["ngit"], relay)
 
 

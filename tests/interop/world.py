@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.kit.outsiders import ANNOUNCEMENT, STATE, JsonEvent, Person
+from tests.kit.outsiders import ANNOUNCEMENT, STATE, JsonEvent, Outsider
 
 from . import judge
 from .programs import Programs, Server
@@ -63,7 +63,7 @@ class Result:
 class Repo:
     """A repository as its maintainers mean it to be."""
 
-    owner: Person
+    owner: Outsider
     identifier: str
     source: Source
     refs: dict[str, str] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class World:
     folder: Path
     programs: Programs
     servers: list[Server] = field(default_factory=list)
-    people: list[Person] = field(default_factory=list)
+    people: list[Outsider] = field(default_factory=list)
     repos: list[Repo] = field(default_factory=list)
     events: list[JsonEvent] = field(default_factory=list)
     """Events that every server must serve in the end."""
@@ -107,13 +107,13 @@ class World:
         self.servers.append(found)
         return found
 
-    def embedded(self, dialect: str) -> Server:
+    def embedded(self, family: str) -> Server:
         """One of this project's own servers, as `reconcile sandbox serve` starts it."""
         path = self.folder / "serve.sh"
-        call = f'{sys.executable} -m reconciler sandbox serve {dialect} --port "$1" --dir "$2"'
+        call = f'{sys.executable} -m reconciler sandbox serve {family} --port "$1" --dir "$2"'
         path.write_text(f"#!/bin/sh\nexec {call}\n")
         path.chmod(0o755)
-        found = Server(dialect, (str(path),), self.folder / dialect)
+        found = Server(family, (str(path),), self.folder / family)
         found.start()
         self.servers.append(found)
         return found
@@ -132,9 +132,9 @@ class World:
                     return server
         return self.servers[0]
 
-    def person(self, name: str, *, signs: bool = True, owner: bool = True) -> Person:
+    def person(self, name: str, *, signs: bool = True, owner: bool = True) -> Outsider:
         """Somebody new; owners stand in the desired state."""
-        found = Person(name, signs)
+        found = Outsider(name, signs)
         if owner:
             self.people.append(found)
         return found
@@ -148,10 +148,10 @@ class World:
 
     def repo(
         self,
-        owner: Person,
+        owner: Outsider,
         identifier: str,
         on: Iterable[Server] | None = None,
-        *maintainers: Person,
+        *maintainers: Outsider,
         refs: Mapping[str, str] | None = None,
         listed: Iterable[Server] | None = None,
     ) -> Repo:
@@ -177,7 +177,7 @@ class World:
         refs: Mapping[str, str],
         on: Iterable[Server],
         *,
-        by: Person | None = None,
+        by: Outsider | None = None,
         head: str = "",
         at: int = 0,
     ) -> None:

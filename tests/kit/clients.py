@@ -10,7 +10,7 @@ from reconciler.edge.allowance import Allowance, Allowances, Ration
 from reconciler.edge.clock import Clock
 from reconciler.edge.egress import Egress
 from reconciler.edge.http import Http
-from reconciler.edge.line import Line
+from reconciler.edge.line import RelayLine
 from reconciler.edge.relay import RelayClient
 from reconciler.limits import READ_SECONDS, RELAY_IDLE_SECONDS, SERVER_KEPT_BYTES
 from reconciler.nostr import urls
@@ -40,5 +40,5 @@ def relay(
     """A connection to the relay of the server at this URL, of a run of its own. Raises Failure."""
     clock = clock or Hasty()
     allowance = Allowance(clock, Ration(**ration))
-    line = Line(urls.relay(url), egress, clock, allowance, silence=silence, idle=idle)
+    line = RelayLine(urls.relay(url), egress, clock, allowance, silence=silence, idle=idle)
     return RelayClient(line, allowance, pace, cap=cap, keeps=keeps)

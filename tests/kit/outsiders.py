@@ -15,7 +15,7 @@ LABEL, REACTION, CLOSED, OPEN = 1985, 7, 1632, 1630
 
 
 @dataclass(frozen=True)
-class Person:
+class Outsider:
     """Somebody with a fresh key; `signs` is whether the desired state names it as a signer."""
 
     name: str
@@ -51,7 +51,7 @@ class Person:
         self,
         identifier: str,
         hosts: Iterable[str],
-        *maintainers: Person,
+        *maintainers: Outsider,
         at: int,
         extra: Iterable[tuple[str, ...]] = (),
     ) -> JsonEvent:

@@ -57,11 +57,11 @@ class Case:
     now: int = field(default_factory=lambda: int(time.time()))
     extra_servers: list[str] = field(default_factory=list)
 
-    def start(self, *names: str, dialect: str = "ngit-grasp", grasp: bool = True) -> None:
+    def start(self, *names: str, family: str = "ngit-grasp", grasp: bool = True) -> None:
         """Start servers by name."""
         for name in names:
             spec = ServerSpec(
-                name=name, directory=self.folder / "servers" / name, dialect=dialect, grasp=grasp
+                name=name, directory=self.folder / "servers" / name, family=family, grasp=grasp
             )
             self.servers[name] = start(spec)
 

@@ -75,7 +75,7 @@ class Fleet:
         spec = ServerSpec(
             name=name,
             directory=self.folder / name,
-            dialect=options.pop("dialect", "spec"),
+            family=options.pop("family", "spec"),
             **options,
         )
         self.running[name] = start(spec, clock=self.clock, chance=lambda: chance)

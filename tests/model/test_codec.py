@@ -40,8 +40,7 @@ from reconciler.model.plan import (
 )
 from reconciler.nostr.event import Draft
 from reconciler.nostr.nip34 import Coordinate
-
-Json = Any
+from reconciler.nostr.strictjson import Json
 
 # --- any plan that fits the schema -------------------------------------------------------------
 

@@ -20,11 +20,11 @@ def clock() -> Clock:
 
 @pytest.fixture
 def starter(tmp_path: Path, clock: Clock) -> Iterator[Starter]:
-    """Start servers by dialect; all are ended with the test."""
+    """Start servers by family; all are ended with the test."""
     running: list[RunningServer] = []
 
-    def run(dialect: str = "spec", *, grasp: bool = False) -> RunningServer:
-        spec = ServerSpec(name=dialect, directory=tmp_path / dialect, dialect=dialect, grasp=grasp)
+    def run(family: str = "spec", *, grasp: bool = False) -> RunningServer:
+        spec = ServerSpec(name=family, directory=tmp_path / family, family=family, grasp=grasp)
         running.append(start(spec, clock=clock))
         return running[-1]
 

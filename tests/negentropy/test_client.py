@@ -76,9 +76,9 @@ def test_refusals_are_their_own_answer_and_the_connection_stands(
         assert dialled.query([NOTES]) == ()
 
 
-@pytest.mark.parametrize("dialect", ["ngit-relay", "khatru"])
-def test_families_without_it_decline(starter: Starter, dialect: str) -> None:
-    with client(starter(dialect).url) as dialled:
+@pytest.mark.parametrize("family", ["ngit-relay", "khatru"])
+def test_families_without_it_decline(starter: Starter, family: str) -> None:
+    with client(starter(family).url) as dialled:
         assert isinstance(dialled.reconcile(NOTES, {}), Declined)
         assert dialled.query([NOTES]) == ()
 

@@ -56,7 +56,7 @@ def notes(request: pytest.FixtureRequest) -> list[Event]:
 def server(tmp_path_factory: pytest.TempPathFactory, notes: list[Event]) -> Iterator[RunningServer]:
     """Ours, with all notes but every 40th."""
     spec = ServerSpec(
-        name="judged", directory=tmp_path_factory.mktemp("judged"), dialect="spec", grasp=False
+        name="judged", directory=tmp_path_factory.mktemp("judged"), family="spec", grasp=False
     )
     store = Store(spec.directory / "events.sqlite")
     kept = [event for number, event in enumerate(notes) if number % 40]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import OurFault, PeerFault
 from reconciler.limits import NEG_ROUNDS
-from reconciler.nostr.negentropy.draft import FRAME_MIN, SPLIT_BYTES, Draft, split
+from reconciler.nostr.negentropy.builder import FRAME_MIN, SPLIT_BYTES, MessageBuilder, split
 from reconciler.nostr.negentropy.items import INFINITY, TIME_BYTES, ZERO, items
 from reconciler.nostr.negentropy.roles import Initiator, Responder
 from reconciler.nostr.negentropy.wire import VERSION, Digest, IdList, Skip, parse, write
@@ -97,11 +97,11 @@ def test_another_version_is_answered_with_ours() -> None:
 @pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 500])
 def test_no_split_is_longer_than_said(count: int) -> None:
     held = items((2**40, f"{number:064x}") for number in range(count))  # the longest bounds
-    draft = Draft(held, None)
-    draft.put(ZERO, Skip(bytes(7) + b"\1"))
-    before = len(bytes(draft))
-    draft.put(bytes(7) + b"\2" + b"\xff" * 32, *split(held, 0, count, b"\xfe" * 40))
-    assert len(bytes(draft)) - before < SPLIT_BYTES
+    builder = MessageBuilder(held, None)
+    builder.put(ZERO, Skip(bytes(7) + b"\1"))
+    before = len(bytes(builder))
+    builder.put(bytes(7) + b"\2" + b"\xff" * 32, *split(held, 0, count, b"\xfe" * 40))
+    assert len(bytes(builder)) - before < SPLIT_BYTES
 
 
 def test_a_full_frame_ends_with_a_digest_of_all_that_is_left() -> None:

@@ -87,11 +87,11 @@ def test_purgatory_is_not_there(starter: Starter) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "speaks"),
+    ("family", "speaks"),
     [("spec", True), ("ngit-grasp", True), ("ngit-relay", False), ("khatru", False)],
 )
-def test_families_speak_it_or_not(starter: Starter, dialect: str, speaks: bool) -> None:
-    server = starter(dialect)
+def test_families_speak_it_or_not(starter: Starter, family: str, speaks: bool) -> None:
+    server = starter(family)
     assert (77 in nips(server)) is speaks
     with Relay(server.relay_url) as relay:
         relay.send("NEG-OPEN", "n", {}, EMPTY)

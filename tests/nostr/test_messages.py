@@ -27,7 +27,7 @@ from reconciler.nostr.messages import (
     NegOpen,
     Notice,
     Ok,
-    Publish,
+    Publication,
     RelayMessage,
     Req,
     Sent,
@@ -115,7 +115,7 @@ FROM_RELAY: dict[str, RelayMessage] = {
     ),
 }
 FROM_CLIENT: dict[str, ClientMessage] = {
-    messages.event(EVENT): Publish(EVENT.to_json()),
+    messages.event(EVENT): Publication(EVENT.to_json()),
     messages.req("s", Filter(kinds=(1,)), Filter()): Req("s", (Filter(kinds=(1,)), Filter())),
     messages.close("s"): Close("s"),
     '["COUNT","s",{"kinds":[1]}]': Count("s", (Filter(kinds=(1,)),)),

@@ -111,7 +111,7 @@ class TestRemembered:
         return remembered(old, (REPLY,), (outcome,), now=NOW)
 
     def test_what_is_accepted_but_unseen_is_kept(self) -> None:
-        (kept,) = self.after(Result.PENDING, "purgatory: soon")
+        (kept,) = self.after(Result.SETTLING, "purgatory: soon")
         assert (kept.accepted, kept.at, kept.message) == (True, NOW, "purgatory: soon")
 
     def test_refusals_are_counted(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox.demo.fleet import Fleet, start_fleet
+from reconciler.sandbox.demo.fleet import DemoFleet, start_fleet
 from reconciler.sandbox.faults import Aim
 from tests.kit.program import Case, case
 
@@ -85,7 +85,7 @@ class Play:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
+def fleet(tmp_path: Path) -> Iterator[DemoFleet]:
     raised = start_fleet(tmp_path / "fleet")
     yield raised
     raised.stop()
@@ -97,7 +97,7 @@ def ansible(tmp_path: Path) -> Ansible:
     return Ansible(tmp_path)
 
 
-def written(fleet: Fleet) -> list[tuple[int, int]]:
+def written(fleet: DemoFleet) -> list[tuple[int, int]]:
     """Events and pushes that each server ever received."""
     servers = (*fleet.servers.values(), fleet.index)
     counts = [server.counters.snapshot() for server in servers]
@@ -127,7 +127,7 @@ def test_a_small_fleet_changes_once(case: Case, ansible: Ansible) -> None:
 
 
 @pytest.mark.long
-def test_check_apply_check_apply_change_once(fleet: Fleet, ansible: Ansible) -> None:
+def test_check_apply_check_apply_change_once(fleet: DemoFleet, ansible: Ansible) -> None:
     desired, keys = str(fleet.desired), str(fleet.keys)
     before = written(fleet)
 

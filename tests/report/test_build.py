@@ -92,8 +92,8 @@ def test_what_the_guard_held_counts_once_a_cell() -> None:
     assert recap(applied(Result.HELD))["beta"].held == 2  # and the empty repository is held anyway
 
 
-def test_pending_is_sent_and_skipped_is_not() -> None:
-    assert applied(Result.PENDING).pushes_sent == 6
+def test_settling_is_sent_and_skipped_is_not() -> None:
+    assert applied(Result.SETTLING).pushes_sent == 6
     for result in (Result.SKIPPED, Result.UNCHANGED, Result.FAILED, Result.HELD):
         report = applied(result)
         assert report.pushes_sent == report.events_sent == report.signatures == 0
@@ -145,14 +145,14 @@ def test_hostile_names_fit_the_schema_and_are_ascii() -> None:
 def test_every_cell_counts_once_beside_what_changed() -> None:
     for result in Result:
         for row in applied(result).recap:
-            parts = (row.ok, row.pending, row.drifted, row.unreachable, row.failed, row.held)
+            parts = (row.ok, row.settling, row.drifted, row.unreachable, row.failed, row.held)
             assert sum(parts) + row.accepted == 2
 
 
-def test_a_pending_cell_is_counted() -> None:
-    cells = tuple(replace(cell, verdict=Verdict.PENDING) for cell in PLAN.cells)
+def test_a_settling_cell_is_counted() -> None:
+    cells = tuple(replace(cell, verdict=Verdict.SETTLING) for cell in PLAN.cells)
     rows = recap(build(header("plan"), replace(PLAN, cells=cells), ()))
-    assert rows["alpha"].pending == 2
+    assert rows["alpha"].settling == 2
 
 
 def test_an_accepted_hold_has_its_own_count() -> None:
@@ -171,7 +171,7 @@ def test_a_limit_that_fits_nothing_is_judged_as_a_plan() -> None:
 def test_a_server_that_says_a_lot_does_not_make_the_report_large() -> None:
     ends = tuple(
         Outcome(
-            key=a.key, verb=a.verb, server=a.server, result=Result.PENDING, detail="x" * 4_000_000
+            key=a.key, verb=a.verb, server=a.server, result=Result.SETTLING, detail="x" * 4_000_000
         )
         for a in PLAN.actions[:1]
     )

@@ -101,7 +101,7 @@ PLANS: dict[str, tuple[Plan, tuple[Finding, ...], set[Exit]]] = {
     "an accepted refusal": (EMPTY, (ACCEPTED,), set()),
     "one of two accepted": (EMPTY, (ACCEPTED, REFUSAL), {Exit.GUARD}),
     "a hold is no failure of planning": (HELD, (), set()),
-    "something settles": (cell(Verdict.PENDING), (), {Exit.CHANGES}),
+    "something settles": (cell(Verdict.SETTLING), (), {Exit.CHANGES}),
     "a rule fits nothing": (replace(EMPTY, unmatched=(RULE,)), (), {Exit.HELD}),
     "a limit fits nothing": (replace(EMPTY, unmatched=(LIMIT,)), (), {Exit.USAGE}),
     "an accepted hold is gone": (replace(EMPTY, unmatched=(OLD_HOLD,)), (), set()),
@@ -143,7 +143,7 @@ APPLIED: dict[str, tuple[Plan, tuple[Finding, ...], set[Exit]]] = {
     ),
     "unknown alone": (cell(Verdict.UNKNOWN), (), {Exit.UNKNOWN}),
     "refused": (EMPTY, (REFUSAL,), {Exit.GUARD}),
-    "something settles": (cell(Verdict.PENDING), (), {Exit.CHANGES}),
+    "something settles": (cell(Verdict.SETTLING), (), {Exit.CHANGES}),
     **{
         f"a cell is {verdict}": (cell(verdict), (), {Exit.HELD})
         for verdict in (Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE)
@@ -207,7 +207,7 @@ def test_what_waits_for_a_key_is_held() -> None:
 
 def test_accepted_work_that_is_still_wanted_did_not_converge() -> None:
     ends = [
-        Outcome(key=a.key, verb=a.verb, server=a.server, result=Result.PENDING)
+        Outcome(key=a.key, verb=a.verb, server=a.server, result=Result.SETTLING)
         for a in ACTIONS.actions
     ]
     assert of_apply(ACTIONS, (), ends) == {Exit.FAILED}

@@ -32,7 +32,7 @@ def test_every_verdict_is_a_kind_of_test() -> None:
     assert dict(zip(Verdict, kinds(suite), strict=True)) == {
         Verdict.IN_SYNC: "passed",
         Verdict.DRIFTED: "failure",
-        Verdict.PENDING: "skipped",
+        Verdict.SETTLING: "skipped",
         Verdict.HELD: "skipped",
         Verdict.UNKNOWN: "error",
         Verdict.CONFLICT: "skipped",

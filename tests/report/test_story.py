@@ -105,10 +105,10 @@ def test_every_code_that_holds_is_said_in_words() -> None:
     assert "6 (part of the world is unknown)" in told(Result.DONE).ends
 
 
-def test_a_pending_cell_has_its_column() -> None:
-    found = told(Result.PENDING)
-    assert {line.symbol for line in found.under(Block.PENDING)} == {":"}
-    assert "pending" in terminal.outcome(found, Look(100)).partition("Recap")[2]
+def test_a_settling_cell_has_its_column() -> None:
+    found = told(Result.SETTLING)
+    assert {line.symbol for line in found.under(Block.SETTLING)} == {":"}
+    assert "settling" in terminal.outcome(found, Look(100)).partition("Recap")[2]
 
 
 def test_nothing_of_a_stranger_s_text_is_left_raw() -> None:

@@ -83,5 +83,5 @@ def test_an_empty_plan_says_so() -> None:
 @pytest.mark.parametrize("width", [40, 79, 80, 200])
 def test_the_recap_names_every_server_and_count(width: int) -> None:
     recap = shown(width).partition("Recap")[2]
-    for word in ("alpha.example", "epsilon.example", "unreachable", "drifted", "pending", "held"):
+    for word in ("alpha.example", "epsilon.example", "unreachable", "drifted", "settling", "held"):
         assert word in recap

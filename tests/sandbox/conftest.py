@@ -26,10 +26,10 @@ def starter(tmp_path: Path, clock: Clock) -> Iterator[Starter]:
     running: list[RunningServer] = []
 
     def run(
-        name: str = "one", dialect: str = "ngit-grasp", *, grasp: bool = True, port: int = 0
+        name: str = "one", family: str = "ngit-grasp", *, grasp: bool = True, port: int = 0
     ) -> RunningServer:
         spec = ServerSpec(
-            name=name, directory=tmp_path / name, dialect=dialect, grasp=grasp, port=port
+            name=name, directory=tmp_path / name, family=family, grasp=grasp, port=port
         )
         running.append(start(spec, clock=clock))
         return running[-1]

@@ -18,9 +18,9 @@ def unlisted(*parts: str) -> list[tuple[str, ...]]:
     return [(name, f"https://elsewhere.example/{name}") for name in parts]
 
 
-@pytest.mark.parametrize("dialect", ["spec", "ngit-grasp"])
-def test_announcement_must_list_the_service_twice(starter: Starter, dialect: str) -> None:
-    server = starter(dialect=dialect)
+@pytest.mark.parametrize("family", ["spec", "ngit-grasp"])
+def test_announcement_must_list_the_service_twice(starter: Starter, family: str) -> None:
+    server = starter(family=family)
     listed = ALICE.announce(server, "widget")
     clone, relays = listed.tags[1:3]
     for tags in (unlisted("clone", "relays"), [clone], [relays], [clone, *unlisted("relays")]):
@@ -53,11 +53,11 @@ def test_impossible_identifiers(server: RunningServer, identifier: str) -> None:
     assert message.startswith("Invalid identifier: ")
 
 
-@pytest.mark.parametrize(("dialect", "accepted"), [("spec", False), ("ngit-grasp", True)])
+@pytest.mark.parametrize(("family", "accepted"), [("spec", False), ("ngit-grasp", True)])
 def test_newer_announcement_without_the_service_withdraws_the_waiting_one(
-    starter: Starter, dialect: str, accepted: bool
+    starter: Starter, family: str, accepted: bool
 ) -> None:
-    server = starter(dialect=dialect)
+    server = starter(family=family)
     publish(server, ALICE.announce(server, "widget"))
     assert server.repo_path(ALICE.pubkey, "widget").exists()
     older, newer = (
@@ -73,7 +73,7 @@ def test_newer_announcement_without_the_service_withdraws_the_waiting_one(
 def test_dropping_the_service_keeps_the_old_announcement_served(
     starter: Starter, work: Work
 ) -> None:
-    server = starter(dialect="spec")
+    server = starter(family="spec")
     hosted(server, work, ALICE, "widget")
     before = served(server, kinds=[kinds.ANNOUNCEMENT])
     gone = ALICE.sign(kinds.ANNOUNCEMENT, ("d", "widget"), *unlisted("clone"), at=NOW + 1)
@@ -95,11 +95,11 @@ def test_maintainer_exception(server: RunningServer, work: Work) -> None:
 
 
 def test_parked_announcement_may_be_replaced(starter: Starter) -> None:
-    for dialect, answer in (
+    for family, answer in (
         ("ngit-grasp", PARKED),
         ("spec", "duplicate: a newer version is in purgatory"),
     ):
-        server = starter(dialect, dialect)
+        server = starter(family, family)
         new, old = (ALICE.announce(server, "widget", at=NOW + i) for i in (5, 0))
         assert publish(server, new, old) == [(True, PARKED), (True, answer)]
 
@@ -168,11 +168,11 @@ def test_other_events_must_relate_to_something_served(server: RunningServer, wor
     assert publish(server, CAROL.sign(1, ("p", ALICE.pubkey))) == [UNRELATED]
 
 
-@pytest.mark.parametrize(("dialect", "end"), [("spec", ":"), ("ngit-grasp", "")])
+@pytest.mark.parametrize(("family", "end"), [("spec", ":"), ("ngit-grasp", "")])
 def test_replaceable_events_named_by_stored_ones(
-    starter: Starter, work: Work, dialect: str, end: str
+    starter: Starter, work: Work, family: str, end: str
 ) -> None:
-    server = starter(dialect=dialect)
+    server = starter(family=family)
     hosted(server, work, ALICE, "widget")
     relays = BOB.sign(10_002)
     issue = ALICE.sign(
@@ -189,13 +189,13 @@ def test_lists_and_deletions_are_taken_from_anyone(server: RunningServer) -> Non
 
 
 @pytest.mark.parametrize(
-    ("dialect", "again"),
+    ("family", "again"),
     [("spec", (False, "blocked: this event is deleted")), ("ngit-grasp", (True, PARKED))],
 )
 def test_deletion_purges_purgatory_and_keeps_promoted_git(
-    starter: Starter, work: Work, dialect: str, again: tuple[bool, str]
+    starter: Starter, work: Work, family: str, again: tuple[bool, str]
 ) -> None:
-    server = starter(dialect=dialect)
+    server = starter(family=family)
     hosted(server, work, ALICE, "kept")
     parked = ALICE.announce(server, "gone")
     state = ALICE.state("gone", {"refs/heads/main": "1" * 40})

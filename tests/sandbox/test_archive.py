@@ -42,9 +42,9 @@ def test_other_entries_stop_the_start(tmp_path: Path, entry: str) -> None:
         start(ServerSpec(name="x", directory=tmp_path, archive=Archive(whitelist=(entry,))))
 
 
-def archive(folder: Path, what: Archive, dialect: str = "ngit-grasp") -> RunningServer:
+def archive(folder: Path, what: Archive, family: str = "ngit-grasp") -> RunningServer:
     return start(
-        ServerSpec(name="archive", directory=folder, dialect=dialect, archive=what), clock=Clock()
+        ServerSpec(name="archive", directory=folder, family=family, archive=what), clock=Clock()
     )
 
 

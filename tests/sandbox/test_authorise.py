@@ -147,13 +147,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("dialect", [SPEC, NGIT_GRASP], ids=lambda d: d.name)
+@pytest.mark.parametrize("family", [SPEC, NGIT_GRASP], ids=lambda d: d.name)
 @pytest.mark.parametrize("case", CASES)
-def test_decision(case: str, dialect: Family) -> None:
+def test_decision(case: str, family: Family) -> None:
     push, updates, spec, ngit = CASES[case]
     commands = tuple(RefUpdate(name, old, new) for name, old, new in updates)
-    found = refusal(dialect, replace(push, updates=commands))
-    wanted = spec if dialect is SPEC else ngit
+    found = refusal(family, replace(push, updates=commands))
+    wanted = spec if family is SPEC else ngit
     assert (found is None) == (wanted is None), found
     assert (wanted or "") in (found or "")
 

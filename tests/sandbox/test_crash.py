@@ -79,13 +79,13 @@ def test_sigkill(family: str, outlives: bool, work: Work, tmp_path: Path) -> Non
 def test_what_gitea_serves_later_outlives_a_stop(
     starter: Starter, work: Work, clock: Clock, clean: bool
 ) -> None:
-    server = starter(dialect="gitea")
+    server = starter(family="gitea")
     commit = work.commit("x")
     state = ALICE.state("widget", {MAIN: commit})
     publish(server, ALICE.announce(server, "widget"), state)
     assert work.push(server, ALICE, "widget", f"{commit}:{MAIN}")
     (server.stop if clean else server.kill)()
-    again = starter(dialect="gitea")
+    again = starter(family="gitea")
     assert not has(again, state)  # not yet
     clock.advance(31)
     eventually(lambda: has(again, state))
@@ -94,7 +94,7 @@ def test_what_gitea_serves_later_outlives_a_stop(
 def test_what_gitea_served_or_lost_does_not_come_back(
     starter: Starter, work: Work, clock: Clock
 ) -> None:
-    server = starter(dialect="gitea")
+    server = starter(family="gitea")
     commit = work.commit("x")
     state = ALICE.state("widget", {MAIN: commit})
     publish(server, ALICE.announce(server, "widget"), state)
@@ -102,13 +102,13 @@ def test_what_gitea_served_or_lost_does_not_come_back(
     clock.advance(31)
     eventually(lambda: has(server, state))
     server.kill()
-    again = starter(dialect="gitea")
+    again = starter(family="gitea")
     assert waiting_states(again) == 0
     publish(again, ALICE.state("widget", {}, at=NOW + 1), ALICE.state("widget", {MAIN: "1" * 40}))
     assert waiting_states(again) == 1
     again.faults.set("lost-purgatory")
     again.kill()
-    assert waiting_states(starter(dialect="gitea")) == 0
+    assert waiting_states(starter(family="gitea")) == 0
 
 
 def waiting_states(server: RunningServer) -> float:
@@ -116,13 +116,13 @@ def waiting_states(server: RunningServer) -> float:
 
 
 def test_a_damaged_journal_counts_as_none(starter: Starter, work: Work) -> None:
-    server = starter(dialect="gitea")
+    server = starter(family="gitea")
     commit = work.commit("x")
     announcement = ALICE.announce(server, "widget")
     publish(server, announcement, ALICE.state("widget", {MAIN: commit}))
     server.kill()
     (server.spec.directory / "purgatory.sqlite").write_bytes(b"no database" * 1000)
-    again = starter(dialect="gitea")
+    again = starter(family="gitea")
     assert has(again, announcement)
     assert not work.push(again, ALICE, "widget", f"{commit}:{MAIN}")
     assert publish(again, ALICE.state("widget", {MAIN: commit}))[0][0]
@@ -131,23 +131,23 @@ def test_a_damaged_journal_counts_as_none(starter: Starter, work: Work) -> None:
 
 @pytest.mark.parametrize("damage", ["{", "{}", '{"event":{},"expires":1}'])
 def test_a_damaged_entry_of_the_journal_costs_only_itself(starter: Starter, damage: str) -> None:
-    server = starter(dialect="gitea")
+    server = starter(family="gitea")
     publish(server, ALICE.announce(server, "widget"))
     states = [ALICE.state("widget", {MAIN: n * 40}, at=NOW + int(n)) for n in "12"]
     publish(server, *states)
     server.kill()
     with closing(sqlite3.connect(server.spec.directory / "purgatory.sqlite")) as db, db:
         db.execute("UPDATE kept SET entry = ? WHERE key = ?", (damage, states[0].id))
-    assert waiting_states(starter(dialect="gitea")) == 1
+    assert waiting_states(starter(family="gitea")) == 1
 
 
 def test_ngit_relay_makes_a_repository_after_a_restart(starter: Starter, clock: Clock) -> None:
-    server = starter(dialect="ngit-relay")
+    server = starter(family="ngit-relay")
     publish(server, ALICE.announce(server, "widget"))
     path = server.repo_path(ALICE.pubkey, "widget")
     server.stop()
     assert not path.exists()
-    starter(dialect="ngit-relay")
+    starter(family="ngit-relay")
     clock.advance(1)
     eventually(path.exists)
 

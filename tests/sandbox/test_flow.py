@@ -11,9 +11,9 @@ from tests.kit.servers import ALICE, PARKED, head, publish, remote_refs, served
 from .conftest import Starter
 
 
-@pytest.mark.parametrize("dialect", ["spec", "ngit-grasp"])
-def test_announcement_state_push_served(starter: Starter, work: Work, dialect: str) -> None:
-    server = starter(dialect=dialect)
+@pytest.mark.parametrize("family", ["spec", "ngit-grasp"])
+def test_announcement_state_push_served(starter: Starter, work: Work, family: str) -> None:
+    server = starter(family=family)
     first = work.commit("first")
     second = work.commit("second", first)
     refs = {"refs/heads/main": second, "refs/heads/ünïcode/☃": first, "refs/tags/v1": first}

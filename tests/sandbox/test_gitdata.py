@@ -29,7 +29,7 @@ MAIN, DEV, TAG = "refs/heads/main", "refs/heads/dev", "refs/tags/v1"
 
 @pytest.fixture(params=["spec", "ngit-grasp"])
 def either(starter: Starter, request: pytest.FixtureRequest) -> RunningServer:
-    return starter(dialect=request.param)
+    return starter(family=request.param)
 
 
 def test_rewind_delete_and_head_need_no_push(either: RunningServer, work: Work) -> None:
@@ -113,9 +113,9 @@ def test_older_maintainers_state_is_stored_without_alignment(
     assert DEV not in remote_refs(server, ALICE, "widget")
 
 
-@pytest.mark.parametrize(("dialect", "lowest"), [("spec", True), ("ngit-grasp", False)])
-def test_ties_between_maintainers(starter: Starter, work: Work, dialect: str, lowest: bool) -> None:
-    server = starter(dialect=dialect)
+@pytest.mark.parametrize(("family", "lowest"), [("spec", True), ("ngit-grasp", False)])
+def test_ties_between_maintainers(starter: Starter, work: Work, family: str, lowest: bool) -> None:
+    server = starter(family=family)
     commit = hosted(server, work, ALICE, "widget", BOB)
     one = ALICE.state("widget", {MAIN: commit, "refs/heads/of-alice": commit}, at=NOW + 1)
     two = BOB.state("widget", {MAIN: commit, "refs/heads/of-bob": commit}, at=NOW + 1)
@@ -172,7 +172,7 @@ def test_state_whose_author_lost_authority_is_not_released(
 
 
 def test_spec_realigns_after_a_push(starter: Starter, work: Work) -> None:
-    server = starter(dialect="spec")
+    server = starter(family="spec")
     commit = hosted(server, work, ALICE, "widget")
     path = server.repo_path(ALICE.pubkey, "widget")
     git("update-ref", "refs/heads/stray", commit, cwd=path)
@@ -181,7 +181,7 @@ def test_spec_realigns_after_a_push(starter: Starter, work: Work) -> None:
 
 
 def test_spec_realigns_to_the_newest_of_several_maintainers(starter: Starter, work: Work) -> None:
-    server = starter(dialect="spec")
+    server = starter(family="spec")
     commit = hosted(server, work, ALICE, "widget", BOB, CAROL)
     for number, person in enumerate((CAROL, ALICE, BOB)):
         refs = {MAIN: commit, f"refs/heads/by-{person.name}": commit}

@@ -17,13 +17,13 @@ from .conftest import Starter
 MAIN = "refs/heads/main"
 
 
-@pytest.mark.parametrize("dialect", ["spec", "ngit-grasp", "gitea"])
+@pytest.mark.parametrize("family", ["spec", "ngit-grasp", "gitea"])
 def test_libgit2_clones_what_was_pushed_and_finds_it_whole(
-    starter: Starter, work: Work, tmp_path: Path, dialect: str
+    starter: Starter, work: Work, tmp_path: Path, family: str
 ) -> None:
     first = work.commit("first")
     second = work.commit("second", first)
-    server = starter(dialect=dialect)
+    server = starter(family=family)
     announced = ALICE.announce(server, "widget")
     publish(server, announced, ALICE.state("widget", {MAIN: second}))
     assert work.push(server, ALICE, "widget", f"{second}:{MAIN}")

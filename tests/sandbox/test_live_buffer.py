@@ -31,7 +31,7 @@ def test_the_buffer_is_that_of_ngit_grasp() -> None:
 @pytest.mark.long
 def test_who_does_not_read_loses_events(starter: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reconciler.sandbox.wire.outbox.LIVE_EVENTS", SMALL)
-    server = starter(dialect="spec", grasp=False)
+    server = starter(family="spec", grasp=False)
     notes = [ALICE.sign(kinds.NOTE, content=f"{n}" + "x" * BYTES, at=NOW + n) for n in range(COUNT)]
     with (
         closing(_subscriber(server.relay_url)) as idle,

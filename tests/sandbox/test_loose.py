@@ -38,7 +38,7 @@ ME = [ALICE.pubkey]
 
 @pytest.fixture
 def server(starter: Starter) -> RunningServer:
-    found = starter(dialect="ngit-relay")
+    found = starter(family="ngit-relay")
     for event in (*REPOSITORIES.values(), *ISSUES.values()):
         found.seed(event)
     return found

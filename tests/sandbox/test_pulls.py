@@ -15,7 +15,7 @@ from .conftest import Starter
 
 @pytest.fixture(params=["spec", "ngit-grasp"])
 def either(starter: Starter, request: pytest.FixtureRequest) -> RunningServer:
-    return starter(dialect=request.param)
+    return starter(family=request.param)
 
 
 def waiting(commit: str) -> tuple[bool, str]:
@@ -91,11 +91,11 @@ def test_update_goes_by_the_same_rules(server: RunningServer, work: Work) -> Non
     assert served(server, kinds=[kinds.PULL_REQUEST_UPDATE]) == [update.id]
 
 
-@pytest.mark.parametrize(("dialect", "stays"), [("spec", False), ("ngit-grasp", True)])
+@pytest.mark.parametrize(("family", "stays"), [("spec", False), ("ngit-grasp", True)])
 def test_placeholder_without_event_expires(
-    starter: Starter, work: Work, clock: Clock, dialect: str, stays: bool
+    starter: Starter, work: Work, clock: Clock, family: str, stays: bool
 ) -> None:
-    server = starter(dialect=dialect)
+    server = starter(family=family)
     tip = work.commit("pr", hosted(server, work, ALICE, "widget"))
     name = f"refs/nostr/{'c' * 64}"
     assert work.push(server, ALICE, "widget", f"{tip}:{name}")

@@ -104,12 +104,12 @@ def test_a_push_revives_a_soft_announcement(
 
 
 def test_placeholder_survives_a_restart(starter: Starter, work: Work, clock: Clock) -> None:
-    server = starter(dialect="spec")
+    server = starter(family="spec")
     tip = work.commit("pr", hosted(server, work, ALICE, "widget"))
     name = f"refs/nostr/{'c' * 64}"
     assert work.push(server, ALICE, "widget", f"{tip}:{name}")
     server.stop()
-    again = starter(dialect="spec", port=int(server.url.rpartition(":")[2]))
+    again = starter(family="spec", port=int(server.url.rpartition(":")[2]))
     assert name in remote_refs(again, ALICE, "widget")
     clock.advance(HALF_HOUR + 1)
     assert name not in remote_refs(again, ALICE, "widget")
@@ -264,7 +264,7 @@ def test_values_alone(server: RunningServer, clock: Clock) -> None:
 def test_of_too_many_announcements_of_one_author_the_oldest_goes_with_its_repository(
     starter: Starter, clock: Clock
 ) -> None:
-    server = starter(dialect="spec")
+    server = starter(family="spec")
     bobs = BOB.announce(server, "other")
     publish(server, bobs, *(ALICE.announce(server, f"w{n}") for n in range(PARKED_ANNOUNCEMENTS)))
     publish(server, *(ALICE.announce(server, f"more{n}") for n in range(3)))

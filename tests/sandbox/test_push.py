@@ -1,4 +1,4 @@
-"""Who may push what, with the real git as the client, in both dialects."""
+"""Who may push what, with the real git as the client, in both families."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def reason(answer: requests.Response) -> str:
     return packet.decode().removeprefix("ERR authorisation failed: ")
 
 
-@pytest.mark.parametrize("dialect", ["spec", "ngit-grasp"])
+@pytest.mark.parametrize("family", ["spec", "ngit-grasp"])
 def test_wrong_commit_is_refused_and_leaves_nothing(
-    starter: Starter, work: Work, dialect: str
+    starter: Starter, work: Work, family: str
 ) -> None:
-    server = starter(dialect=dialect)
+    server = starter(family=family)
     right, wrong = work.commit("right"), work.commit("wrong")
     publish(server, ALICE.announce(server, "widget"), ALICE.state("widget", {MAIN: right}))
     assert not work.push(server, ALICE, "widget", f"{wrong}:{MAIN}")
@@ -83,7 +83,7 @@ def test_ngit_grasp_wants_the_whole_state_in_one_push(server: RunningServer, wor
 
 
 def test_spec_takes_a_state_in_parts_and_serves_it_when_whole(starter: Starter, work: Work) -> None:
-    server = starter(dialect="spec")
+    server = starter(family="spec")
     one, two = work.commit("one"), work.commit("two")
     state = ALICE.state("widget", {MAIN: one, DEV: two})
     publish(server, ALICE.announce(server, "widget"), state)
@@ -104,7 +104,7 @@ def test_ngit_grasp_stored_state_authorises_nothing_but_no_ops(
 
 
 def test_spec_stored_state_repairs_lost_refs(starter: Starter, work: Work) -> None:
-    server = starter(dialect="spec")
+    server = starter(family="spec")
     commit = hosted(server, work, ALICE, "widget")
     path = server.repo_path(ALICE.pubkey, "widget")
     Work(path).git("update-ref", "-d", MAIN)
@@ -112,11 +112,11 @@ def test_spec_stored_state_repairs_lost_refs(starter: Starter, work: Work) -> No
     assert remote_refs(server, ALICE, "widget")[MAIN] == commit
 
 
-@pytest.mark.parametrize(("dialect", "works"), [("spec", True), ("ngit-grasp", False)])
+@pytest.mark.parametrize(("family", "works"), [("spec", True), ("ngit-grasp", False)])
 def test_branch_delete_together_with_new_objects(
-    starter: Starter, work: Work, dialect: str, works: bool
+    starter: Starter, work: Work, family: str, works: bool
 ) -> None:
-    server = starter(dialect=dialect)
+    server = starter(family=family)
     commit = work.commit("one")
     publish(server, ALICE.announce(server, "widget"))
     publish(server, ALICE.state("widget", {MAIN: commit, DEV: commit}))
@@ -153,7 +153,7 @@ def test_tag_delete_is_allowed_and_force_pushes_too(server: RunningServer, work:
 
 
 def test_spec_refuses_other_namespaces(starter: Starter, work: Work) -> None:
-    server = starter(dialect="spec")
+    server = starter(family="spec")
     commit = hosted(server, work, ALICE, "widget")
     assert not work.push(server, ALICE, "widget", f"{commit}:refs/notes/x")
     assert not work.push(server, ALICE, "widget", f"{commit}:refs/nostr/short")

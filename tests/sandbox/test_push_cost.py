@@ -33,7 +33,7 @@ def children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_first_push_asks_for_each_thing_once(
     starter: Starter, work: Work, clock: Clock, children: Path, tmp_path: Path, family: str
 ) -> None:
-    server = starter(dialect=family)
+    server = starter(family=family)
     commit = work.commit("first")
     publish(server, ALICE.announce(server, "widget"), ALICE.state("widget", {MAIN: commit}))
     clock.advance(2)

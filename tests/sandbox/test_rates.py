@@ -68,14 +68,14 @@ def test_nobody_gains_by_a_crowd() -> None:
 
 
 def test_a_budget_is_forgotten_with_its_connection(starter: Starter) -> None:
-    one = starter(dialect="ngit-grasp")  # a budget a connection
+    one = starter(family="ngit-grasp")  # a budget a connection
     for _ in range(20):
         publish(one, ALICE.sign(1))
     eventually(lambda: one.budgets == 0)
 
 
 def test_a_budget_an_address_outlives_its_connections(starter: Starter) -> None:
-    server = starter(dialect="ngit-relay")
+    server = starter(family="ngit-relay")
     answers = [publish(server, ALICE.sign(1, at=NOW + n))[0][1] for n in range(16)]
     assert "rate-limited" not in answers[14]
     assert answers[15].startswith("rate-limited")

@@ -170,9 +170,9 @@ def test_deleted_events_go_and_cannot_come_back(index: RunningServer) -> None:
     assert deletion.id in served(index)
 
 
-@pytest.mark.parametrize(("dialect", "answer"), [("ngit-grasp", False), ("spec", True)])
-def test_nobody_deletes_what_others_wrote(starter: Starter, dialect: str, answer: bool) -> None:
-    server = starter(dialect=dialect, grasp=False)
+@pytest.mark.parametrize(("family", "answer"), [("ngit-grasp", False), ("spec", True)])
+def test_nobody_deletes_what_others_wrote(starter: Starter, family: str, answer: bool) -> None:
+    server = starter(family=family, grasp=False)
     theirs = BOB.sign(30_000, ("d", "x"))
     by_id = ALICE.sign(kinds.DELETION, ("e", theirs.id))
     by_address = ALICE.sign(kinds.DELETION, ("a", f"30000:{BOB.pubkey}:x"))

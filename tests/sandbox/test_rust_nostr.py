@@ -75,11 +75,11 @@ FAMILIES = [
 ]
 
 
-@pytest.mark.parametrize("dialect", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_it_publishes_a_repository_and_hears_of_an_issue(
-    starter: Starter, work: Work, clock: Clock, dialect: str
+    starter: Starter, work: Work, clock: Clock, family: str
 ) -> None:
-    server = starter(dialect=dialect)
+    server = starter(family=family)
     commit = work.commit("theirs")
     repository = likewise(ALICE.announce(server, "widget"))
     state = likewise(ALICE.state("widget", {MAIN: commit}))
@@ -87,7 +87,7 @@ def test_it_publishes_a_repository_and_hears_of_an_issue(
 
     def push() -> None:
         clock.advance(1)  # ngit-relay makes the repository a moment after the OK
-        assert work.push(server, ALICE, "widget", f"{commit}:{MAIN}") or dialect == "khatru"
+        assert work.push(server, ALICE, "widget", f"{commit}:{MAIN}") or family == "khatru"
         clock.advance(31)  # grasp-gitea serves it in half a minute
 
     async def talk() -> tuple[list[str], str, set[str]]:
@@ -112,9 +112,9 @@ def test_it_publishes_a_repository_and_hears_of_an_issue(
     assert {event.id for event in server.events(Filter())} == set(ids)
 
 
-@pytest.mark.parametrize("dialect", FAMILIES)
-def test_it_reads_page_by_page_beyond_what_is_given_at_once(starter: Starter, dialect: str) -> None:
-    server = starter(dialect=dialect)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_reads_page_by_page_beyond_what_is_given_at_once(starter: Starter, family: str) -> None:
+    server = starter(family=family)
     notes = [ALICE.sign(kinds.NOTE, ("n", str(n)), at=NOW + n // 3) for n in range(MANY)]
     for note in notes:
         server.seed(note)
@@ -132,7 +132,7 @@ def test_it_reads_page_by_page_beyond_what_is_given_at_once(starter: Starter, di
         return pages
 
     pages = asyncio.run(read())
-    assert len(pages[0]) == PRESETS[dialect].limits.default_limit < MANY
+    assert len(pages[0]) == PRESETS[family].limits.default_limit < MANY
     assert set[str]().union(*pages) == {note.id for note in notes}
 
 

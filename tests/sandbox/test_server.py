@@ -34,12 +34,12 @@ def test_only_loopback_is_bound(server: RunningServer) -> None:
         taker.bind(("127.0.0.2", port))
 
 
-def test_taken_port_and_unknown_dialect(server: RunningServer, tmp_path: Path) -> None:
+def test_taken_port_and_unknown_family(server: RunningServer, tmp_path: Path) -> None:
     port = int(server.url.rpartition(":")[2])
     with pytest.raises(NetworkFault, match=str(port)):
         start(ServerSpec(name="x", directory=tmp_path / "x", port=port))
     with pytest.raises(OurFault, match="no family"):
-        start(ServerSpec(name="x", directory=tmp_path / "x", dialect="klingon"))
+        start(ServerSpec(name="x", directory=tmp_path / "x", family="klingon"))
 
 
 def test_several_servers_know_nothing_of_each_other(starter: Starter, work: Work) -> None:
@@ -50,14 +50,14 @@ def test_several_servers_know_nothing_of_each_other(starter: Starter, work: Work
     assert publish(two, ALICE.announce(two, "widget")) == [(True, PARKED)]
 
 
-@pytest.mark.parametrize("dialect", ["spec", "ngit-grasp"])
-def test_relay_information(starter: Starter, dialect: str) -> None:
-    server = starter("my name", dialect)
+@pytest.mark.parametrize("family", ["spec", "ngit-grasp"])
+def test_relay_information(starter: Starter, family: str) -> None:
+    server = starter("my name", family)
     answer = requests.get(server.url, headers=INFO, timeout=5)
     assert answer.headers["Content-Type"].startswith("application/nostr+json")
     info = nip11.parse(answer.content)
-    assert info.grasps == (("GRASP-01",) if dialect == "spec" else ("GRASP-01", "GRASP-02"))
-    assert info.max_limit == (500 if dialect == "spec" else None)
+    assert info.grasps == (("GRASP-01",) if family == "spec" else ("GRASP-01", "GRASP-02"))
+    assert info.max_limit == (500 if family == "spec" else None)
     assert {1, 11, 34} <= set(info.nips)
     assert answer.json()["name"] == "my name"
     assert answer.json()["repo_acceptance_criteria"]

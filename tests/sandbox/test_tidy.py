@@ -22,7 +22,7 @@ MAIN = "refs/heads/main"
 
 
 def test_a_damaged_repository_harms_nobody_else(starter: Starter, work: Work, clock: Clock) -> None:
-    server = starter(dialect="gitea")
+    server = starter(family="gitea")
     commit = work.commit("x")
     names = ("damaged", "sound")
     states = [ALICE.state(name, {MAIN: commit}) for name in names]

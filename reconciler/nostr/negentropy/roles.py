@@ -18,7 +18,7 @@ from typing import Final
 
 from reconciler.errors import OurFault, PeerFault
 from reconciler.limits import NEG_FRAME_BYTES, NEG_ITEMS, NEG_ROUNDS
-from reconciler.nostr.negentropy.draft import FRAME_MIN, SPARE, SPLIT_BYTES, Draft, split
+from reconciler.nostr.negentropy.builder import FRAME_MIN, SPARE, SPLIT_BYTES, MessageBuilder, split
 from reconciler.nostr.negentropy.items import INFINITY, ZERO, Bound, Items
 from reconciler.nostr.negentropy.wire import (
     VERSION,
@@ -53,22 +53,22 @@ class Responder:
             ranges = parse(message)
         except OtherVersion:
             return bytes([VERSION])
-        draft = Draft(self._items, self._frame)
+        builder = MessageBuilder(self._items, self._frame)
         for place in _places(self._items, ranges):
             if isinstance(place.said, IdList):
-                if not self._listed(draft, place):
+                if not self._listed(builder, place):
                     break
-            elif not _is_equal(self._items, place) and not _asked(draft, self._items, place):
+            elif not _is_equal(self._items, place) and not _asked(builder, self._items, place):
                 break
-        return bytes(draft)
+        return bytes(builder)
 
-    def _listed(self, draft: Draft, place: _Place) -> bool:
+    def _listed(self, builder: MessageBuilder, place: _Place) -> bool:
         """Put our ids of a range; False: the frame is full, and the message is closed."""
         end = place.said.upper
-        cut = draft.put_ids(place.start, place.lower, place.upper, end)
-        if draft.is_full:
-            draft.put_rest(end if cut == place.upper else self._items.keys[cut], cut)
-        return not draft.is_full
+        cut = builder.put_ids(place.start, place.lower, place.upper, end)
+        if builder.is_full:
+            builder.put_rest(end if cut == place.upper else self._items.keys[cut], cut)
+        return not builder.is_full
 
 
 class Initiator:
@@ -90,9 +90,11 @@ class Initiator:
         if self._rounds:
             raise OurFault("this conversation has begun before")
         self._rounds = 1
-        draft = Draft(self._items, None)  # at most 32 ids or 16 digests: fits into every frame
-        draft.put(ZERO, *split(self._items, 0, len(self._items), INFINITY))
-        return bytes(draft)
+        builder = MessageBuilder(
+            self._items, None
+        )  # at most 32 ids or 16 digests: fits into every frame
+        builder.put(ZERO, *split(self._items, 0, len(self._items), INFINITY))
+        return bytes(builder)
 
     def feed(self, message: bytes) -> bytes | None:
         """The next question, or None: the difference is known.
@@ -104,19 +106,19 @@ class Initiator:
         if not self._rounds or self._is_over:
             raise OurFault("nothing was asked")
         ranges = parse(message)
-        draft = Draft(self._items, self._frame)
+        builder = MessageBuilder(self._items, self._frame)
         may_hide = len(message) > _REST_BYTES
         for place in _places(self._items, ranges):
             if isinstance(place.said, IdList):
                 self._compare(place.said, place)
             elif _is_equal(self._items, place) and not (may_hide and _is_rest(place.said)):
                 continue
-            elif not _asked(draft, self._items, place):
+            elif not _asked(builder, self._items, place):
                 break
-        return self._next(draft)
+        return self._next(builder)
 
-    def _next(self, draft: Draft) -> bytes | None:
-        if not draft:
+    def _next(self, builder: MessageBuilder) -> bytes | None:
+        if not builder:
             self._is_over = True
             if self.missing_here & self.missing_there:
                 raise PeerFault("the peer listed ids where they do not belong")
@@ -124,7 +126,7 @@ class Initiator:
         self._rounds += 1
         if self._rounds > NEG_ROUNDS:
             raise PeerFault(f"no result after {NEG_ROUNDS} negentropy messages")
-        return bytes(draft)
+        return bytes(builder)
 
     def _compare(self, listed: IdList, place: _Place) -> None:
         theirs = frozenset(listed.ids)
@@ -141,7 +143,8 @@ _REST_BYTES: Final = FRAME_MIN - SPARE - SPLIT_BYTES
 
 def _is_rest(said: Range) -> bool:
     """Could this be the rest behind a full frame? In a long message it may stand for less than
-    its range (see `Draft.put_rest`); equal then proves nothing, and the range is split anyway."""
+    its range (see `MessageBuilder.put_rest`); equal then proves nothing, and the range is split
+    anyway."""
     return isinstance(said, Digest) and said.upper == INFINITY
 
 
@@ -152,11 +155,11 @@ def _is_equal(items: Items, place: _Place) -> bool:
     return place.said.fingerprint == items.fingerprint(place.lower, place.upper)
 
 
-def _asked(draft: Draft, items: Items, place: _Place) -> bool:
+def _asked(builder: MessageBuilder, items: Items, place: _Place) -> bool:
     """Split a range; False: the frame is full, and the message is closed."""
-    if draft.put(place.start, *split(items, place.lower, place.upper, place.said.upper)):
+    if builder.put(place.start, *split(items, place.lower, place.upper, place.said.upper)):
         return True
-    draft.put_rest(place.start, place.lower)
+    builder.put_rest(place.start, place.lower)
     return False
 
 

@@ -44,7 +44,7 @@ _DAY = 86_400
 
 
 @dataclass(kw_only=True)
-class Fleet:
+class DemoFleet:
     """A running fleet. `servers` are by name."""
 
     folder: Path
@@ -74,7 +74,7 @@ class Fleet:
             server.stop()
 
 
-def start_fleet(folder: Path, *, project: Path | None = None) -> Fleet:
+def start_fleet(folder: Path, *, project: Path | None = None) -> DemoFleet:
     """Start the fleet and seed it.
 
     Args:
@@ -85,18 +85,16 @@ def start_fleet(folder: Path, *, project: Path | None = None) -> Fleet:
         # without budgets, because the story is told in seconds and not in minutes
         name: start(
             ServerSpec(
-                name=name, directory=folder / "servers" / name, dialect=dialect, rate_limits=False
+                name=name, directory=folder / "servers" / name, family=family, rate_limits=False
             )
         )
-        for name, dialect in FAMILIES.items()
+        for name, family in FAMILIES.items()
     }
     index = start(
-        ServerSpec(
-            name="index", directory=folder / "servers" / "index", dialect="spec", grasp=False
-        )
+        ServerSpec(name="index", directory=folder / "servers" / "index", family="spec", grasp=False)
     )
     people = {name: new(name) for name in (*REPOSITORIES, "dave")}
-    fleet = Fleet(folder=folder, servers=servers, index=index, people=people)
+    fleet = DemoFleet(folder=folder, servers=servers, index=index, people=people)
     jobs = [
         (people[owner], identifier, number * 10 + place)
         for number, (owner, names) in enumerate(REPOSITORIES.items())
@@ -113,7 +111,7 @@ def start_fleet(folder: Path, *, project: Path | None = None) -> Fleet:
     return fleet
 
 
-def _populate(fleet: Fleet, owner: Author, identifier: str, seed: int) -> None:
+def _populate(fleet: DemoFleet, owner: Author, identifier: str, seed: int) -> None:
     """One repository: an old state on three servers, a newer one on alpha, conversation."""
     now = int(time.time())
     coordinate = Coordinate(owner.pubkey, identifier)
@@ -154,7 +152,7 @@ def _populate(fleet: Fleet, owner: Author, identifier: str, seed: int) -> None:
 
 
 def _host(
-    fleet: Fleet,
+    fleet: DemoFleet,
     owner: Author,
     identifier: str,
     announcement: Event,
@@ -172,7 +170,7 @@ def _host(
         history.push(path, fleet.url(name), owner.pubkey, identifier, refs)
 
 
-def _talk(fleet: Fleet, coordinate: Coordinate, path: Path, seed: int, now: int) -> None:
+def _talk(fleet: DemoFleet, coordinate: Coordinate, path: Path, seed: int, now: int) -> None:
     """An issue with a comment and a status everywhere; a pull request on alpha only."""
     dave = fleet.people["dave"]
     owner = next(p for p in fleet.people.values() if p.pubkey == coordinate.owner)
@@ -215,7 +213,7 @@ def _copy(project: Path, path: Path) -> bool:
     return done.returncode == 0 and not (path / "shallow").exists()
 
 
-def _write_files(fleet: Fleet) -> None:
+def _write_files(fleet: DemoFleet) -> None:
     lines = ["version: 1", "servers:"]
     for name in FAMILIES:
         lines.append(f"  - {{url: {fleet.url(name)}, name: {name}}}")

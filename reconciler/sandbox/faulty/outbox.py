@@ -8,7 +8,7 @@ from typing import Final
 
 from reconciler.sandbox.faults import HEALTHY, Effect, Fault
 from reconciler.sandbox.faulty.broken import reset
-from reconciler.sandbox.wire.outbox import Ended, Outbox
+from reconciler.sandbox.wire.outbox import HungUp, Outbox
 
 _CUT_FRAME: Final = b"\x81\x7e\x01\x00" + b'["OK","'
 """A WebSocket text frame that promises 256 bytes and brings 7 (RFC 6455, 5.2)."""
@@ -26,14 +26,14 @@ class FaultyOutbox(Outbox):
     fault: Fault = HEALTHY
 
     def cut(self) -> None:
-        """Half a frame and an orderly end. Raises Ended."""
+        """Half a frame and an orderly end. Raises HungUp."""
         self._half()
         self.drop()
 
     def reset(self) -> None:
-        """End hard. Raises Ended."""
+        """End hard. Raises HungUp."""
         reset(self._transport)
-        raise Ended
+        raise HungUp
 
     async def _write(self, text: str) -> None:
         match self.fault.effect:

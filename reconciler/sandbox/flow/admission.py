@@ -51,7 +51,7 @@ def receive(
         synced: it comes from another server and not from a client. What expired here once waits
             again only when a client sends it.
     """
-    rules = service.dialect.events
+    rules = service.family.events
     if service.store.has(event.id):
         return Answer(True, rules.words.stored_twice)
     late = rules.deletion_memory is DeletionMemory.STORED
@@ -82,7 +82,7 @@ def _other(service: Service, event: Event) -> Answer:
 
 
 def _unrelated(service: Service, event: Event) -> str | None:
-    rules, repos = service.dialect.events, service.repos
+    rules, repos = service.family.events, service.repos
     return acceptance.other_refusal(rules, event, service.store, repos.exists)
 
 
@@ -90,7 +90,7 @@ def _unrelated(service: Service, event: Event) -> str | None:
 
 
 def _state(service: Service, event: Event) -> Answer:
-    rules, words = service.dialect.states, service.dialect.events.words
+    rules, words = service.family.states, service.family.events.words
     if service.purgatory.has_state(event.id):
         return Answer(True, words.parked_twice)
     try:
@@ -118,7 +118,7 @@ def _state(service: Service, event: Event) -> Answer:
 
 def _state_refusal(service: Service, found: Announced, state: State) -> str | None:
     """Why this author may not publish a state of this identifier here."""
-    rules, words = service.dialect.states, service.dialect.events.words
+    rules, words = service.family.states, service.family.events.words
     if not found.by_owner:
         return words.no_announcement
     owners = found.owners_for(state.event.pubkey)
@@ -135,7 +135,7 @@ def _state_refusal(service: Service, found: Announced, state: State) -> str | No
 
 def _stored_state(service: Service, found: Announced, state: State) -> Answer:
     """Served at once; repositories follow as the family does."""
-    rules = service.dialect.states
+    rules = service.family.states
     added = service.save(state.event)
     if added is Added.STORED and rules.alignment is Alignment.DELETES:
         own = Coordinate(state.event.pubkey, state.identifier)
@@ -150,7 +150,7 @@ def _stored_state(service: Service, found: Announced, state: State) -> Answer:
 
 
 def _pull(service: Service, event: Event) -> Answer:
-    rules, words = service.dialect.pulls, service.dialect.events.words
+    rules, words = service.family.pulls, service.family.events.words
     if not rules.waits:
         return keep(service, event)
     entry = service.purgatory.pull(event.id)
@@ -179,7 +179,7 @@ def _pull_identifier(event: Event) -> str:
 
 def _deletion(service: Service, event: Event) -> Answer:
     """By the family's rule: taken from everybody, or judged by what it did."""
-    match service.dialect.events.deletion:
+    match service.family.events.deletion:
         case DeletionRule.TAKEN:
             return _delete(service, event)
         case DeletionRule.JUDGED_AFTER if reason := _foreign(service, event, stored=True):
@@ -203,14 +203,14 @@ def _kept_and_judged(service: Service, event: Event) -> Answer:
     answer = keep(service, event)
     if reason := _foreign(service, event, stored=True):
         return Answer(False, reason)
-    words = service.dialect.events.words
+    words = service.family.events.words
     return answer if _carry_out(service, event) else Answer(False, words.nothing_deleted)
 
 
 def _foreign(service: Service, event: Event, *, stored: bool) -> str | None:
     """Why a deletion is refused that names somebody else's event. `stored`: an address counts only
     if something is stored there."""
-    rules, store = service.dialect.events, service.store
+    rules, store = service.family.events, service.store
     if not rules.foreign_deletion_refused:
         return None
     authors = {store.author_of(i) for i in event.values("e")} - {None}
@@ -226,5 +226,5 @@ def _carry_out(service: Service, event: Event) -> bool:
     gone = service.purgatory.withdraw(event.pubkey, ids, named, event.created_at)
     for coordinate in gone:
         service.repos.remove(coordinate)
-    memory = service.dialect.events.deletion_memory
+    memory = service.family.events.deletion_memory
     return service.store.delete(event, memory) or bool(gone)

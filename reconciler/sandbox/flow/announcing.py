@@ -27,7 +27,7 @@ class Answer:
 
 def receive(service: Service, event: Event) -> Answer:
     """Judge an announcement and do what follows."""
-    rules, words = service.dialect.announcements, service.dialect.events.words
+    rules, words = service.family.announcements, service.family.events.words
     try:
         announcement = nip34.announcement(event)
     except PeerFault as fault:
@@ -35,7 +35,7 @@ def receive(service: Service, event: Event) -> Answer:
             return Answer(False, words.identifier.format(why=fault))
         return keep(service, event)
     archive, coordinate = service.spec.archive, announcement.coordinate
-    listed = acceptance.lists_service(service.dialect, announcement, service.url)
+    listed = acceptance.lists_service(service.family, announcement, service.url)
     wanted = listed or archive.takes(coordinate)
     if not wanted:
         _withdraw_older(service, announcement)
@@ -69,7 +69,7 @@ def keep(service: Service, event: Event) -> Answer:
 
 def told(service: Service, added: Added) -> Answer:
     """The answer to what the store did."""
-    rules = service.dialect.events
+    rules = service.family.events
     match added:
         case Added.STORED:
             return Answer(True)
@@ -89,10 +89,10 @@ def revive(service: Service, coordinate: Coordinate) -> None:
 
 
 def _refusal(service: Service, announcement: Announcement, *, listed: bool) -> str | None:
-    rules, event = service.dialect.announcements, announcement.event
+    rules, event = service.family.announcements, announcement.event
     found = service.announced(announcement.coordinate.identifier)
     return acceptance.announcement_refusal(
-        service.dialect,
+        service.family,
         announcement,
         listed=listed,
         invited=found.invites(event.pubkey, own_counts=rules.own_invites),
@@ -102,7 +102,7 @@ def _refusal(service: Service, announcement: Announcement, *, listed: bool) -> s
 def _unhosted(service: Service, announcement: Announcement) -> Answer:
     """Stored without a repository; where dropping the service ends hosting, what was there goes."""
     answer = keep(service, announcement.event)
-    if answer.accepted and service.dialect.announcements.drop_archives:
+    if answer.accepted and service.family.announcements.drop_archives:
         service.repos.remove(announcement.coordinate)
     return answer
 
@@ -110,7 +110,7 @@ def _unhosted(service: Service, announcement: Announcement) -> Answer:
 def _hosted(service: Service, announcement: Announcement) -> Answer:
     """Stored and served at once; the repository comes when the family makes it."""
     answer = keep(service, announcement.event)
-    coordinate, rules = announcement.coordinate, service.dialect.announcements
+    coordinate, rules = announcement.coordinate, service.family.announcements
     if (
         not answer.accepted
         or service.repos.exists(coordinate)
@@ -126,14 +126,14 @@ def _hosted(service: Service, announcement: Announcement) -> Answer:
 
 def _may_host(service: Service, coordinate: Coordinate) -> bool:
     """Beyond acceptance: a pattern for identifiers, and a budget of new repositories."""
-    pattern = service.dialect.announcements.hosted_identifiers
+    pattern = service.family.announcements.hosted_identifiers
     if pattern and not re.fullmatch(pattern, coordinate.identifier):
         return False
     return service.provisions.take(coordinate.owner)
 
 
 def _park(service: Service, announcement: Announcement) -> Answer:
-    rules, words = service.dialect.announcements, service.dialect.events.words
+    rules, words = service.family.announcements, service.family.events.words
     parked = service.purgatory.announcement(announcement.coordinate)
     newer = parked and parked.announcement.event.created_at > announcement.event.created_at
     if newer and rules.parked_keeps_newest:

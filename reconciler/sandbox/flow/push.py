@@ -49,15 +49,15 @@ def receive(service: Service, coordinate: Coordinate, body: IO[bytes]) -> bytes:
     updates, capabilities, objects = _commands(body)
     if updates:
         service.counters.bump("pushes_received")
-    judged_first = updates and service.dialect.git.state_first
+    judged_first = updates and service.family.git.state_first
     if not judged_first and not _is_known(service, coordinate):
-        raise NoRepository(service.dialect.git.words.missing)
+        raise NoRepository(service.family.git.words.missing)
     delivery = Delivery(service, coordinate.identifier)
     if updates:
         push = _question(service, delivery, coordinate, updates)
         reason = _reason(service, push, objects)
         _authorise(service, coordinate, updates, capabilities, reason)
-        if service.dialect.announcements.creation is Creation.FIRST_PUSH:
+        if service.family.announcements.creation is Creation.FIRST_PUSH:
             service.repos.ensure(coordinate)
     answer, accepted = delivery.repos.receive(coordinate, updates, body)
     if accepted:
@@ -85,16 +85,16 @@ def _is_known(service: Service, coordinate: Coordinate) -> bool:
 
 def is_promised(service: Service, coordinate: Coordinate) -> bool:
     """Will the first push make the repository? (khatru: whatever is announced)"""
-    if service.dialect.announcements.creation is not Creation.FIRST_PUSH:
+    if service.family.announcements.creation is not Creation.FIRST_PUSH:
         return False
     return coordinate.owner in service.announced(coordinate.identifier).by_owner
 
 
 def _reason(service: Service, push: Push, objects: int) -> str | None:
-    most = service.dialect.git.pack_objects
+    most = service.family.git.pack_objects
     if most is not None and objects > most:
-        return service.dialect.git.words.too_large
-    return refusal(service.dialect, push)
+        return service.family.git.words.too_large
+    return refusal(service.family, push)
 
 
 def _authorise(
@@ -112,7 +112,7 @@ def _authorise(
     announcing.revive(service, coordinate)
     service.purgatory.extend_states(coordinate.identifier)
     for update in updates:
-        if event_id := nostr_event(service.dialect.pulls, update.name):
+        if event_id := nostr_event(service.family.pulls, update.name):
             service.purgatory.extend_pull(event_id)
 
 
@@ -128,7 +128,7 @@ def _question(
         stored=standing.stored,
         tips=_tips(service, updates),
         pulls=sum(name.startswith(NOSTR) for name in refs),
-        read_only=service.dialect.git.archive_refuses and service.spec.archive.read_only,
+        read_only=service.family.git.archive_refuses and service.spec.archive.read_only,
         owner=coordinate.owner,
         repository=coordinate.identifier,
     )
@@ -138,7 +138,7 @@ def _tips(service: Service, updates: tuple[RefUpdate, ...]) -> dict[str, str | N
     """What the known pull requests among the pushed refs name as their commit."""
     tips: dict[str, str | None] = {}
     for update in updates:
-        event_id = nostr_event(service.dialect.pulls, update.name)
+        event_id = nostr_event(service.family.pulls, update.name)
         if event_id is None:
             continue
         if entry := service.purgatory.pull(event_id, waiting=True):
@@ -150,7 +150,7 @@ def _tips(service: Service, updates: tuple[RefUpdate, ...]) -> dict[str, str | N
 
 def _remember(service: Service, coordinate: Coordinate, accepted: tuple[RefUpdate, ...]) -> None:
     """Placeholders for refs/nostr/<id> whose event nobody has seen yet."""
-    rules = service.dialect.pulls
+    rules = service.family.pulls
     if rules.merged_goes and any(u.name.startswith(NOSTR) for u in accepted):
         service.agenda.add(Task.CLEAN_PULLS, coordinate, rules.placeholder_seconds)
     for update in accepted:
@@ -167,7 +167,7 @@ def _remember(service: Service, coordinate: Coordinate, accepted: tuple[RefUpdat
 def _after(service: Service, delivery: Delivery, coordinate: Coordinate) -> bytes:
     """khatru: HEAD follows the state only now; an impossible one adds a text behind git's answer,
     although the push is done."""
-    if service.dialect.states.head is not HeadRule.PUSH:
+    if service.family.states.head is not HeadRule.PUSH:
         return b""
     state = delivery.standing.governing(coordinate.owner)
     if state is None or state.head is None:
@@ -176,4 +176,4 @@ def _after(service: Service, delivery: Delivery, coordinate: Coordinate) -> byte
         delivery.repos.set_head(coordinate, state.head)
         return b""
     short = state.head.removeprefix(HEADS)
-    return service.dialect.git.words.head.format(short=short).encode()
+    return service.family.git.words.head.format(short=short).encode()

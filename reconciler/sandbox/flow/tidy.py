@@ -20,7 +20,7 @@ def at_start(service: Service) -> None:
     """Where the family checks itself: refs that no stored state authorises go, others are turned
     back as far as their objects are here, in all repositories whose announcement is served. Before
     anybody is, so without locks."""
-    if not service.dialect.states.start_check:
+    if not service.family.states.start_check:
         return
     stored = service.store.events(Filter(kinds=(kinds.ANNOUNCEMENT,)), now=service.clock())
     for event in stored:
@@ -40,7 +40,7 @@ def _check(service: Service, coordinate: Coordinate) -> None:
 
 def tidy(service: Service, identifier: str) -> None:
     """Remove what has waited too long: bare repositories of soft-expired announcements, and
-    (where the dialect does so) refs/nostr refs whose event never came.
+    (where the family does so) refs/nostr refs whose event never came.
 
     A step that fails (a damaged repository, a full disk) ends alone: this runs for everybody, also
     on the way of requests that have nothing to do with the repository.
@@ -53,7 +53,7 @@ def tidy(service: Service, identifier: str) -> None:
         with suppress(PeerFault, OSError):
             _do(service, errand.task, errand.coordinate)
         service.agenda.done(errand)
-    if service.dialect.pulls.placeholder_loses_ref:
+    if service.family.pulls.placeholder_loses_ref:
         for entry in expired.placeholders:
             with suppress(PeerFault, OSError):
                 _drop_placeholder(service, entry)
@@ -70,7 +70,7 @@ def _do(service: Service, task: Task, coordinate: Coordinate) -> None:
     match task:
         case Task.CREATE:
             service.repos.ensure(coordinate)
-            service.agenda.add(Task.ALIGN, coordinate, service.dialect.fetches.created_seconds)
+            service.agenda.add(Task.ALIGN, coordinate, service.family.fetches.created_seconds)
         case Task.PRUNE:
             Delivery(service, coordinate.identifier).prune(coordinate)
         case Task.ALIGN:

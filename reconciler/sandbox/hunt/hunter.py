@@ -64,7 +64,7 @@ class Hunter:
         run, egress = self._context.runtime.run, self._context.egress
         found, refused = await run(sources, self._service, identifier, egress)
         # ngit-relay looks at what it has only when there is somebody else to fetch from
-        delivers = found or self._service.dialect.states.waits
+        delivers = found or self._service.family.states.waits
         for target, oids in lacking.targets.items():
             if delivers and not oids:  # the data is here and nobody delivered it: a crash between
                 await self._deliver(identifier, target)

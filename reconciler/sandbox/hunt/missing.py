@@ -46,7 +46,7 @@ def missing_objects(service: Service, identifier: str) -> Missing:
     """
     found = service.announced(identifier)
     wanted: dict[Coordinate, set[str]] = {}
-    of_states = _of_waiting if service.dialect.states.waits else _of_served
+    of_states = _of_waiting if service.family.states.waits else _of_served
     for target, state in of_states(service, found):
         wanted.setdefault(target, set()).update(oid for _, oid in state.refs if is_oid(oid))
     pulls = service.purgatory.pulls(identifier)
@@ -78,7 +78,7 @@ def _of_waiting(service: Service, found: Announced) -> Iterator[tuple[Coordinate
 def _of_served(service: Service, found: Announced) -> Iterator[tuple[Coordinate, State]]:
     """Each repository with the state that counts for it. Also one that does not exist before its
     first git data comes, if it is announced for this server: such families store everybody's."""
-    lazy = service.dialect.announcements.creation is Creation.FIRST_PUSH
+    lazy = service.family.announcements.creation is Creation.FIRST_PUSH
     for owner, announcement in sorted(found.by_owner.items()):
         target = Coordinate(owner, found.identifier)
         ours = service.repos.exists(target) or (lazy and service.url in announcement.servers())

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from reconciler.pacing.throttle import Lane, Limits
+from reconciler.pacing.throttle import Limits, PeerQueue
 from reconciler.sandbox.clock import Clock
 
 LIMITS: Final = Limits(concurrent=5, starts=30, seconds=61.0)
@@ -37,32 +37,32 @@ class Turn:
 
 
 class Turns:
-    """The lanes of all domains; idle ones are forgotten."""
+    """The queues of all domains; idle ones are forgotten."""
 
     def __init__(self, clock: Clock, limits: Limits = LIMITS) -> None:
         self._clock = clock
         self._limits = limits
-        self._lanes: dict[str, Lane[_Ticket]] = {}
+        self._peers: dict[str, PeerQueue[_Ticket]] = {}
 
     def __len__(self) -> int:
         """How many domains are remembered."""
-        return len(self._lanes)
+        return len(self._peers)
 
     def queued(self) -> dict[str, int]:
         """Tickets that wait, by domain."""
-        return {domain: len(lane) for domain, lane in self._lanes.items() if len(lane)}
+        return {domain: len(peer) for domain, peer in self._peers.items() if len(peer)}
 
     def running(self) -> dict[str, int]:
         """Turns that are taken, by domain."""
-        return {domain: lane.running for domain, lane in self._lanes.items() if lane.running}
+        return {domain: peer.running for domain, peer in self._peers.items() if peer.running}
 
     @asynccontextmanager
     async def turn(self, domain: str, repository: str) -> AsyncIterator[Turn]:
         """Wait for this repository's turn at a domain, and hold one of its slots."""
-        lane = self._lanes.setdefault(domain, Lane(self._limits))
+        peer = self._peers.setdefault(domain, PeerQueue(self._limits))
         ticket: _Ticket = asyncio.get_running_loop().create_future()
-        lane.queue(repository, ticket)
-        self._hand_out(lane)
+        peer.queue(repository, ticket)
+        self._hand_out(peer)
         turn = Turn()
         try:
             await ticket
@@ -71,22 +71,22 @@ class Turns:
         finally:
             if ticket.done() and not ticket.cancelled():
                 # cancelled between the turn and its use: it was not used either
-                lane.end(unused=ticket.result() if turn.is_unused else None)
-            lane.withdraw(repository, ticket)
-            self._hand_out(lane)
+                peer.end(unused=ticket.result() if turn.is_unused else None)
+            peer.withdraw(repository, ticket)
+            self._hand_out(peer)
 
     def tick(self) -> None:
         """Time has passed: hand out what has become possible, forget what is idle."""
         now = self._clock()
-        for domain, lane in tuple(self._lanes.items()):
-            self._hand_out(lane)
-            if lane.is_idle(now):
-                del self._lanes[domain]
+        for domain, peer in tuple(self._peers.items()):
+            self._hand_out(peer)
+            if peer.is_idle(now):
+                del self._peers[domain]
 
-    def _hand_out(self, lane: Lane[_Ticket]) -> None:
+    def _hand_out(self, peer: PeerQueue[_Ticket]) -> None:
         now = self._clock()
-        while (ticket := lane.turn(now)) is not None:
+        while (ticket := peer.turn(now)) is not None:
             if ticket.done():  # its owner was cancelled and has not come round to withdraw it
-                lane.end(unused=now)
+                peer.end(unused=now)
             else:
                 ticket.set_result(now)

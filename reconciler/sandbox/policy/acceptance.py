@@ -78,16 +78,16 @@ def auth_refusal(
     return None if meant == server else words.relay
 
 
-def lists_service(dialect: Family, announcement: Announcement, server: str) -> bool:
+def lists_service(family: Family, announcement: Announcement, server: str) -> bool:
     """Does the announcement list this server in both `clone` and `relays`?
 
     Args:
-        dialect: says how strictly it is read.
+        family: says how strictly it is read.
         announcement: the announcement.
         server: this server's canonical URL.
     """
     domain = server.partition("://")[2]
-    match dialect.announcements.listing:
+    match family.announcements.listing:
         case ListingRule.CANONICAL:
             return server in announcement.servers()
         case ListingRule.EXACT:
@@ -101,7 +101,7 @@ def lists_service(dialect: Family, announcement: Announcement, server: str) -> b
 
 
 def announcement_refusal(
-    dialect: Family, announcement: Announcement, *, listed: bool, invited: bool
+    family: Family, announcement: Announcement, *, listed: bool, invited: bool
 ) -> str | None:
     """Why an announcement is refused.
 
@@ -110,7 +110,7 @@ def announcement_refusal(
         invited: an announcement of this identifier is by the author or lists the author as a
             maintainer; then it need not list the service.
     """
-    rules, words = dialect.announcements, dialect.events.words
+    rules, words = family.announcements, family.events.words
     clones = [tag for tag in announcement.event.tags if tag and tag[0] == "clone"]
     if rules.one_clone_tag and len(clones) > 1:
         return words.clone_tags

@@ -42,31 +42,31 @@ class Push:
     repository: str = ""
 
 
-def refusal(dialect: Family, push: Push) -> str | None:
+def refusal(family: Family, push: Push) -> str | None:
     """Why the push is refused; None when it is authorised."""
     nostr = tuple(u for u in push.updates if u.name.startswith(NOSTR))
     rest = tuple(u for u in push.updates if not u.name.startswith(NOSTR))
-    words = dialect.git.words
+    words = family.git.words
     if push.read_only:
         return words.read_only
-    if dialect.git.state_first and (reason := _state_refusal(words, push)):
+    if family.git.state_first and (reason := _state_refusal(words, push)):
         return reason
-    if reason := _quota_refusal(dialect, push, nostr):
+    if reason := _quota_refusal(family, push, nostr):
         return reason
     for update in nostr:
-        if reason := _nostr_refusal(dialect, update, push):
+        if reason := _nostr_refusal(family, update, push):
             return reason
     if not rest:
         return None
     if not push.authority:
         return words.no_announcement.format(repository=push.repository)
-    if dialect.git.noop_push and all(u.old == u.new for u in rest):
+    if family.git.noop_push and all(u.old == u.new for u in rest):
         return None
-    if reason := _name_refusal(dialect, rest):
+    if reason := _name_refusal(family, rest):
         return reason
-    if dialect.git.rule is PushRule.PER_REF:
-        return _per_ref_refusal(dialect, push, rest)
-    return _exact_refusal(dialect, push, rest)
+    if family.git.rule is PushRule.PER_REF:
+        return _per_ref_refusal(family, push, rest)
+    return _exact_refusal(family, push, rest)
 
 
 def _state_refusal(words: PushWords, push: Push) -> str | None:
@@ -76,9 +76,9 @@ def _state_refusal(words: PushWords, push: Push) -> str | None:
     return None if push.authority else words.no_announcement.format(repository=push.repository)
 
 
-def _quota_refusal(dialect: Family, push: Push, nostr: tuple[RefUpdate, ...]) -> str | None:
+def _quota_refusal(family: Family, push: Push, nostr: tuple[RefUpdate, ...]) -> str | None:
     """grasp-gitea: so many refs/nostr updates in one push, and refs in all; no ref twice."""
-    rules, words = dialect.pulls, dialect.git.words
+    rules, words = family.pulls, family.git.words
     if rules.per_push is not None:
         names = [u.name for u in push.updates]
         if twice := next((n for n in names if names.count(n) > 1), None):
@@ -91,9 +91,9 @@ def _quota_refusal(dialect: Family, push: Push, nostr: tuple[RefUpdate, ...]) ->
     return None
 
 
-def _nostr_refusal(dialect: Family, update: RefUpdate, push: Push) -> str | None:
-    event_id = nostr_event(dialect.pulls, update.name)
-    words, rule = dialect.git.words, dialect.pulls.push
+def _nostr_refusal(family: Family, update: RefUpdate, push: Push) -> str | None:
+    event_id = nostr_event(family.pulls, update.name)
+    words, rule = family.git.words, family.pulls.push
     if event_id is None:
         short = update.name.removeprefix(NOSTR)
         return words.bad_nostr.format(name=update.name, short=short)
@@ -115,9 +115,9 @@ def nostr_event(rules: PullRules, name: str) -> str | None:
     return found.removeprefix(NOSTR) if found.startswith(NOSTR) and is_ours(found) else None
 
 
-def _name_refusal(dialect: Family, rest: tuple[RefUpdate, ...]) -> str | None:
+def _name_refusal(family: Family, rest: tuple[RefUpdate, ...]) -> str | None:
     """Namespaces that the family does not take at all."""
-    rules, words = dialect.git, dialect.git.words
+    rules, words = family.git, family.git.words
     for update in rest:
         if not rules.other_refs and not is_branch_or_tag(update.name):
             return words.other_ref.format(name=update.name)
@@ -128,18 +128,18 @@ def _name_refusal(dialect: Family, rest: tuple[RefUpdate, ...]) -> str | None:
     return None
 
 
-def _per_ref_refusal(dialect: Family, push: Push, rest: tuple[RefUpdate, ...]) -> str | None:
+def _per_ref_refusal(family: Family, push: Push, rest: tuple[RefUpdate, ...]) -> str | None:
     """GRASP-01: pushes must match the latest state that the recursive maintainers announced."""
-    words = dialect.git.words
+    words = family.git.words
     judged = tuple(u for u in rest if is_branch_or_tag(u.name))
     candidates = tuple(s for s in (*push.waiting, *push.stored) if s.event.pubkey in push.authority)
-    state = newest(candidates, dialect.states.tie)
+    state = newest(candidates, family.states.tie)
     if judged and state is None:
         return words.no_state.format(repository=push.repository)
     declared = dict(state.refs) if state else {}
     for update in judged:
         wanted = declared.get(update.name)
-        if update.deletes and wanted is None and dialect.git.deletes is Deletes.UNDECLARED:
+        if update.deletes and wanted is None and family.git.deletes is Deletes.UNDECLARED:
             continue
         if wanted != update.new:
             text = words.mismatch if wanted else words.undeclared
@@ -150,9 +150,9 @@ def _per_ref_refusal(dialect: Family, push: Push, rest: tuple[RefUpdate, ...]) -
     return None
 
 
-def _exact_refusal(dialect: Family, push: Push, rest: tuple[RefUpdate, ...]) -> str | None:
+def _exact_refusal(family: Family, push: Push, rest: tuple[RefUpdate, ...]) -> str | None:
     """ngit-grasp: heads and tags after the push must equal a state in purgatory."""
-    words = dialect.git.words
+    words = family.git.words
     if not push.waiting:
         return words.none_waits
     ours = tuple(s for s in push.waiting if s.event.pubkey in push.authority)
@@ -160,27 +160,27 @@ def _exact_refusal(dialect: Family, push: Push, rest: tuple[RefUpdate, ...]) -> 
         return words.none_counts.format(**_counted(push.waiting))
     after = _after(push.current, rest)
     matching = tuple(s for s in ours if dict(s.refs) == after and not odd(s.event))
-    state = newest(matching, dialect.states.tie)
+    state = newest(matching, family.states.tie)
     if state is None:
-        best = newest(ours, dialect.states.tie)
+        best = newest(ours, family.states.tie)
         detail = _mismatch(words, dict(best.refs) if best else {}, after)
         return words.none_matches.format(**_counted(ours), detail=detail)
-    return _unannounced_branch(dialect, state, rest)
+    return _unannounced_branch(family, state, rest)
 
 
 def _counted(states: tuple[State, ...]) -> dict[str, object]:
     return {"count": len(states), "s": "" if len(states) == 1 else "s"}
 
 
-def _unannounced_branch(dialect: Family, state: State, rest: tuple[RefUpdate, ...]) -> str | None:
+def _unannounced_branch(family: Family, state: State, rest: tuple[RefUpdate, ...]) -> str | None:
     """A branch that the state does not hold is refused even when the command deletes it."""
-    if dialect.git.deletes is Deletes.UNDECLARED:
+    if family.git.deletes is Deletes.UNDECLARED:
         return None
     declared = dict(state.refs)
     for update in rest:
         if update.name.startswith(HEADS) and update.name not in declared:
             short = update.name.removeprefix(HEADS)
-            return dialect.git.words.branch_deletion.format(name=update.name, short=short)
+            return family.git.words.branch_deletion.format(name=update.name, short=short)
     return None
 
 

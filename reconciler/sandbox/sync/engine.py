@@ -45,7 +45,7 @@ class Sync:
         service = runtime.service
         self._runtime = runtime
         self._clock = service.clock
-        self._dialect = service.dialect
+        self._family = service.family
         self._chance = chance
         self._tally = Tally()
         self._egress = EgressPolicy(service.url)
@@ -57,7 +57,7 @@ class Sync:
         self._task: asyncio.Task[None] | None = None
         self._rebuild_at = 0.0
         self._look_at = 0.0
-        self._hunt_at = inf if service.dialect.states.waits else 0.0
+        self._hunt_at = inf if service.family.states.waits else 0.0
         self._meanwhile: list[Event] | None = None
         self._released: list[Event] = []
 
@@ -82,9 +82,9 @@ class Sync:
         self._released += self._intake.rejected.release(event)
         identifier = event.first("d") or ""
         is_announcement = event.kind == kinds.ANNOUNCEMENT
-        if not self._dialect.states.waits and (is_announcement or event.kind == kinds.STATE):
+        if not self._family.states.waits and (is_announcement or event.kind == kinds.STATE):
             # Served at once: nothing parks, and its git data may be missing all the same.
-            rules = self._dialect.fetches
+            rules = self._family.fetches
             delay = rules.created_seconds if is_announcement else rules.client_seconds
             self._hunter.waits(identifier, delay)
         elif is_announcement and identifier in self._hunter.queue:
@@ -94,7 +94,7 @@ class Sync:
     def parked(self, identifier: str) -> None:
         """Something of this identifier went into purgatory. Call it in the event loop."""
         self._look_at = 0.0
-        self._hunter.waits(identifier, self._dialect.fetches.client_seconds)
+        self._hunter.waits(identifier, self._family.fetches.client_seconds)
 
     def figures(self) -> Figures:
         """Numbers of this moment."""
@@ -165,7 +165,7 @@ class Sync:
         the family does."""
         if self._clock() < self._hunt_at:
             return
-        self._hunt_at = self._clock() + (self._dialect.fetches.every_seconds or inf)
+        self._hunt_at = self._clock() + (self._family.fetches.every_seconds or inf)
         for identifier in await self._runtime.run(served_identifiers, self._runtime.service):
             self._hunter.waits(identifier, HUNT_DELAY)
 

@@ -84,7 +84,7 @@ def _may_lack_data(service: Service, event: Event) -> bool:
     """Does it wait for git data, or is it of those that are served without?"""
     if _is_parked(service, event):
         return True
-    served = not service.dialect.states.waits
+    served = not service.family.states.waits
     return served and event.kind in (kinds.ANNOUNCEMENT, kinds.STATE)
 
 

@@ -36,7 +36,7 @@ class Connections:
 
     async def serve(self, runtime: Runtime, request: web.Request) -> web.StreamResponse:
         """Upgrade and serve one client to its end; 429 beyond the address's connections."""
-        service, limits = runtime.service, runtime.service.dialect.limits
+        service, limits = runtime.service, runtime.service.family.limits
         connections, events = self._shared(runtime)
         address = request.remote or ""
         if not connections.take(address):
@@ -88,7 +88,7 @@ class Connections:
     def _shared(self, runtime: Runtime) -> tuple[Buckets, Buckets]:
         """Budgets for connections and for events."""
         if self._budgets is None:
-            service, limits = runtime.service, runtime.service.dialect.limits
+            service, limits = runtime.service, runtime.service.family.limits
             on = service.spec.limited
             self._budgets = (
                 Buckets(limits.connections if on else None, service.clock),

@@ -90,7 +90,7 @@ def target(rules: GitRules, raw_path: str) -> Target | None:
 async def handle(runtime: Runtime, request: web.Request, wanted: Target) -> web.StreamResponse:
     """Answer one git request."""
     await runtime.tidy()
-    rules = runtime.service.dialect.git
+    rules = runtime.service.family.git
     is_read = wanted.service == "info/refs"
     reads = ("GET", "HEAD") if rules.head_requests else ("GET",)
     if request.method not in (reads if is_read else ("POST",)):
@@ -125,7 +125,7 @@ def _other_type(request: web.Request, service: str) -> str | None:
 async def _info_refs(
     runtime: Runtime, request: web.Request, coordinate: Coordinate
 ) -> web.StreamResponse:
-    service = _asked_service(runtime.service.dialect.git.query, request)
+    service = _asked_service(runtime.service.family.git.query, request)
     if service not in (UPLOAD, RECEIVE):
         return await _dumb(runtime, coordinate)
     runtime.service.counters.bump("info_refs")
@@ -151,7 +151,7 @@ async def _info_refs(
 
 async def _dumb(runtime: Runtime, coordinate: Coordinate) -> web.Response:
     """What a client without the smart protocol gets (gitprotocol-http, "Dumb Clients")."""
-    rules, repos = runtime.service.dialect.git, runtime.service.repos
+    rules, repos = runtime.service.family.git, runtime.service.repos
     match rules.dumb:
         case DumbRule.FORBIDDEN:
             return web.Response(status=403, text=rules.words.dumb)
@@ -181,14 +181,14 @@ async def _is_promised(runtime: Runtime, coordinate: Coordinate) -> bool:
         return False
     if await runtime.run(push.is_promised, runtime.service, coordinate):
         return True
-    raise push.NoRepository(runtime.service.dialect.git.words.missing)
+    raise push.NoRepository(runtime.service.family.git.words.missing)
 
 
 async def _upload(
     runtime: Runtime, request: web.Request, coordinate: Coordinate
 ) -> web.StreamResponse:
     """Stream what `git upload-pack` says, so that a large pack never stands in memory."""
-    repos, words = runtime.service.repos, runtime.service.dialect.git.words
+    repos, words = runtime.service.repos, runtime.service.family.git.words
     if not repos.exists(coordinate):
         raise push.NoRepository(words.missing)
     runtime.service.counters.bump("fetches")
@@ -242,7 +242,7 @@ async def _output(child: asyncio.subprocess.Process) -> bytes:
 async def _receive(
     runtime: Runtime, request: web.Request, coordinate: Coordinate
 ) -> web.StreamResponse:
-    rules = runtime.service.dialect.git
+    rules = runtime.service.family.git
     with tempfile.TemporaryFile() as body:
         zipped = rules.gunzips_pushes
         await _spool(request, rules.words, body, rules.body_bytes, gunzips=zipped)

@@ -8,7 +8,7 @@ from reconciler.sandbox.service import Service
 
 def document(service: Service) -> str:
     """JSON text of what this server says of itself."""
-    info = service.dialect.info
+    info = service.family.info
     body: dict[str, Json] = {
         "name": service.spec.name,
         "description": "an embedded server for tests",
@@ -25,25 +25,25 @@ def document(service: Service) -> str:
 
 def _nips(service: Service) -> list[int]:
     """The family's list, where 77 stands exactly when it is switched on: some have it as a flag."""
-    others = [nip for nip in service.dialect.info.nips if nip != 77]
-    return sorted([*others, 77]) if service.dialect.limits.negentropy else others
+    others = [nip for nip in service.family.info.nips if nip != 77]
+    return sorted([*others, 77]) if service.family.limits.negentropy else others
 
 
 def _limitation(service: Service) -> Json:
-    limits = service.dialect.limits
+    limits = service.family.limits
     return {
         "default_limit": limits.default_limit,
         "max_message_length": limits.message_bytes,
         "max_subscriptions": limits.subscriptions,
         "max_subid_length": limits.subscription_chars,
         **({} if limits.max_limit is None else {"max_limit": limits.max_limit}),
-        **({"restricted_writes": True} if service.dialect.info.restricted_writes else {}),
+        **({"restricted_writes": True} if service.family.info.restricted_writes else {}),
     }
 
 
 def _grasp(service: Service) -> dict[str, Json]:
     """GRASP-01's fields; what a family leaves empty is not there at all."""
-    info, archive = service.dialect.info, service.spec.archive
+    info, archive = service.family.info, service.spec.archive
     fields: dict[str, Json] = {
         "supported_grasps": list(_grasps(service)),
         "repo_acceptance_criteria": info.criteria,
@@ -54,7 +54,7 @@ def _grasp(service: Service) -> dict[str, Json]:
 
 def _grasps(service: Service) -> tuple[str, ...]:
     """01, 05, 02: in the order in which ngit-grasp gives them. None where the family names none."""
-    own = service.dialect.info.grasps
+    own = service.family.info.grasps
     on = {"GRASP-05": service.spec.archive.is_on(), "GRASP-02": service.spec.sync}
     names = ("GRASP-01", "GRASP-05", "GRASP-02")
     return tuple(n for n in names if own and (n in own or on.get(n)))

@@ -11,7 +11,7 @@ from reconciler.sandbox.limits import LIVE_EVENTS
 from reconciler.sandbox.metrics.metrics import Metrics
 
 
-class Ended(Exception):
+class HungUp(Exception):
     """The connection was ended from here; the session stops without another word."""
 
 
@@ -31,15 +31,15 @@ class Outbox:
         self._writing = asyncio.Lock()
 
     async def say(self, text: str) -> None:
-        """Send one message. Raises Ended."""
+        """Send one message. Raises HungUp."""
         self._metrics.sent.labels(text[2 : text.find('"', 2)]).inc()
         await self._write(text)
 
     def drop(self) -> None:
-        """End without a word. Raises Ended."""
+        """End without a word. Raises HungUp."""
         if self._transport:
             self._transport.close()
-        raise Ended
+        raise HungUp
 
     def queue(self, text: str) -> None:
         """A live message, sent when there is time; lost when too many wait."""

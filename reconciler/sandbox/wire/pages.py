@@ -19,7 +19,7 @@ async def page(runtime: Runtime, request: web.Request, coordinate: Coordinate) -
     service = runtime.service
     known = service.repos.exists(coordinate)
     if not known and not await runtime.run(push.is_promised, service, coordinate):
-        return web.Response(status=404, text=service.dialect.git.words.missing)
+        return web.Response(status=404, text=service.family.git.words.missing)
     name = escape(coordinate.identifier)
     body = f"<!DOCTYPE html>\n<title>{name}</title>\n<h1>{name}</h1>\n<p>A git repository.</p>\n"
     return web.Response(body=body.encode(), content_type="text/html")

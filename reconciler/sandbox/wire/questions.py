@@ -22,7 +22,7 @@ class Questions:
 
     def answer(self, asked: Req) -> list[str]:
         """JSON texts of the events to send."""
-        limits = self._service.dialect.limits
+        limits = self._service.family.limits
         return self._texts(tuple(replace(f, limit=limit(limits, f)) for f in asked.filters))
 
     def count(self, asked: Count) -> int:

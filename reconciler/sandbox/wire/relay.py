@@ -22,7 +22,7 @@ from reconciler.nostr.messages import (
     NegClose,
     NegMsg,
     NegOpen,
-    Publish,
+    Publication,
     Req,
 )
 from reconciler.nostr.strictjson import Json, dumps
@@ -35,10 +35,16 @@ from reconciler.sandbox.policy import acceptance
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.wire.negentropy import Conversations
-from reconciler.sandbox.wire.outbox import Ended, Outbox
+from reconciler.sandbox.wire.outbox import HungUp, Outbox
 from reconciler.sandbox.wire.questions import Questions, is_complete
 
-_KINDS: Final = {Req: "REQ", Count: "COUNT", Close: "CLOSE", Publish: "EVENT", Authenticate: "AUTH"}
+_KINDS: Final = {
+    Req: "REQ",
+    Count: "COUNT",
+    Close: "CLOSE",
+    Publication: "EVENT",
+    Authenticate: "AUTH",
+}
 
 
 @dataclass(slots=True)
@@ -69,10 +75,10 @@ class Session:
         self._challenge = secrets.token_hex(16)
         self._authenticated: frozenset[str] = frozenset()
         self._subscriptions: dict[str, Subscription] = {}
-        dialect = self._service.dialect
-        self._words = dialect.events.words
+        family = self._service.family
+        self._words = family.events.words
         self._conversations = Conversations(
-            dialect.limits.words, questions.pairs, self._service.clock
+            family.limits.words, questions.pairs, self._service.clock
         )
 
     async def run(self, socket: web.WebSocketResponse) -> None:
@@ -83,7 +89,7 @@ class Session:
                 if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                     break
                 await self._handle(message.data)
-        except (ConnectionError, Ended):
+        except (ConnectionError, HungUp):
             pass  # the client left while we were writing, or we have ended it
         finally:
             pump.cancel()
@@ -109,18 +115,18 @@ class Session:
             else:
                 message = await self._runtime.run(messages.parse_client, text)
         except PeerFault as fault:
-            if self._service.dialect.limits.drops_malformed:
+            if self._service.family.limits.drops_malformed:
                 self._outbox.drop()
-            text = self._service.dialect.limits.words.malformed.format(why=fault)
+            text = self._service.family.limits.words.malformed.format(why=fault)
             await self._outbox.say(messages.notice(text))
             return
         self._service.metrics.received.labels(_KINDS.get(type(message), "NEG")).inc()
         await self._answer(message, len(text))
 
     async def _answer(self, message: ClientMessage, size: int) -> None:
-        limits = self._service.dialect.limits
+        limits = self._service.family.limits
         match message:
-            case Publish(raw):
+            case Publication(raw):
                 await self._publish(raw, size)
             case Req():
                 await self._req(message)
@@ -166,7 +172,7 @@ class Session:
 
     async def _admit(self, event: Event) -> admission.Answer:
         """Ask who it is where only the author may publish (NIP-70), then judge."""
-        wants_auth = bool(self._service.dialect.events.protected)
+        wants_auth = bool(self._service.family.events.protected)
         absent = event.pubkey not in self._authenticated
         if wants_auth and absent and event.is_protected:
             await self._outbox.say(messages.auth(self._challenge))
@@ -206,7 +212,7 @@ class Session:
     async def _req(self, asked: Req) -> None:
         name, filters = asked.subscription, asked.filters
         self._service.counters.bump("reqs")
-        limits = self._service.dialect.limits
+        limits = self._service.family.limits
         if _is_long(limits, name):
             await self._outbox.say(messages.closed(name, limits.words.long_name))
             return
@@ -240,7 +246,7 @@ class Session:
 
     async def _reconcile(self, message: NegOpen | NegMsg | NegClose) -> None:
         self._service.counters.bump("negs")
-        limits = self._service.dialect.limits
+        limits = self._service.family.limits
         if _is_long(limits, message.subscription):
             await self._outbox.say(messages.neg_err(message.subscription, limits.words.long_name))
             return
@@ -256,7 +262,7 @@ def _is_long(limits: RelayLimits, name: str) -> bool:
 
 def _known_as(service: Service) -> str:
     """This server's URL as NIP-42 compares it."""
-    if not service.dialect.events.auth_by_host:
+    if not service.family.events.auth_by_host:
         return service.url
     parts = urlsplit(service.url)
     return f"{parts.scheme}://{parts.hostname}"

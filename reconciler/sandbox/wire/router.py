@@ -31,7 +31,7 @@ def application(
         return await _route(runtime, connections, request)
 
     async def open_to_pages(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(cors.headers(runtime.service.dialect.git, request))
+        response.headers.update(cors.headers(runtime.service.family.git, request))
 
     app = web.Application(middlewares=middlewares)
     app.router.add_route("*", "/{tail:.*}", handle)
@@ -44,8 +44,8 @@ async def _route(
 ) -> web.StreamResponse:
     path = request.raw_path.partition("?")[0]
     if request.method == "OPTIONS":
-        return cors.preflight(runtime.service.dialect.git, request)
-    info = runtime.service.dialect.info
+        return cors.preflight(runtime.service.family.git, request)
+    info = runtime.service.family.info
     if path == "/metrics" and info.metrics:
         headers = {"Content-Type": metrics.CONTENT_TYPE}
         return web.Response(body=runtime.service.metrics.text(), headers=headers)
@@ -57,7 +57,7 @@ async def _route(
 async def _front(
     runtime: Runtime, connections: Connections, request: web.Request
 ) -> web.StreamResponse:
-    info = runtime.service.dialect.info
+    info = runtime.service.family.info
     if upgrades(request):
         plain = request.headers.get("Connection", "").lower() == "upgrade"
         if plain or not info.plain_upgrade:
@@ -70,7 +70,7 @@ async def _front(
 
 
 async def _git(runtime: Runtime, request: web.Request, path: str) -> web.StreamResponse:
-    rules = runtime.service.dialect.git
+    rules = runtime.service.family.git
     try:
         target = githttp.target(rules, path)
     except githttp.BadName as fault:

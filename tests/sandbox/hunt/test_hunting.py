@@ -313,13 +313,13 @@ def test_many_events_that_nobody_has_data_for_leave_nothing(
     assert not has(hunter, announcement)
 
 
-@pytest.mark.parametrize("dialect", ["ngit-relay", "khatru"])
+@pytest.mark.parametrize("family", ["ngit-relay", "khatru"])
 def test_families_without_purgatory_fetch_what_their_served_states_name(
-    fleet: Fleet, work: Work, dialect: str
+    fleet: Fleet, work: Work, family: str
 ) -> None:
     """The events are served at once, and the refs follow: new ones, moved ones, deleted ones."""
     one = fleet.start("one")
-    two = fleet.start("two", sync=True, bootstrap=one.relay_url, dialect=dialect)
+    two = fleet.start("two", sync=True, bootstrap=one.relay_url, family=family)
     first = work.commit("first")
     second = work.commit("second", first)
     refs = {MAIN: first, "refs/heads/old": first, "refs/tags/v1": first}
@@ -348,7 +348,7 @@ def test_khatru_makes_no_repository_for_what_is_announced_for_others(
 ) -> None:
     """It stores everybody's announcements, and would become everybody's mirror."""
     one = fleet.start("one")
-    two = fleet.start("two", sync=True, bootstrap=one.relay_url, dialect="khatru")
+    two = fleet.start("two", sync=True, bootstrap=one.relay_url, family="khatru")
     commit = hosted(one, work, ALICE, "widget")
     state = one.events(Filter(kinds=(kinds.STATE,)))
     eventually(lambda: has(two, *state))
@@ -360,13 +360,13 @@ def test_khatru_makes_no_repository_for_what_is_announced_for_others(
 
 
 @pytest.mark.parametrize(
-    ("dialect", "created", "seconds"),
+    ("family", "created", "seconds"),
     [("ngit-relay", 1, 60), ("khatru", CLIENT_DELAY, CLIENT_DELAY)],
 )
 def test_the_client_of_a_family_without_purgatory_has_time_to_push(
-    fleet: Fleet, meter: Meter, work: Work, dialect: str, created: float, seconds: float
+    fleet: Fleet, meter: Meter, work: Work, family: str, created: float, seconds: float
 ) -> None:
-    hunter = fleet.start("hunter", sync=True, dialect=dialect)
+    hunter = fleet.start("hunter", sync=True, family=family)
     commit = work.commit("nowhere")
     put(hunter, announce(ALICE, "widget", hunter, clone=(at(meter.url, "widget"),)))
     eventually(lambda: hunter.figures().hunts == 1)
@@ -383,7 +383,7 @@ def test_ngit_relay_looks_again_every_15_minutes(
     fleet: Fleet, meter: Meter, empty: RunningServer, work: Work
 ) -> None:
     """Longer than any hunt lasts."""
-    hunter = fleet.start("hunter", sync=True, dialect="ngit-relay")
+    hunter = fleet.start("hunter", sync=True, family="ngit-relay")
     commit = work.commit("late")
     clone = (at(meter.url, "widget"),)
     put(hunter, announce(ALICE, "widget", hunter, clone=clone))

@@ -32,7 +32,7 @@ def split(items: Items, lower: int, upper: int, end: Bound) -> tuple[Range, ...]
     return tuple(ranges)
 
 
-class Draft:
+class MessageBuilder:
     """A message that grows. `frame` is its size limit in bytes; None: none."""
 
     def __init__(self, items: Items, frame: int | None) -> None:

@@ -27,10 +27,10 @@ from reconciler.report.build import Header, build
 from reconciler.report.look import Look
 from reconciler.report.story import story
 from reconciler.report.view import view
-from tests.browser.fleets import told
+from tests.report.browser.fleets import told
 from tests.report.sample import EVIL, hostile, small_plan
 
-PICTURES = Path(__file__).parents[2] / ".browser"
+PICTURES = Path(__file__).parents[3] / ".browser"
 READY_SECONDS = 2.0
 FILE_BYTES = 5_000_000
 HEADER = Header("run", "apply", "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "0")

@@ -1,4 +1,4 @@
-"""`pacing.throttle` driven by threads: the gate of one server."""
+"""`pacing.throttle` driven by threads: the limiter of one server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Event, Lock
 import pytest
 
 from reconciler.edge.clock import Clock
-from reconciler.edge.throttle import Gate
+from reconciler.edge.throttle import Limiter
 from reconciler.model.desired import Throttle
 from reconciler.world import Failure
 from tests.kit.clock import Still
@@ -35,10 +35,10 @@ class Meter:
 
 
 def test_no_more_at_a_time_than_allowed_whatever_they_do() -> None:
-    gate, meter = Gate(Throttle(concurrency=3, per_minute=1000), Clock()), Meter()
+    limiter, meter = Limiter(Throttle(concurrency=3, per_minute=1000), Clock()), Meter()
 
     def work(number: int) -> None:
-        with gate.transfer(str(number % 4)) if number % 2 else gate.request(), meter:
+        with limiter.transfer(str(number % 4)) if number % 2 else limiter.request(), meter:
             Event().wait(0.002)
 
     with ThreadPoolExecutor(12) as pool:
@@ -49,16 +49,16 @@ def test_no_more_at_a_time_than_allowed_whatever_they_do() -> None:
 
 def test_the_minute_ends_transfers_and_not_requests() -> None:
     clock = Still()
-    gate = Gate(Throttle(concurrency=9, per_minute=2), clock)
+    limiter = Limiter(Throttle(concurrency=9, per_minute=2), clock)
     for _ in range(2):
-        with gate.transfer():
+        with limiter.transfer():
             pass
-    with gate.request():
+    with limiter.request():
         pass
     began = Event()
 
     def third() -> None:
-        with gate.transfer():
+        with limiter.transfer():
             began.set()
 
     with ThreadPoolExecutor(1) as pool:
@@ -71,10 +71,10 @@ def test_the_minute_ends_transfers_and_not_requests() -> None:
 
 def test_publications_are_paced_beside_transfers() -> None:
     clock = Still()
-    gate = Gate(Throttle(events_per_minute=5), clock)
-    assert gate.pace(8) == 5  # as many as may go at once, not all or none
-    with gate.transfer(), ThreadPoolExecutor(1) as pool:
-        future = pool.submit(gate.pace, 3)
+    limiter = Limiter(Throttle(events_per_minute=5), clock)
+    assert limiter.pace(8) == 5  # as many as may go at once, not all or none
+    with limiter.transfer(), ThreadPoolExecutor(1) as pool:
+        future = pool.submit(limiter.pace, 3)
         assert not future.done()
         clock.jump(60.0)
         assert future.result(5) == 3
@@ -89,10 +89,10 @@ def test_nobody_looks_at_the_clock_while_waiting() -> None:
             return super().now()
 
     clock = Counting()
-    gate = Gate(Throttle(events_per_minute=1), clock)
-    gate.pace(1)
+    limiter = Limiter(Throttle(events_per_minute=1), clock)
+    limiter.pace(1)
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(gate.pace, 1)
+        future = pool.submit(limiter.pace, 1)
         Event().wait(0.1)
         before = clock.looks
         Event().wait(0.3)
@@ -104,17 +104,17 @@ def test_nobody_looks_at_the_clock_while_waiting() -> None:
 @pytest.mark.parametrize("way", ["pace", "transfer", "request"])
 def test_a_stop_ends_every_wait_at_once(way: str) -> None:
     clock = Clock()
-    gate = Gate(Throttle(concurrency=1, per_minute=1, events_per_minute=1), clock)
+    limiter = Limiter(Throttle(concurrency=1, per_minute=1, events_per_minute=1), clock)
 
     def wait() -> None:
         if way == "pace":
-            gate.pace(1)
+            limiter.pace(1)
         else:
-            with gate.transfer() if way == "transfer" else gate.request():
+            with limiter.transfer() if way == "transfer" else limiter.request():
                 pass
 
-    gate.pace(1)
-    with ThreadPoolExecutor(1) as pool, gate.transfer():
+    limiter.pace(1)
+    with ThreadPoolExecutor(1) as pool, limiter.transfer():
         future = pool.submit(wait)
         Event().wait(0.1)
         assert not future.done()
@@ -124,23 +124,23 @@ def test_a_stop_ends_every_wait_at_once(way: str) -> None:
 
 
 def test_a_slot_is_given_back_after_a_failure() -> None:
-    gate = Gate(Throttle(concurrency=1), Clock())
-    for hold in (gate.transfer, gate.request):
+    limiter = Limiter(Throttle(concurrency=1), Clock())
+    for hold in (limiter.transfer, limiter.request):
         with pytest.raises(RuntimeError), hold():
             raise RuntimeError
     with ExitStack() as stack:
-        stack.enter_context(gate.request())
+        stack.enter_context(limiter.request())
 
 
 def test_repositories_take_turns() -> None:
-    gate, order = Gate(Throttle(concurrency=1, per_minute=1000), Clock()), []
+    limiter, order = Limiter(Throttle(concurrency=1, per_minute=1000), Clock()), []
     queued = [("big", n) for n in range(3)] + [("small", 0)]
 
     def work(repository: str) -> None:
-        with gate.transfer(repository):
+        with limiter.transfer(repository):
             order.append(repository)
 
-    with ThreadPoolExecutor(4) as pool, gate.request():  # all of them have to queue behind this
+    with ThreadPoolExecutor(4) as pool, limiter.request():  # all of them have to queue behind this
         for repository, _ in queued:
             pool.submit(work, repository)
             Event().wait(0.05)

@@ -21,7 +21,7 @@ from reconciler.report.history import Past
 from reconciler.report.marks import VERDICTS, Mark
 from reconciler.report.story import Story, story
 
-_VERDICTS = [Verdict.IN_SYNC] * 60 + [Verdict.DRIFTED] * 2 + [Verdict.PENDING] + [Verdict.HELD] * 2
+_VERDICTS = [Verdict.IN_SYNC] * 60 + [Verdict.DRIFTED] * 2 + [Verdict.SETTLING] + [Verdict.HELD] * 2
 _OID = "0123456789abcdef" * 2 + "01234567"
 
 
