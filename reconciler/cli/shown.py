@@ -14,7 +14,7 @@ from reconciler.model.codec import plan_to_json, pretty
 from reconciler.model.desired import Desired
 from reconciler.model.outcome import Finding, Report
 from reconciler.model.plan import Plan
-from reconciler.report.exits import Exit, worst
+from reconciler.report.codes import Exit, worst
 from reconciler.report.formats import FORMATS, Format
 from reconciler.report.history import Past, past
 from reconciler.report.safe import safe

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from reconciler.model.actions import Verb
 from reconciler.model.outcome import WRITTEN, Outcome, Recap, Report, Result
 from reconciler.report import grid, standing
-from reconciler.report.exits import MEANING, Exit
+from reconciler.report.codes import MEANING, Exit
 from reconciler.report.grid import Grid
 from reconciler.report.history import Past
 from reconciler.report.lines import Line
