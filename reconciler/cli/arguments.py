@@ -16,9 +16,14 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RECONC
 PATH = click.Path(path_type=Path)
 
 _ELSEWHERE = {
-    "conformance": "reconciler.cli.conformance",
-    "sandbox": "reconciler.cli.sandbox",
-    "validate": "reconciler.cli.validate",
+    "conformance": "reconciler.cli.conformance:command",
+    "explain": "reconciler.cli.explain:command",
+    "history": "reconciler.cli.reports:history",
+    "report": "reconciler.cli.reports:command",
+    "sandbox": "reconciler.cli.sandbox:command",
+    "status": "reconciler.cli.reports:status",
+    "verify": "reconciler.cli.verify:command",
+    "validate": "reconciler.cli.validate:command",
 }
 """Commands that are loaded when they are called: a plan needs no web server in memory. One whose
 libraries are not there needs the extra of its name."""
@@ -47,7 +52,8 @@ class Group(click.Group):
         if cmd_name not in _ELSEWHERE:
             return super().get_command(ctx, cmd_name)
         try:
-            command: click.Command = import_module(_ELSEWHERE[cmd_name]).command
+            module, _, name = _ELSEWHERE[cmd_name].partition(":")
+            command: click.Command = getattr(import_module(module), name)
         except ModuleNotFoundError as missing:
             if (missing.name or "").startswith("reconciler"):
                 raise

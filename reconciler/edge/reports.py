@@ -62,11 +62,10 @@ class Reports:
         return told
 
     def prune(self, keep: int) -> None:
-        """Leave the newest `keep` runs. Raises OSError."""
-        kept = {LATEST_APPLY: self._run_of(LATEST_APPLY)}
+        """Leave the newest `keep` runs; the last apply of everything stays as `LATEST_APPLY`.
+        Raises OSError."""
         for path in self.runs()[keep:]:
-            if path.stem not in kept.values():
-                path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
     def runs(self) -> list[Path]:
         """The files of all runs, the newest first."""

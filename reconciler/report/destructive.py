@@ -27,12 +27,12 @@ def deletions(actions: Iterable[Action], names: Names) -> Iterator[Line]:
             if update.deletes and action.server:
                 alone = action.sends is not None
                 key = (action.coordinate, update.name, update.old, alone)
-                groups[key].append(names.server(action.server))
+                groups[key].append(action.server)
     for key in sorted(groups, key=lambda key: (names.repository(key[0]), key)):
         coordinate, name, old, alone = key
         what = f"{names.repository(coordinate)}: delete {safe(name)} (was {old[:10]})"
         how = ", by the server itself" if alone else ""
-        yield Line(Mark.DELETE.symbol, f"{what} on {', '.join(groups[key])}{how}")
+        yield Line(Mark.DELETE.symbol, f"{what} on {names.listed(groups[key])}{how}")
 
 
 def forced(updates: Iterable[Forced], names: Names) -> Iterator[Line]:
@@ -50,10 +50,10 @@ def _places(same: Sequence[Forced], names: Names) -> Iterator[str]:
     """`beta, gamma (from 1111111111, drops 1 commit)`."""
     groups: defaultdict[tuple[str, int | None], list[str]] = defaultdict(list)
     for one in same:
-        groups[one.old, one.count].append(names.server(one.server))
+        groups[one.old, one.count].append(one.server)
     for (old, count), servers in groups.items():
         drops = "may drop commits" if count is None else f"drops {plural(count, 'commit')}"
-        yield f"{', '.join(servers)} (from {old[:10]}, {drops})"
+        yield f"{names.listed(servers)} (from {old[:10]}, {drops})"
 
 
 def _dropped(same: Sequence[Forced]) -> Iterator[str]:

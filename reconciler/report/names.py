@@ -39,6 +39,11 @@ class Names:
         """A server; by its host where the desired state does not know it."""
         return self.servers.get(url) or safe(urls.host(url))
 
+    def listed(self, places: Iterable[str]) -> str:
+        """Several servers, in the order of the desired state."""
+        order = {url: number for number, url in enumerate(self.servers)}
+        return ", ".join(map(self.server, sorted(places, key=lambda u: (order.get(u, 999), u))))
+
     def on(self, url: str | None) -> str:
         """` on <server>`; empty where it concerns all of them."""
         return f" on {self.server(url)}" if url else ""

@@ -82,6 +82,8 @@ def _headline(report: Report) -> str:
         return "Nothing was written: --limit matches nothing"
     if Exit.STALE_PLAN in report.exit_codes:
         return "Nothing was written: the saved plan no longer matches the world"
+    if report.mode == "plan":
+        return f"Planned: {plural(report.planned, 'action')}"
     if not report.outcomes:
         return "Applied: nothing was to be done"
     return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +19,7 @@ from reconciler.report.marks import COLUMNS, SELDOM, STYLES
 from reconciler.report.room import ALL, Room, fitted
 from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal
+from reconciler.report.status import Status
 from reconciler.report.story import Story
 from reconciler.report.view import PlanView
 from reconciler.report.words import listed, plural
@@ -83,6 +84,28 @@ def _outcome(story: Story, look: Look, room: Room) -> str:
     page.recap(story.recap)
     page.wrap(f"exit codes that hold: {', '.join(story.ends)}{_accepted(story.accepted)}")
     return page.text()
+
+
+def status(found: Status, look: Look) -> str:
+    """The glance, what is not well and what becomes of it, and when the last runs were."""
+    page = _Page(look, Room(details=look.verbose, names=ALL if look.verbose else _NAMES))
+    page.glance(found.grid)
+    for title, lines in found.blocks:
+        page.block(title, lines, ALL, details=True)
+    page.wrap("")
+    if found.healthy:
+        page.wrap("Everything is in sync.", style="green")
+    for line in found.runs:
+        page.wrap(line)
+    return page.text()
+
+
+def listed_lines(titled: Mapping[str, Sequence[Line]], look: Look) -> str:
+    """Lines under their titles, with all details."""
+    page = _Page(look, Room(details=True))
+    for title, lines in titled.items():
+        page.block(title, lines, ALL)
+    return page.text().removeprefix("\n")
 
 
 def _standing(page: _Page, holds: Sequence[Line], unknown: Sequence[Line]) -> None:

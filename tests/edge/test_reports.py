@@ -128,7 +128,10 @@ def test_the_last_apply_of_everything_is_never_pruned_nor_anything_that_is_no_re
     reports.add(report(6, "plan"), whole=False)
     reports.prune(1)
     left = {path.name for path in reports.folder.iterdir()}
-    assert left >= {"latest.json", "latest-apply.json", "notes.json", f"{report(4).run_id}.json"}
+    assert left >= {"latest.json", "latest-apply.json", "notes.json", f"{report(6).run_id}.json"}
+    assert len(reports.runs()) == 1
+    assert reports.read("latest-apply").run_id == report(4).run_id
+    assert faults(reports) == []
 
 
 def test_what_a_kill_left_out_is_written_by_the_next_run(reports: Reports) -> None:
