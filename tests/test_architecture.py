@@ -84,6 +84,7 @@ OUTER = frozenset({"edge", "sandbox", "conformance", "cli", "sign", "plumbing"})
 ALLOWED: Mapping[str, frozenset[str]] = {
     "observe": frozenset({"concurrent"}),  # one worker pool: questions side by side
     "apply": frozenset({"concurrent", "threading"}),  # the pool, and the lock on its tables
+    "report.explain": frozenset({"datetime"}),  # seconds as a date; no clock is asked
     "report.terminal": frozenset({"io"}),  # text in memory
     "report.progress": frozenset({"threading"}),  # the event by which signals ask to stop
 }
