@@ -74,6 +74,13 @@ from reconciler.report.formats import FORMATS
     multiple=True,
     help="Write what is shown to a file too, in any format.",
 )
+@click.option("--metrics", type=PATH, help="Write metrics here, for node_exporter's textfile.")
+@click.option(
+    "--notify",
+    metavar="URL",
+    help="Tell a webhook when not all is well, and when it is again. Better by RECONCILE_NOTIFY: "
+    "such an address is a secret.",
+)
 @click.option("--keep", type=click.IntRange(1), help="Leave this many reports, the newest.")
 @click.option("--state-dir", type=PATH, help="Archive and lock.")
 @click.option("--detailed-exitcode", is_flag=True, help="Leave with 2 when changes are pending.")

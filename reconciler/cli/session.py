@@ -42,6 +42,8 @@ class Session:
     report_dir: Path
     keep: int | None
     saves: tuple[tuple[str, Path], ...]
+    metrics: Path | None
+    notify: str | None
     state_dir: Path
     detailed_exitcode: bool
     exit_zero_on: tuple[int, ...]
@@ -90,6 +92,8 @@ def resolve(given: dict[str, Any]) -> Session:
         report_dir=given["report_dir"],
         keep=given["keep"],
         saves=tuple(given["save"]),
+        metrics=given["metrics"],
+        notify=given["notify"],
         state_dir=state.absolute(),
         detailed_exitcode=given["detailed_exitcode"],
         exit_zero_on=given["exit_zero_on"],

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from reconciler.cli.places import OUT, unwritable
 from reconciler.cli.session import Session
+from reconciler.cli.telling import tell
 from reconciler.edge.files import write
 from reconciler.edge.reports import Reports
 from reconciler.model.codec import plan_to_json, pretty
@@ -59,6 +60,7 @@ def finish(session: Session, report: Report) -> tuple[int, ...]:
         told = story(report, past)
         session.show(FORMATS[session.format].outcome(told, session.look))
         _views(session, lambda form: form.outcome(told, session.look))
+    tell(session, report)
     session.say(lost or f"report: {session.report_dir / 'latest.json'}")
     return tuple(map(int, report.exit_codes))
 
