@@ -84,8 +84,9 @@ OUTER = frozenset({"edge", "sandbox", "serving", "conformance", "cli", "sign", "
 """Rooms that may touch the world."""
 ALLOWED: Mapping[str, frozenset[str]] = {
     "observe": frozenset({"concurrent"}),  # one worker pool: questions side by side
-    "apply": frozenset({"concurrent", "threading"}),  # the pool, and the lock on its tables
     "report.explain": frozenset({"datetime"}),  # seconds as a date; no clock is asked
+    "apply.execution": frozenset({"concurrent"}),  # servers and repositories side by side
+    "apply.ledger": frozenset({"threading"}),  # the lock on its tables
     "report.terminal": frozenset({"io"}),  # text in memory
     "report.progress": frozenset({"threading"}),  # the event by which signals ask to stop
 }

@@ -10,6 +10,7 @@ import click
 from reconciler.cli.guarded import guarded, signals
 from reconciler.cli.session import Session
 from reconciler.desired import parse
+from reconciler.edge.clock import Clock
 from reconciler.edge.files import read
 from reconciler.edge.fleet import Fleet
 from reconciler.errors import Mistake, UserFault
@@ -42,7 +43,7 @@ def _explain(session: Session, cell: str) -> Sequence[int]:
     with (
         signals() as caught,
         Bar(session.stderr, caught.stop) as bar,
-        Fleet(desired, session.state_dir, caught.stop) as world,
+        Fleet(desired, session.state_dir, Clock(caught.stop)) as world,
     ):
         observed = observe(desired, world, bar, selection, forks=session.options.forks)
         found = explain(cell, desired, observed, plan(desired, observed, selection))

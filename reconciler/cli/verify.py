@@ -12,6 +12,7 @@ import click
 from reconciler.cli.guarded import guarded, signals
 from reconciler.cli.session import Session
 from reconciler.desired import parse
+from reconciler.edge.clock import Clock
 from reconciler.edge.files import read
 from reconciler.edge.fleet import Fleet
 from reconciler.errors import PeerFault
@@ -49,7 +50,7 @@ def _verify(session: Session) -> Sequence[int]:
     places += [(url, False) for url in desired.index_relays]
     with (
         signals() as caught,
-        Fleet(desired, session.state_dir, caught.stop) as world,
+        Fleet(desired, session.state_dir, Clock(caught.stop)) as world,
         ThreadPoolExecutor(session.options.forks) as pool,
     ):
         relays = list(pool.map(lambda place: _relay(desired, world, *place), places))

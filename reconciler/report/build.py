@@ -134,11 +134,16 @@ def _recap(
     verdicts = {c.coordinate: c.verdict for c in plan.cells if c.server == server.url}
     failed = cells(FAILED, [*here, *hanging])
     kept = cells({Result.HELD}, [*here, *hanging])
+    later = cells({Result.DEFERRED})
     normal = _normal(server, plan)
     # an index relay has no cells, yet a repository's events may fail there
     counts = Counter(
         _standing(
-            verdicts.get(coordinate), coordinate in failed, coordinate in kept, coordinate in normal
+            verdicts.get(coordinate),
+            failed=coordinate in failed,
+            kept=coordinate in kept,
+            normal=coordinate in normal,
+            later=coordinate in later,
         )
         for coordinate in {*verdicts, *failed, *kept}
     )
@@ -168,7 +173,9 @@ def _normal(server: ServerSummary, plan: Plan) -> set[Coordinate]:
     return {hold.coordinate for hold in here} - asked
 
 
-def _standing(verdict: Verdict | None, failed: bool, kept: bool, normal: bool) -> str:
+def _standing(
+    verdict: Verdict | None, *, failed: bool, kept: bool, normal: bool, later: bool
+) -> str:
     """The one column that a cell counts in."""
     if verdict is Verdict.UNKNOWN:
         return "unreachable"
@@ -177,4 +184,6 @@ def _standing(verdict: Verdict | None, failed: bool, kept: bool, normal: bool) -
     if kept or verdict is None:
         return "held"
     column = VERDICTS[verdict].column
+    if later and column == "drifted":
+        return "deferred"
     return "accepted" if normal and column == "held" else column

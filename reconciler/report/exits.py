@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from reconciler.model.outcome import Finding, Outcome, Result
 from reconciler.model.plan import ADVISORY, Entry, HoldReason, Plan, Verdict
 from reconciler.report.codes import Exit
-from reconciler.report.marks import FAILED, STUCK, WAITED
+from reconciler.report.marks import FAILED, GOES_ON, STUCK, WAITED
 
 
 def of_plan(plan: Plan, findings: Iterable[Finding]) -> set[Exit]:
@@ -49,8 +49,10 @@ def of_apply(
     kept = any(end.result is Result.HELD and end.key not in guarded for end in ends)
     if kept or _stuck(remaining):
         codes.add(Exit.HELD)
-    settling = any(cell.verdict is Verdict.SETTLING for cell in remaining.cells)
-    return codes if settling else codes - {Exit.CHANGES}
+    goes_on = any(cell.verdict is Verdict.SETTLING for cell in remaining.cells) or any(
+        outcome.result in GOES_ON & WAITED for outcome in ends
+    )
+    return codes if goes_on else codes - {Exit.CHANGES}
 
 
 def _stuck(plan: Plan) -> bool:

@@ -13,9 +13,11 @@ from reconciler.model.actions import Action
 from reconciler.model.outcome import WRITTEN, Report
 from reconciler.model.plan import CellVerdict, Plan, ServerSummary
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.report.marks import FAILED, VERDICTS, Mark
+from reconciler.report.marks import RESULTS, VERDICTS, Block, Mark
 from reconciler.report.names import Names
 
+_SEEN = frozenset({Block.FAILED, Block.DEFERRED})
+"""Ends that a cell's verdict does not show."""
 Place = tuple[Coordinate, str]
 
 
@@ -119,7 +121,8 @@ def left(report: Report, names: Names) -> Mapping[Place, Cell]:
         if outcome.server and outcome.coordinate:
             place = (outcome.coordinate, outcome.server)
             written = outcome.changes if outcome.result in WRITTEN else 0
-            mark = Mark.FAILED if outcome.result in FAILED else found[place].mark
+            end = RESULTS[outcome.result]
+            mark = end.mark if end.block in _SEEN else found[place].mark
             found[place] = found[place].worse(mark, written)
     return found
 

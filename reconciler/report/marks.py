@@ -22,6 +22,7 @@ class Mark(Enum):
     NEW = ("+", "new", "green")
     CHANGE = ("~", "changed", "yellow")
     SIGN = ("s", "signed", "magenta")
+    DEFERRED = (">", "deferred", "yellow")
     SETTLING = (":", "settling", "blue")
     SYNC = ("=", "in sync", "green")
     NONE = (" ", "not wanted here", "")
@@ -47,7 +48,8 @@ class Block(StrEnum):
     without names: the reason stands under another heading."""
 
     FAILED = "Failed"
-    SETTLING = "Accepted, and not visible yet"
+    SETTLING = "Settling: on its way"
+    DEFERRED = "Deferred: a later run goes on"
     KEPT = "Kept back"
     CHANGED = "Changed"
     COUNTED = "Not attempted"
@@ -56,18 +58,22 @@ class Block(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What one result means. `waited`: it did not fail, and neither did what hangs from it."""
+    """What one result means. `waited`: it did not fail, and neither did what hangs from it;
+    `goes_on`: a later run makes more of it by itself."""
 
     block: Block
     mark: Mark
     waited: bool = False
+    goes_on: bool = False
     told: bool = False
     """Is the result's own word said, beside the reason?"""
 
 
 RESULTS: Mapping[Result, Ending] = {
     Result.DONE: Ending(Block.CHANGED, Mark.CHANGE),
-    Result.SETTLING: Ending(Block.SETTLING, Mark.SETTLING),
+    Result.SETTLING: Ending(Block.SETTLING, Mark.SETTLING, goes_on=True),
+    Result.DELEGATED: Ending(Block.SETTLING, Mark.SETTLING, waited=True, goes_on=True, told=True),
+    Result.DEFERRED: Ending(Block.DEFERRED, Mark.DEFERRED, waited=True, goes_on=True),
     Result.UNCHANGED: Ending(Block.SILENT, Mark.SYNC),
     Result.STALE: Ending(Block.FAILED, Mark.FAILED, told=True),
     Result.FAILED: Ending(Block.FAILED, Mark.FAILED),
@@ -77,6 +83,7 @@ RESULTS: Mapping[Result, Ending] = {
 }
 
 FAILED = frozenset(result for result, end in RESULTS.items() if end.block is Block.FAILED)
+GOES_ON = frozenset(result for result, end in RESULTS.items() if end.goes_on)
 WAITED = frozenset(result for result, end in RESULTS.items() if end.waited)
 
 
@@ -92,7 +99,7 @@ class Standing:
 COLUMNS = ("ok", "changed", "settling", "drifted", "unreachable", "failed", "held")
 """Columns of the recap. Every cell counts in one, and besides under `changed` where something
 was written."""
-SELDOM = ("accepted",)
+SELDOM = ("deferred", "accepted")
 """Columns that are shown only where there is something in them."""
 
 VERDICTS: Mapping[Verdict, Standing] = {

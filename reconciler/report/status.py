@@ -24,6 +24,7 @@ _NEXT: Mapping[Mark, tuple[str, str]] = {
     Mark.HELD: ("Waits for a person", "nothing happens until then"),
     Mark.UNKNOWN: ("Unknown: could not be learnt", "each run asks again"),
     Mark.CHANGE: ("Differs", "the next apply brings it about"),
+    Mark.DEFERRED: ("Deferred", "a later run goes on where a limit ended this one"),
     Mark.SETTLING: ("Settling", "each run looks again; the server has it and does not show it yet"),
 }
 """The heading of what stands so, and what happens next."""

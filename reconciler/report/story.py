@@ -127,12 +127,19 @@ def _fold(
 ) -> Line:
     end = RESULTS[result]
     why = f": {safe(detail, _REASON_CHARS)}" if detail else ""
-    how = f"{names.on(server)}{f' ({result})' if end.told else ''}{why}"
+    again = max((outcome.again for outcome in same if outcome.again), default=0)
+    when = f" (again from {_clock(again)})" if again else ""
+    how = f"{names.on(server)}{f' ({result})' if end.told else ''}{when}{why}"
     told = [f"{safe(outcome.repository)}: {outcome.deed}" for outcome in same]
     if len(same) == 1:
         return Line(end.mark.symbol, f"{told[0]}{how}")
     who = tuple(dict.fromkeys(safe(outcome.repository) for outcome in same))
     return Line(end.mark.symbol, f"{_counted(same)}{how}", tuple(told), who)
+
+
+def _clock(moment: int) -> str:
+    minutes = moment // 60
+    return f"{minutes // 60 % 24:02}:{minutes % 60:02} UTC"
 
 
 def _counted(outcomes: Iterable[Outcome]) -> str:
