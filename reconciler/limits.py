@@ -166,6 +166,10 @@ YAML_NODES: Final = 50_000
 SAVED_PLAN_BYTES: Final = 64 * 2**20
 SAVED_REPORT_BYTES: Final = 256 * 2**20
 """A report of 2,000 repositories on 50 servers, where everything changes, has 100 MB."""
+SERVED_TOGETHER: Final = 8
+"""Answers of `serve` that are made at the same time; the page of a large fleet takes 3 s."""
+SERVED_SECONDS: Final = 10.0
+"""How long a client of `serve` may take to say what it wants."""
 HISTORY_RUNS: Final = 30
 HISTORY_BYTES: Final = 256 * 2**20
 """Earlier reports that a view reads to tell the history of cells: 30 of 8 MB take 10 s."""

@@ -22,6 +22,7 @@ _ELSEWHERE = {
     "history": "reconciler.cli.reports:history",
     "report": "reconciler.cli.reports:command",
     "sandbox": "reconciler.cli.sandbox:command",
+    "serve": "reconciler.cli.serve:command",
     "status": "reconciler.cli.reports:status",
     "verify": "reconciler.cli.verify:command",
     "validate": "reconciler.cli.validate:command",

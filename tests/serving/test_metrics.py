@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from reconciler.guard import judge
 from reconciler.model.observed import Absent
 from reconciler.model.outcome import Outcome, Report, Result, Stage
+from reconciler.model.plan import Verdict
 from reconciler.report.build import Header, build
 from reconciler.report.figures import PREFIX, figures, seconds_of
 from reconciler.report.history import Past
@@ -55,7 +56,12 @@ def sample(result: Result = Result.DONE) -> Report:
         "0.1",
         stages=(Stage("observe", 2.5), Stage("apply", 4.0), Stage("observe", 1.5)),
     )
-    return build(header, plan, judge(plan, wish, seen), outcomes=ends, remaining=plan)
+    cells = tuple(
+        replace(c, verdict=Verdict.IN_SYNC, detail="") if c.verdict is Verdict.DRIFTED else c
+        for c in plan.cells
+    )
+    left = replace(plan, actions=(), cells=cells) if result is Result.DONE else plan
+    return build(header, plan, judge(plan, wish, seen), outcomes=ends, remaining=left)
 
 
 def read(text: str) -> dict[str, dict[tuple[str, ...], float]]:
