@@ -25,6 +25,7 @@ _ELSEWHERE = {
     "serve": "reconciler.cli.serve:command",
     "status": "reconciler.cli.reports:status",
     "verify": "reconciler.cli.verify:command",
+    "watch": "reconciler.cli.watch:command",
     "validate": "reconciler.cli.validate:command",
 }
 """Commands that are loaded when they are called: a plan needs no web server in memory. One whose

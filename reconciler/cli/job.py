@@ -36,6 +36,12 @@ from reconciler.sign.keyfile import KeyFileSigner, read_keys
 def reconcile(session: Session) -> tuple[int, ...]:
     """`reconcile --plan` and `--apply`; the exit codes that hold, worst first."""
     text = read(session.file, limit=YAML_BYTES, what="desired state")
+    with signals() as caught:
+        return once(session, text, caught)
+
+
+def once(session: Session, text: bytes, caught: Caught) -> tuple[int, ...]:
+    """One run; `text` is the desired state. The exit codes that hold, worst first."""
     base = _base(session)
     options = _options(session)
     signer = None
@@ -45,7 +51,7 @@ def reconcile(session: Session) -> tuple[int, ...]:
     if session.apply:
         _keep(session)
     lock = locked(session.state_dir) if options.write else nullcontext()
-    with lock, signals() as caught, Bar(session.stderr, caught.stop) as bar:
+    with lock, Bar(session.progress, caught.stop) as bar:
         watcher = Timed(bar)
         done = run(
             text,

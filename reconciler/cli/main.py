@@ -115,6 +115,7 @@ from reconciler.report.formats import FORMATS
     help="Count these as success; what holds besides them still decides.",
 )
 @click.option("-v", "--verbose", "--diff", "verbose", is_flag=True, help="Every ref and event.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something is not well.")
 @click.version_option(__version__, prog_name="reconcile")
 @click.pass_context
 def main(context: click.Context, /, **given: Any) -> None:

@@ -48,6 +48,7 @@ class Session:
     detailed_exitcode: bool
     exit_zero_on: tuple[int, ...]
     verbose: bool
+    quiet: bool
     duration: float
     options: Options
     stdout: Console = field(default_factory=_stdout)
@@ -57,6 +58,11 @@ class Session:
         """What was asked for, on stdout, as a renderer made it."""
         self.stdout.file.write(text)
         self.stdout.file.flush()
+
+    @property
+    def progress(self) -> Console:
+        """Where progress is shown."""
+        return Console(quiet=True) if self.quiet else self.stderr
 
     @property
     def look(self) -> Look:
@@ -100,6 +106,7 @@ def resolve(given: dict[str, Any]) -> Session:
         detailed_exitcode=given["detailed_exitcode"],
         exit_zero_on=given["exit_zero_on"],
         verbose=given["verbose"],
+        quiet=given["quiet"],
         duration=given["max_duration"],
         options=options,
     )

@@ -17,6 +17,7 @@ from reconciler.model.outcome import Finding, Report
 from reconciler.model.plan import Plan
 from reconciler.report.codes import Exit, worst
 from reconciler.report.formats import FORMATS, Format
+from reconciler.report.health import Health, of_codes
 from reconciler.report.history import Past, past
 from reconciler.report.safe import safe
 from reconciler.report.story import story
@@ -37,10 +38,11 @@ def show_plan(
     if session.apply and signs and not session.keys:
         said = "1 signature is" if signs == 1 else f"{signs} signatures are"
         session.say(f"no --keys: {said} held, and whatever needs them")
-    if session.apply and not form.follows:
+    if session.apply and (session.quiet or not form.follows):
         return
     shown = view(plan, findings, base, _past(session))
-    session.show(form.plan(shown, session.look))
+    if not session.quiet or plan.actions:
+        session.show(form.plan(shown, session.look))
     if not session.apply:
         _views(session, lambda form: form.plan(shown, session.look))
 
@@ -58,10 +60,12 @@ def finish(session: Session, report: Report) -> tuple[int, ...]:
         report = replace(report, exit_codes=codes, exit_code=codes[0], notes=notes)
     if session.apply:
         told = story(report, past)
-        session.show(FORMATS[session.format].outcome(told, session.look))
+        if not session.quiet or of_codes(report.exit_codes) is not Health.OK:
+            session.show(FORMATS[session.format].outcome(told, session.look))
         _views(session, lambda form: form.outcome(told, session.look))
     tell(session, report)
-    session.say(lost or f"report: {session.report_dir / 'latest.json'}")
+    if lost or not session.quiet:
+        session.say(lost or f"report: {session.report_dir / 'latest.json'}")
     return tuple(map(int, report.exit_codes))
 
 
