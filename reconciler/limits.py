@@ -67,6 +67,9 @@ PACK_BYTES: Final = 2 * 2**30
 """Bytes of one pack, compressed."""
 CHILD_MEMORY_BYTES: Final = 2 * 2**30
 """Address space of a git child: a 232-byte pack can ask for 4 GB."""
+CHILDREN_MEMORY_BYTES: Final = 2**30
+"""Memory of all git children together, files that they map left out: eight fetches of 30 MB take
+half of it. A child's own bound is one for each process, and git is several."""
 CHILD_CPU_SECONDS: Final = 300
 CHILD_WALL_SECONDS: Final = 900
 """Wall clock of a git child: half the 30 minutes that purgatory waits."""
@@ -75,10 +78,14 @@ CHILD_OUTPUT_BYTES: Final = 32 * 2**20
 CHILD_CHATTER_BYTES: Final = 16 * 2**20
 """Bytes of a child's stderr, which a server can fill (side-band); one that says more is ended."""
 CHILD_CHATTER_KEPT_BYTES: Final = 64 * 2**10
-FETCH_IDLE_SECONDS: Final = 60.0
-FETCH_PROGRESS_BYTES: Final = 60_000
-"""A fetch that brings fewer pack bytes than this in FETCH_IDLE_SECONDS (1 kB/s, git's own bound on
-silence) is ended, however much the server talks besides."""
+FETCH_IDLE_SECONDS: Final = 30.0
+FETCH_PROGRESS_BYTES: Final = 30_000
+"""A fetch that brings fewer pack bytes than this in FETCH_IDLE_SECONDS is ended, however much the
+server talks besides, and the server is not fetched from again in the run: 1 kB/s, as git has it
+(http.lowSpeedLimit), whose own bound only ends the one fetch."""
+FETCH_MEMORY_BYTES: Final = 256 * 2**20
+"""Memory of one fetch beyond the bytes that it brought: git needs some 64 bytes an object, and a
+few files whole. A listing can make its older releases take all there is."""
 FETCH_BYTES: Final = 256 * 2**20
 """Disk of one fetch among several; a larger one is done again, alone, and may take PACK_BYTES."""
 FREE_BYTES: Final = 256 * 2**20
@@ -102,10 +109,15 @@ MEMORY_SECONDS: Final = 24 * 60 * 60
 """How long what was sent counts against a server's budget, and how far ahead a server may be
 shut: no known budget takes longer to fill."""
 
+SIGNED_SECONDS: Final = 7 * 24 * 60 * 60
+"""How long an event that was signed here is remembered without any server showing it."""
+
 # --- HTTP and time ---------------------------------------------------------------------------
 NIP11_BYTES: Final = 64 * 2**10
 HTTP_ERROR_BYTES: Final = 4 * 2**10
 """Bytes of an error page that are read to find the reason."""
+RESOLVE_SECONDS: Final = 10.0
+"""For a name's addresses: what resolvers take to ask two times (resolv.conf: timeout, attempts)."""
 CONNECT_SECONDS: Final = 5.0
 """TCP and TLS set-up. A server that accepts and then hangs is caught by READ_SECONDS."""
 DOOR_SECONDS: Final = 10.0
@@ -116,6 +128,10 @@ RELAY_IDLE_SECONDS: Final = 25.0
 """A relay connection that was silent for longer is opened anew: servers drop it after 30 to 60."""
 READ_SECONDS: Final = 10.0
 """Silence within an answer to a read."""
+PROGRESS_BYTES: Final = 2_000
+"""What an answer to a read must bring in READ_SECONDS from its first byte on, or it drips: 200 B/s.
+git leaves a fetch below 1,000 B/s (http.lowSpeedLimit), and five answers of one server may come
+side by side; a modem of 9,600 bits a second is above it with all five."""
 RETRY_AFTER_SECONDS: Final = 30.0
 """How long a server may ask to be left alone within a run; longer means the next run."""
 ANSWER_SECONDS: Final = 180.0
@@ -180,6 +196,11 @@ HISTORY_RUNS: Final = 30
 HISTORY_BYTES: Final = 256 * 2**20
 """Earlier reports that a view reads to tell the history of cells: 30 of 8 MB take 10 s."""
 KEY_FILE_BYTES: Final = 4 * 2**10
+
+NIP44_BYTES: Final = 2 * 2**20
+"""Bytes of one message to or from a remote signer, decrypted: a state of EVENT_BYTES."""
+SCRYPT_LOG_N: Final = range(16, 21)
+"""Work factors of an encrypted key (NIP-49), as powers of two: 20 takes 5 s and 1 GB."""
 
 SIGNATURES: Final = 50
 """Signatures of one run; more of them need a person, whatever the reason."""

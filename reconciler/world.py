@@ -11,7 +11,16 @@ from typing import Protocol
 
 from reconciler.errors import ReconcileError
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Memory, Seen, Unknown
+from reconciler.model.observed import (
+    Absent,
+    Ancestry,
+    BadSource,
+    Cause,
+    Listing,
+    Memory,
+    Seen,
+    Unknown,
+)
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
@@ -34,17 +43,6 @@ class NotNow(Failure):
     def __init__(self, detail: str, until: int) -> None:
         super().__init__(Unknown(Cause.RATE, detail))
         self.until = until
-
-
-@dataclass(frozen=True, slots=True)
-class BadSource:
-    """A server from which objects should have come; `unknown` says why they did not."""
-
-    server: str
-    unknown: Unknown
-
-    def __str__(self) -> str:
-        return f"{self.server}: {self.unknown}"
 
 
 class NotGathered(Failure):
@@ -80,9 +78,12 @@ class Relay(Protocol):
         The failure is `Cause.INCOMPLETE` where the relay may hold more than it showed.
         """
 
-    def publish(self, events: Sequence[Event]) -> tuple[Ok, ...]:
-        """Send events in order; one OK each, in the same order. The server's budget has paid for
-        them (`World.afford`). Raises Failure."""
+    def publish(self, events: Sequence[Event]) -> tuple[Ok | Unknown, ...]:
+        """Send events in order; one answer each, in the same order: the relay's OK, or why there is
+        none. `STOPPED` and `BUDGET`: it was not sent. Anything else: it may have arrived.
+
+        The server's limits have let them through (`World.afford`).
+        """
 
     def left_out(self) -> tuple[tuple[str, int], ...]:
         """What the relay sent in this run and nobody used: reasons, each with how often, sorted.
@@ -161,6 +162,10 @@ class World(Protocol):
     ) -> tuple[Ancestry, ...]:
         """Of each (old, new) in turn, what the archive knows; changes nothing, raises nothing."""
 
+    def root(self, coordinate: Coordinate, oid: str) -> str | None:
+        """The first commit of the main line that leads to this one, by the archive; None: it cannot
+        be told."""
+
     def try_clone(self, server: str, coordinate: Coordinate, oids: frozenset[str]) -> None:
         """Fetch these objects from one server as a clone would, and throw them away.
 
@@ -192,6 +197,12 @@ class World(Protocol):
     def note(self, marks: Sequence[Seen]) -> None:
         """Replace that memory."""
 
+    def unserved(self) -> tuple[Event, ...]:
+        """What was signed here, and no server showed yet (local memory)."""
+
+    def store(self, events: Sequence[Event]) -> None:
+        """Replace that memory. Raises OSError."""
+
     def settle(self, seconds: float) -> None:
         """Wait for servers that work after they have answered."""
 
@@ -202,6 +213,10 @@ class Stale(ReconcileError):
 
 class Signer(Protocol):
     """Signs drafts with a named key; never shows the key."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the keys are called."""
 
     def public_key(self, name: str) -> str | None:
         """The hex pubkey of a named key; None when there is no such key."""

@@ -23,8 +23,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("git", "nostr", "schemas", "pacing", "plumbing"),
     ("model",),
     ("facts", "world", "desired"),
-    ("objects",),
     ("observe", "plan", "guard", "apply"),
+    ("settling",),
     ("pipeline", "report"),
     ("edge", "sign", "serving", "sandbox", "conformance"),
     ("cli",),
@@ -56,8 +56,7 @@ ONLY: Mapping[str, frozenset[str]] = {
     "facts": frozenset({"errors", "git", "limits", "model", "nostr"}),
     "plan": frozenset({"facts", "git", "limits", "model", "nostr", "pacing"}),
     "guard": frozenset({"facts", "git", "limits", "model", "nostr"}),
-    "objects": frozenset({"facts", "git", "model", "nostr", "world"}),
-    "observe": frozenset({"errors", "facts", "objects", "limits", "model", "nostr", "world"}),
+    "observe": frozenset({"facts", "git", "limits", "model", "nostr", "world"}),
     "apply": frozenset({"errors", "git", "limits", "model", "nostr", "world"}),
     "report": frozenset({"git", "limits", "model", "nostr"}),
     "pacing": frozenset({"errors", "limits"}),
@@ -83,7 +82,9 @@ WORLDLY = frozenset(_NAMES.split())
 OUTER = frozenset({"edge", "sandbox", "serving", "conformance", "cli", "sign", "plumbing"})
 """Rooms that may touch the world."""
 ALLOWED: Mapping[str, frozenset[str]] = {
-    "observe": frozenset({"concurrent"}),  # one worker pool: questions side by side
+    "observe.again": frozenset({"concurrent"}),  # one worker pool: questions side by side
+    "observe.look": frozenset({"concurrent"}),
+    "observe.rounds": frozenset({"concurrent"}),
     "report.explain": frozenset({"datetime"}),  # seconds as a date; no clock is asked
     "apply.execution": frozenset({"concurrent"}),  # servers and repositories side by side
     "apply.ledger": frozenset({"threading"}),  # the lock on its tables
@@ -92,7 +93,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 }
 """The exceptions, module by module."""
 
-WAIVERS = {"reconciler": 9, "tests": 3}
+WAIVERS = {"reconciler": 9, "tests": 2}
 """How many `noqa` and `type: ignore` there are; adding one is a decision."""
 WAIVER = re.compile(r"#\s*(noqa\b|type:\s*ignore)")
 MODULE_LINES = 400

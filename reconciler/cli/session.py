@@ -37,7 +37,8 @@ class Session:
     saved: Path | None
     out: Path | None
     base: Path | None
-    keys: Path | None
+    keys: str | None
+    passphrase_fd: int | None
     format: str
     report_dir: Path
     keep: int | None
@@ -95,7 +96,8 @@ def resolve(given: dict[str, Any]) -> Session:
         saved=None if saved in (None, Path()) else saved,
         out=given["out"],
         base=given["base"],
-        keys=given["keys"],
+        keys=given["keys"] or _credential(),
+        passphrase_fd=given["passphrase_fd"],
         format=given["format_"],
         report_dir=given["report_dir"],
         keep=given["keep"],
@@ -110,6 +112,13 @@ def resolve(given: dict[str, Any]) -> Session:
         duration=given["max_duration"],
         options=options,
     )
+
+
+def _credential() -> str | None:
+    """The signers file that systemd hands to a unit (LoadCredential=signers:…)."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    place = Path(folder) / "signers" if folder else None
+    return str(place) if place and place.is_file() else None
 
 
 def _state_dir() -> Path:

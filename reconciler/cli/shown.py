@@ -37,7 +37,7 @@ def show_plan(
     signs = len(plan.signs)
     if session.apply and signs and not session.keys:
         said = "1 signature is" if signs == 1 else f"{signs} signatures are"
-        session.say(f"no --keys: {said} held, and whatever needs them")
+        session.say(f"no --signers: {said} held, and whatever needs them")
     if session.apply and (session.quiet or not form.follows):
         return
     shown = view(plan, findings, base, _past(session))

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from reconciler.desired import dates
+from reconciler.desired.references import split_key
+from reconciler.desired.sources import adopts
 from reconciler.model.desired import (
     AcceptedHold,
     Desired,
@@ -16,6 +18,7 @@ from reconciler.model.desired import (
     Rule,
     Safety,
     Server,
+    Source,
     Throttle,
 )
 from reconciler.model.plan import HoldReason
@@ -40,7 +43,9 @@ def build(root: dict[str, Json], digest: str) -> Desired:
         npubs=tuple(_npub(item, called) for item in root["npubs"]),
         index_relays=tuple(urls.canonical(_given(item)["url"]) for item in relays),
         names=names,
-        rules=tuple(_rule(key, rule, called) for key, rule in root.get("repositories", {}).items()),
+        rules=tuple(
+            _rule(root, key, rule, called) for key, rule in root.get("repositories", {}).items()
+        ),
         policies=_policies(policies),
     )
 
@@ -50,7 +55,9 @@ def _server(item: Json, defaults: dict[str, int]) -> Server:
     throttle = Throttle(**(defaults | given.get("throttle", {})))
     paused = given.get("paused")
     pause = Pause(paused["reason"], dates.end(paused["until"])) if paused else None
-    return Server(urls.canonical(given["url"]), tuple(given.get("groups", ())), throttle, pause)
+    delegates = given.get("delegate", "auto") == "auto"
+    groups = tuple(given.get("groups", ()))
+    return Server(urls.canonical(given["url"]), groups, throttle, pause, delegates)
 
 
 def _given(item: Json) -> dict[str, Json]:
@@ -78,8 +85,22 @@ def _npub(item: dict[str, Json], called: Called) -> Npub:
     )
 
 
-def _rule(key: str, rule: dict[str, Json], called: Called) -> Rule:
-    return Rule(key, *_places(rule["servers"], called))
+def _rule(root: dict[str, Json], key: str, rule: dict[str, Json], called: Called) -> Rule:
+    source = _source(root, split_key(key)[0], rule) if "source" in rule else None
+    return Rule(key, *_places(rule.get("servers", {}), called), source)
+
+
+def _source(root: dict[str, Json], name: str, rule: dict[str, Json]) -> Source:
+    owner = next(npub for npub in root["npubs"] if npub["name"] == name)
+    rewrites = rule.get("rewrites", ())
+    return Source(
+        url=urls.source(rule["source"]),
+        adopt=adopts(root, owner, rule),
+        rewrites=None if rewrites == _ALL else tuple(rewrites),
+        name=rule.get("name", ""),
+        description=rule.get("description", ""),
+        web=tuple(rule.get("web", ())),
+    )
 
 
 def _places(

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Lock
 
-from reconciler.edge.child import Git
+from reconciler.edge.child import Excess, Git
 from reconciler.edge.fetch import Source, TooLarge, ensure_room, fetch
 from reconciler.edge.store import Store
 from reconciler.limits import FETCH_BYTES, FETCH_IDLE_SECONDS, PACK_BYTES
@@ -40,8 +40,9 @@ def free(server: str) -> AbstractContextManager[Callable[[int], None]]:
 class Imports:
     """Fetches of one run; safe to share between threads.
 
-    A server that let a fetch wait in vain is not asked again. Fetches run side by side as long as
-    they are small; large ones wait for each other, so that all together fill no disk.
+    A server that let a fetch wait in vain, or made git take too much, is not asked again. Fetches
+    run side by side as long as they are small; large ones wait for each other, so that all together
+    fill no disk.
     """
 
     def __init__(
@@ -86,8 +87,7 @@ class Imports:
             Failure: none arrived; LOCAL where this machine is at fault.
             OSError: this machine is at fault.
         """
-        if struck := self._struck.get(ask.source):
-            raise Failure(Unknown(Cause.SKIPPED, f"not asked again in this run: {struck}"))
+        self._begin(ask.source)
         listing = self._list_refs(ask.source, coordinate)
         refs = listing.refs if isinstance(listing, Listing) else ()
         offered = ask.oids.intersection(oid for _, oid in refs)
@@ -112,10 +112,15 @@ class Imports:
         Raises:
             Failure: a clone fails. TooLarge: it was not tried to the end.
         """
+        self._begin(server)
         with self._charge(server) as took, staging(folder, None) as stage:
             self._fetch(
                 self._locate(server, coordinate), Ask(server, oids), stage, self._quota, took
             )
+
+    def _begin(self, server: str) -> None:
+        if struck := self._struck.get(server):
+            raise Failure(Unknown(Cause.SKIPPED, f"not asked again in this run: {struck}"))
 
     def _import(self, store: Store, source: Source, offer: Ask, folder: Path, quota: int) -> None:
         with self._charge(offer.source) as took, staging(folder, store.path) as stage:
@@ -129,7 +134,7 @@ class Imports:
         try:
             fetch(self._git, source, offer.oids, stage, quota=quota, idle=self._idle)
         except Failure as failure:
-            if failure.unknown.cause is Cause.TIMEOUT:
+            if isinstance(failure, Excess):
                 self._struck[offer.source] = failure.unknown
             raise
         finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from socket import SHUT_RDWR
 from threading import Event as Flag
 from threading import Lock, Thread
@@ -89,17 +89,19 @@ class Live:
             socket = frames.connect(
                 self._url, self._egress, clock, LIVE_PING_SECONDS, DOOR_SECONDS, lambda _: None
             )
-            with self._lock:
-                self._socket = socket
-                filters = self._filters
-            try:
+            with ExitStack() as ends:
+                ends.callback(socket.shutdown)
+                ends.callback(self._held, None)
+                filters = self._held(socket)
                 socket.send(messages.req(_NAME, *(f.since_then(since) for f in filters)))
                 self.connected = True
                 self._read(socket, filters)
-            finally:
-                with self._lock:
-                    self._socket = None
-                socket.shutdown()  # type: ignore[no-untyped-call]
+
+    def _held(self, socket: BoundedSocket | None) -> tuple[Filter, ...]:
+        """The connection that `listen` and `end` cut; what is to be asked on it."""
+        with self._lock:
+            self._socket = socket
+            return self._filters
 
     def _read(self, socket: BoundedSocket, filters: Sequence[Filter]) -> None:
         minute, count = time.monotonic(), 0

@@ -50,11 +50,26 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class BadSource:
+    """A server from which objects should have come; `unknown` says why they did not."""
+
+    server: str
+    unknown: Unknown
+
+    def __str__(self) -> str:
+        return f"{self.server}: {self.unknown}"
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
-    """A complete ref advertisement: (name, object id) sorted by name; `head` where it is told."""
+    """A complete ref advertisement: (name, object id) sorted by name; `head` where it is told.
+
+    `peeled` is what annotated tags point to, by the tag's name.
+    """
 
     refs: tuple[tuple[str, str], ...]
     head: str | None = None
+    peeled: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +98,13 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Delegated:
-    """What a server is to get of a repository was left to it at `since` (seconds since 1970)."""
+    """What a server is to get of a repository was left to it at `since`; it was given time until
+    `until` (seconds since 1970)."""
 
     server: str
     coordinate: Coordinate
     since: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +162,12 @@ class ServerView:
 
     `served` are the ids of the events that its relay serves, among those we asked for; `listings`
     pairs repositories with their refs, sorted by repository, and is empty for an index relay;
-    `submitted` is what was sent there before and may wait, unseen; `delegated` since when (seconds
-    since 1970) repositories are left to it, sorted by repository. A `witness` is a relay that only
-    an announcement names: it is read before that is signed anew, and never written to. `skew` is by
-    how many seconds our clock is ahead of the server's; `left_out` what it sent that nobody used;
-    `hollow` repositories whose refs it lists and of which a clone was tried and failed.
+    `submitted` is what was sent there before and may wait, unseen; `delegated` since and until
+    when (seconds since 1970) repositories are left to it, sorted by repository. A `witness` is a
+    relay that only an announcement names: it is read before that is signed anew, and never written
+    to. `skew` is by how many seconds our clock is ahead of the server's; `left_out` what it sent
+    that nobody used; `hollow` repositories whose refs it lists and of which a clone was tried and
+    failed.
     """
 
     url: str
@@ -159,7 +177,7 @@ class ServerView:
     served: frozenset[str] = frozenset()
     listings: tuple[tuple[Coordinate, Refs], ...] = ()
     submitted: tuple[Submission, ...] = ()
-    delegated: tuple[tuple[Coordinate, int], ...] = ()
+    delegated: tuple[tuple[Coordinate, tuple[int, int]], ...] = ()
     witness: bool = False
     skew: float | None = None
     left_out: tuple[tuple[str, int], ...] = ()
@@ -171,13 +189,29 @@ class ServerView:
         return found or self.unknown or Unknown(Cause.SKIPPED, "")
 
 
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """The source of one repository as it answered in this run.
+
+    A listing is one whose objects the archive holds, all of them. `root` is the first commit of
+    its main line; None where it could not be told.
+    """
+
+    url: str
+    refs: Refs
+    root: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """One observation of the whole fleet, at `at` seconds since 1970.
 
-    `events` are all verified events that any server served; `archived` the object ids, among those
+    `events` are all verified events that any server served, and those that were signed here and
+    that none serves yet (`unserved`); `archived` the object ids, among those
     that matter, which our own archive already holds, sorted by repository; `ancestry` what moving
-    refs would drop, sorted by repository; `seen` is the memory of earlier runs.
+    refs would drop, sorted by repository; `seen` is the memory of earlier runs. `sources` are those
+    of the desired state, sorted by repository. `began` is when the run began whose later look this
+    is, in seconds since 1970; None: it is the first look.
     """
 
     at: int
@@ -186,6 +220,9 @@ class Observed:
     archived: tuple[tuple[Coordinate, frozenset[str]], ...] = ()
     ancestry: tuple[tuple[Coordinate, tuple[Ancestry, ...]], ...] = ()
     seen: tuple[Seen, ...] = ()
+    sources: tuple[tuple[Coordinate, SourceView], ...] = ()
+    unserved: tuple[Event, ...] = ()
+    began: int | None = None
 
     def view(self, url: str) -> ServerView:
         """The view of a server by its canonical URL."""

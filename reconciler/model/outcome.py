@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.actions import Verb
+from reconciler.model.observed import BadSource
 from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary, Unmatched
 from reconciler.nostr.nip34 import Coordinate
 
@@ -39,6 +40,7 @@ class Outcome:
     `coordinate`, `repository` (its name) and `deed` say what the action was, `why` it was there,
     `event` which one it sends, `changes` how many events and refs it writes; the report fills them
     in. `moved` are its refs, from where to where: what stood there before can be found by that.
+    `bad_sources` are servers that should have given objects for it; it may have got them elsewhere.
     `again`: from when (seconds since 1970) a deferred one makes sense.
     """
 
@@ -55,6 +57,7 @@ class Outcome:
     why: str = ""
     event: str | None = None
     moved: tuple[RefUpdate, ...] = ()
+    bad_sources: tuple[BadSource, ...] = ()
     again: int | None = None
 
 

@@ -135,6 +135,7 @@ def _recap(
     failed = cells(FAILED, [*here, *hanging])
     kept = cells({Result.HELD}, [*here, *hanging])
     later = cells({Result.DEFERRED})
+    coming = cells({Result.SETTLING, Result.DELEGATED}) - later
     normal = _normal(server, plan)
     # an index relay has no cells, yet a repository's events may fail there
     counts = Counter(
@@ -144,6 +145,7 @@ def _recap(
             kept=coordinate in kept,
             normal=coordinate in normal,
             later=coordinate in later,
+            coming=coordinate in coming,
         )
         for coordinate in {*verdicts, *failed, *kept}
     )
@@ -152,7 +154,9 @@ def _recap(
     return Recap(
         server=server.name,
         **{column: counts[column] for column in (*COLUMNS, *SELDOM)},
-        detail=server.unknown or _blind(server, plan, names),
+        detail=server.unknown
+        or _blind(server, plan, names)
+        or _poor(server, outcomes, actions, names),
     )
 
 
@@ -166,6 +170,22 @@ def _blind(server: ServerSummary, plan: Plan, names: Mapping[Coordinate, str]) -
     return "; ".join(said)[:PEER_TEXT_CHARS]
 
 
+def _poor(
+    server: ServerSummary,
+    outcomes: Iterable[Outcome],
+    actions: Mapping[str, Action],
+    names: Mapping[Coordinate, str],
+) -> str:
+    """Why objects did not come from a server that answered all else; a few repositories by name."""
+    reasons: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for outcome in outcomes:
+        for bad in outcome.bad_sources:
+            if bad.server == server.url:
+                reasons[str(bad.unknown)][names[actions[outcome.key].coordinate]] = None
+    said = [f"no objects from it: {why}: {listed(list(f), _NAMED)}" for why, f in reasons.items()]
+    return "; ".join(said)[:PEER_TEXT_CHARS]
+
+
 def _normal(server: ServerSummary, plan: Plan) -> set[Coordinate]:
     """Repositories whose every hold here is accepted as normal."""
     here = [h for h in plan.holds if h.server in (None, server.url) and h.reason not in ADVISORY]
@@ -174,7 +194,13 @@ def _normal(server: ServerSummary, plan: Plan) -> set[Coordinate]:
 
 
 def _standing(
-    verdict: Verdict | None, *, failed: bool, kept: bool, normal: bool, later: bool
+    verdict: Verdict | None,
+    *,
+    failed: bool,
+    kept: bool,
+    normal: bool,
+    later: bool,
+    coming: bool,
 ) -> str:
     """The one column that a cell counts in."""
     if verdict is Verdict.UNKNOWN:
@@ -184,6 +210,6 @@ def _standing(
     if kept or verdict is None:
         return "held"
     column = VERDICTS[verdict].column
-    if later and column == "drifted":
-        return "deferred"
+    if column == "drifted":  # what still differs may be on its way, or a later run's
+        return "deferred" if later else "settling" if coming else column
     return "accepted" if normal and column == "held" else column

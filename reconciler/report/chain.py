@@ -26,9 +26,8 @@ def broken(links: Sequence[Link], head: str | None) -> Iterator[str]:
     """
     digests = {link.digest for link in links}
     named = Counter(link.previous for link in links)
-    for link in links[1:]:
-        if link.previous in digests:
-            continue
+    first = [link for link in links if link.previous not in digests]
+    for link in first[1:]:
         why = "begins anew" if link.previous is None else "follows a report that is not here"
         yield f"{link.name} {why}, or one before it was changed"
     for digest, count in named.items():

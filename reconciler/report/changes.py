@@ -10,14 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.model.actions import Action, Publish, Push, Sign
-from reconciler.nostr import kinds
+from reconciler.model.plan import Plan
+from reconciler.nostr import kinds, urls
+from reconciler.nostr.event import Tag, Tags
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.lines import Line
 from reconciler.report.marks import Mark
 from reconciler.report.names import Names
 from reconciler.report.safe import safe
-from reconciler.report.words import describe, kind_name, plural
+from reconciler.report.words import clock, describe, kind_name, plural
 
+_LISTS = ("clone", "relays", "web", "maintainers")
+"""Tags of which each value is a thing of its own (NIP-34)."""
+_TAG_CHARS = 500
 _COUNTED = ("ref", "event")
 """What is said with its number; of the others a cell gets one."""
 
@@ -54,18 +59,59 @@ def changes(
 
 
 def signatures(signs: Iterable[Sign], names: Names) -> Iterator[Line]:
-    """Everything that would be signed, by key and by the servers that it adds."""
-    groups: defaultdict[tuple[str, tuple[str, ...]], list[Sign]] = defaultdict(list)
+    """Everything that would be signed, by key and by what it brings."""
+    groups: defaultdict[tuple[str, str, str], list[Sign]] = defaultdict(list)
     for sign in signs:
-        groups[sign.signer, sign.adds].append(sign)
-    for (signer, adds), same in groups.items():
-        what = plural(len(same), "announcement")
-        text = f"{what} with the key {safe(signer)}, adding {', '.join(map(names.server, adds))}"
+        kind = kind_name(sign.draft.kind)
+        noun = f"first {kind}" if sign.before is None else kind
+        groups[sign.signer, noun, _purpose(sign, names)].append(sign)
+    for (signer, noun, purpose), same in groups.items():
+        text = f"{plural(len(same), noun)} with the key {safe(signer)}, {purpose}"
         details = tuple(
-            f"{names.repository(s.coordinate)}: id {s.draft.id} replaces {s.before}" for s in same
+            f"{names.repository(sign.coordinate)}: {detail}"
+            for sign in same
+            for detail in _signed(sign)
         )
         who = tuple(sorted(names.repository(sign.coordinate) for sign in same))
         yield Line(Mark.SIGN.symbol, text, details, who)
+
+
+def _purpose(sign: Sign, names: Names) -> str:
+    """What a signature brings: the servers that an announcement adds, where a state comes from."""
+    if sign.draft.kind == kinds.STATE:
+        return f"from {safe(urls.host(sign.source))}"
+    return f"adding {names.listed(sign.adds)}"
+
+
+def _signed(sign: Sign) -> Iterator[str]:
+    """How the signed event will differ from the one before it, value by value."""
+    yield f"id {sign.draft.id}" + (f" replaces {sign.before}" if sign.before else "")
+    old, new = dict.fromkeys(_values(sign.dropped)), dict.fromkeys(_values(sign.added))
+    yield from (f"- {safe(' '.join(tag), _TAG_CHARS)}" for tag in old if tag not in new)
+    yield from (f"+ {safe(' '.join(tag), _TAG_CHARS)}" for tag in new if tag not in old)
+
+
+def _values(tags: Tags) -> Iterator[Tag]:
+    for tag in tags:
+        if tag[:1] and tag[0] in _LISTS:
+            yield from ((tag[0], value) for value in tag[1:])
+        else:
+            yield tag
+
+
+def left(plan: Plan, names: Names) -> Iterator[Line]:
+    """What servers are given time for, by server."""
+    groups: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+    kept: defaultdict[str, set[str]] = defaultdict(set)
+    for one in plan.delegated:
+        if plan.left.issuperset(one.keys):
+            groups[one.server, one.until].append(names.repository(one.coordinate))
+            kept[one.server].update(one.keys)
+    for (server, until), repositories in groups.items():
+        work = Counter(map(_noun, _units(a for a in plan.actions if a.key in kept[server])))
+        said = ", ".join(plural(work[noun], noun) for noun in _ORDER if work[noun])
+        text = f"{names.server(server)} has until {clock(until)} for {said}"
+        yield Line(Mark.SETTLING.symbol, text, names=tuple(sorted(repositories)))
 
 
 def _line(

@@ -42,7 +42,8 @@ def of_apply(
     ends = tuple(outcomes)
     codes = of_plan(remaining, findings)
     waited = {outcome.key for outcome in ends if outcome.result in WAITED}
-    left = any(action.key not in waited for action in remaining.actions)
+    ours = (action.key for action in remaining.actions if action.key not in remaining.left)
+    left = any(key not in waited for key in ours)
     if left or any(outcome.result in FAILED for outcome in ends):
         codes.add(Exit.FAILED)
     guarded = {key for finding in findings for key in finding.keys}
@@ -50,14 +51,15 @@ def of_apply(
     if kept or _stuck(remaining):
         codes.add(Exit.HELD)
     goes_on = any(cell.verdict is Verdict.SETTLING for cell in remaining.cells) or any(
-        outcome.result in GOES_ON & WAITED for outcome in ends
+        outcome.result in GOES_ON for outcome in ends
     )
     return codes if goes_on else codes - {Exit.CHANGES}
 
 
 def _stuck(plan: Plan) -> bool:
     """Does something wait for a person, which nobody has accepted as normal?"""
-    asked = [h for h in plan.holds if h.reason not in ADVISORY]
+    # a source that could not be read is unknown, and heals by itself
+    asked = [h for h in plan.holds if h.reason not in ADVISORY | {HoldReason.SOURCE_UNREAD}]
     held = {(hold.coordinate, hold.server) for hold in asked}
     return any(not hold.accepted for hold in asked) or any(
         cell.verdict in STUCK

@@ -99,10 +99,13 @@ class Grid:
 def of_plan(plan: Plan, names: Names) -> Grid:
     """What a plan would do, and how the cells stand where it does nothing."""
     found = _standing(plan.cells, plan.servers, names)
+    theirs = plan.left
     for action in plan.actions:
         if action.server:
             place = (action.coordinate, action.server)
-            found[place] = found[place].worse(_mark(action), action.volume)
+            found[place] = found[place].worse(
+                Mark.SETTLING if action.key in theirs else _mark(action), action.volume
+            )
     for one in plan.forced:
         place = (one.coordinate, one.server)
         found[place] = found[place].worse(Mark.DELETE)

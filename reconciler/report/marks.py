@@ -71,7 +71,7 @@ class Ending:
 
 RESULTS: Mapping[Result, Ending] = {
     Result.DONE: Ending(Block.CHANGED, Mark.CHANGE),
-    Result.SETTLING: Ending(Block.SETTLING, Mark.SETTLING, goes_on=True),
+    Result.SETTLING: Ending(Block.SETTLING, Mark.SETTLING, waited=True, goes_on=True),
     Result.DELEGATED: Ending(Block.SETTLING, Mark.SETTLING, waited=True, goes_on=True, told=True),
     Result.DEFERRED: Ending(Block.DEFERRED, Mark.DEFERRED, waited=True, goes_on=True),
     Result.UNCHANGED: Ending(Block.SILENT, Mark.SYNC),

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.model.outcome import Finding
+from reconciler.model.outcome import Finding, Outcome
 from reconciler.model.plan import (
     CellVerdict,
     Entry,
@@ -109,6 +109,17 @@ def _whole(server: ServerSummary, repositories: Sequence[str]) -> Line:
         f"{safe(server.name)}: {safe(server.unknown or '')}{cells}",
         tuple(repositories),
     )
+
+
+def poor(outcomes: Iterable[Outcome], names: Names) -> Iterator[Line]:
+    """Servers from which objects did not come; the actions may have got them elsewhere."""
+    groups: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for outcome in outcomes:
+        for bad in outcome.bad_sources:
+            groups[bad.server, str(bad.unknown)][safe(outcome.repository)] = None
+    for (server, why), repositories in groups.items():
+        text = f"objects from {names.server(server)}: {safe(why, _REASON_CHARS)}"
+        yield Line(Mark.UNKNOWN.symbol, text, names=tuple(repositories))
 
 
 def slips(unmatched: Iterable[Unmatched], servers: Sequence[ServerSummary]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from reconciler.report.marks import RESULTS, Block, Mark
 from reconciler.report.names import Names
 from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal
-from reconciler.report.words import on, plural
+from reconciler.report.words import clock, on, plural
 
 _NOUNS = {Verb.SIGN: "signature", Verb.PUBLISH: "event", Verb.PUSH: "push"}
 _REASON_CHARS = 500
@@ -70,7 +70,10 @@ def story(report: Report, past: Sequence[Past] = ()) -> Story:
         refusals=standing.refusals(report.findings, names, report.plan_digest),
         holds=standing.held(report.holds, names),
         accepted=sum(hold.accepted for hold in report.holds),
-        unknown=standing.unknown(report.servers, report.cells, names),
+        unknown=(
+            *standing.unknown(report.servers, report.cells, names),
+            *standing.poor(report.outcomes, names),
+        ),
         notes=(*standing.slips(report.unmatched, report.servers), *map(safe, report.notes)),
         recap=report.recap,
         past=tuple(past),
@@ -128,18 +131,13 @@ def _fold(
     end = RESULTS[result]
     why = f": {safe(detail, _REASON_CHARS)}" if detail else ""
     again = max((outcome.again for outcome in same if outcome.again), default=0)
-    when = f" (again from {_clock(again)})" if again else ""
+    when = f" (again from {clock(again)})" if again else ""
     how = f"{names.on(server)}{f' ({result})' if end.told else ''}{when}{why}"
     told = [f"{safe(outcome.repository)}: {outcome.deed}" for outcome in same]
     if len(same) == 1:
         return Line(end.mark.symbol, f"{told[0]}{how}")
     who = tuple(dict.fromkeys(safe(outcome.repository) for outcome in same))
     return Line(end.mark.symbol, f"{_counted(same)}{how}", tuple(told), who)
-
-
-def _clock(moment: int) -> str:
-    minutes = moment // 60
-    return f"{minutes // 60 % 24:02}:{minutes % 60:02} UTC"
 
 
 def _counted(outcomes: Iterable[Outcome]) -> str:

@@ -58,6 +58,7 @@ def _plan(view: PlanView, look: Look, room: Room) -> str:
     page.block("To sign", view.signatures, room.grave)
     for title, lines in view.changes:
         page.block(title, lines, room.lines)
+    page.block("Left to servers that get it from each other", view.left, room.lines)
     _standing(page, view.holds, view.unknown)
     page.refusals(view.refusals)
     page.notes(view.notes)

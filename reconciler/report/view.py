@@ -14,7 +14,7 @@ from reconciler.model.outcome import Finding
 from reconciler.model.plan import Plan, Verdict
 from reconciler.report import grid, standing
 from reconciler.report.causes import cause_of
-from reconciler.report.changes import changes, signatures
+from reconciler.report.changes import changes, left, signatures
 from reconciler.report.destructive import deletions, forced
 from reconciler.report.grid import Grid
 from reconciler.report.history import Past
@@ -42,6 +42,7 @@ class PlanView:
     signatures: tuple[Line, ...]
     changes: tuple[tuple[str, tuple[Line, ...]], ...]
     """Under what heading which lines stand."""
+    left: tuple[Line, ...]
     holds: tuple[Line, ...]
     accepted: int
     unknown: tuple[Line, ...]
@@ -69,6 +70,7 @@ def view(
     verdicts = Counter(cell.verdict for cell in plan.cells)
     servers = sum(server.grasp for server in plan.servers)
     refusals = standing.refusals(findings, names, digested)
+    ours = [action for action in plan.actions if action.key not in plan.left]
     destructive = (*deletions(plan.actions, names), *forced(plan.forced, names))
     return PlanView(
         plan=plan,
@@ -83,7 +85,8 @@ def view(
         destructive=destructive,
         refusals=refusals,
         signatures=tuple(signatures(plan.signs, names)),
-        changes=tuple(changes(plan.actions, names, cause_of(base)).items()),
+        changes=tuple(changes(ours, names, cause_of(base)).items()),
+        left=tuple(left(plan, names)),
         holds=standing.held(plan.holds, names),
         accepted=sum(hold.accepted for hold in plan.holds),
         unknown=standing.unknown(plan.servers, plan.cells, names),
