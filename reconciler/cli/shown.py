@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 
 from reconciler.cli.places import OUT, unwritable
 from reconciler.cli.session import Session
-from reconciler.cli.telling import tell
 from reconciler.edge.files import write
 from reconciler.edge.reports import Reports
 from reconciler.model.codec import plan_to_json, pretty
@@ -63,7 +63,8 @@ def finish(session: Session, report: Report) -> tuple[int, ...]:
         if not session.quiet or of_codes(report.exit_codes) is not Health.OK:
             session.show(FORMATS[session.format].outcome(told, session.look))
         _views(session, lambda form: form.outcome(told, session.look))
-    tell(session, report)
+    if session.metrics or session.notify:  # loaded by who asks for it
+        import_module("reconciler.cli.telling").tell(session, report)
     if lost or not session.quiet:
         session.say(lost or f"report: {session.report_dir / 'latest.json'}")
     return tuple(map(int, report.exit_codes))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from reconciler.cli.session import Session
 from reconciler.edge.files import write
 from reconciler.edge.notify import notify
@@ -15,16 +13,14 @@ from reconciler.report.health import Health, of_codes
 from reconciler.report.history import Past, past
 from reconciler.report.safe import safe
 from reconciler.report.story import story
+from reconciler.serving.metrics import exposed
 
 
 def tell(session: Session, report: Report) -> None:
-    """Write and send what was asked for; say what could not be."""
-    if not (session.metrics or session.notify):
-        return
+    """Write and send what was asked for (`metrics`, `notify`); say what could not be."""
     found = [past(document) for document in Reports(session.report_dir).earlier()]
     earlier = [run for run in reversed(found) if run and run.run_id != report.run_id]
     if session.metrics:
-        exposed = import_module("reconciler.serving.metrics").exposed
         try:
             write(session.metrics, exposed(figures(report, earlier)))
         except OSError as error:

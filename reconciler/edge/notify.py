@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 from urllib.parse import urlsplit
 
 import requests
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from reconciler.nostr.strictjson import Json
 
@@ -26,19 +26,22 @@ def notify(url: str, document: Json, *, pause: float = 1.0) -> str:
         pause: seconds before the second try, doubled before the third.
     """
     host = urlsplit(url).hostname or "nowhere"
-    retrying = Retrying(
-        stop=stop_after_attempt(_TRIES),
-        wait=wait_exponential(multiplier=pause),
-        retry=retry_if_exception(_passing),
-        reraise=True,
-    )
-    try:
-        retrying(_post, url, document)
-    except requests.HTTPError as error:
-        return f"{host}: HTTP {error.response.status_code}"
-    except (requests.RequestException, ValueError) as error:
-        return f"{host}: {type(error).__name__}"
-    return ""
+    why = ""
+    for attempt in range(_TRIES):
+        time.sleep(pause * 2 ** (attempt - 1) if attempt else 0)
+        try:
+            _post(url, document)
+        except requests.HTTPError as error:
+            why = f"{host}: HTTP {error.response.status_code}"
+            if not _passing(error):
+                return why
+        except (requests.RequestException, ValueError) as error:
+            why = f"{host}: {type(error).__name__}"
+            if not _passing(error):
+                return why
+        else:
+            return ""
+    return why
 
 
 def _post(url: str, document: Json) -> None:

@@ -84,13 +84,10 @@ def everywhere(case: Case, oid: str) -> bool:
     return all(have == oid for have in found)
 
 
-def push(case: Case, server: str, message: str) -> str:
+def push(case: Case, server: str, seed: int) -> str:
     """A maintainer's push to one server; the new commit."""
     source = case.sources["widget"]
-    tree = history.git(source, "rev-parse", "main^{tree}").decode().strip()
-    words = ["commit-tree", tree, "-p", "main", "-m", message]
-    oid = history.git(source, *words).decode().strip()
-    history.git(source, "update-ref", "refs/heads/main", oid)
+    oid = history.extend(source, seed)
     url = case.servers[server].url
     refs = history.refs(source)
     state = authors.declare(case.owner, "widget", refs, at=int(time.time()))
@@ -105,7 +102,7 @@ def test_what_is_pushed_to_one_server_is_soon_on_all_without_a_run_of_everything
     with watching(fleet, *HOURLY, "--no-serve") as daemon:
         daemon.says("everything: Applied")
         for number in range(3):
-            oid = push(fleet, "two", f"change {number}")
+            oid = push(fleet, "two", 20 + number)
             assert daemon.until(partial(everywhere, fleet, oid), "the push on all") < 15
         assert daemon.text().count("everything:") == 1
         assert "alice/widget: Applied" in daemon.text()
@@ -157,7 +154,10 @@ def test_without_apply_nothing_is_written(fleet: Case) -> None:
     quick = ("--interval", "1s", "--jitter", "0s", "--no-serve")
     with watching(fleet, *quick) as daemon:
         daemon.says("everything: Planned", times=2)
-    assert fleet.refs("two", "widget") == {}
+    assert (
+        newest([fleet.servers["two"].url], kinds.STATE, Coordinate(fleet.owner.pubkey, "widget"))
+        == {}
+    )
 
 
 def test_a_signal_in_the_middle_of_a_run_ends_it_with_its_report(fleet: Case) -> None:
