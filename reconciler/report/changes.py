@@ -159,7 +159,7 @@ def _creates(action: Action) -> bool:
     return isinstance(action, Push) and all(update.creates for update in action.updates)
 
 
-_ORDER = ("new announcement", "announcement", "state", "HEAD", "ref", "event")
+_ORDER = ("new announcement", "announcement", "new state", "state", "HEAD", "ref", "event")
 
 
 def _units(actions: Iterable[Action]) -> Iterator[tuple[Action, int]]:

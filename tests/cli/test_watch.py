@@ -154,10 +154,8 @@ def test_without_apply_nothing_is_written(fleet: Case) -> None:
     quick = ("--interval", "1s", "--jitter", "0s", "--no-serve")
     with watching(fleet, *quick) as daemon:
         daemon.says("everything: Planned", times=2)
-    assert (
-        newest([fleet.servers["two"].url], kinds.STATE, Coordinate(fleet.owner.pubkey, "widget"))
-        == {}
-    )
+    with pytest.raises(RuntimeError, match="not found"):
+        fleet.refs("two", "widget")
 
 
 def test_a_signal_in_the_middle_of_a_run_ends_it_with_its_report(fleet: Case) -> None:

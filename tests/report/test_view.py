@@ -128,6 +128,11 @@ def test_events_are_counted_by_kind_and_listed_as_details() -> None:
     assert f"kind 1234 {6:064x} (event-missing) on gamma.example" in line.details
 
 
+def test_what_this_plan_signs_is_called_new() -> None:
+    signed = [replace(event("alpha", kind), signed=True) for kind in (kinds.STATE, 30617)]
+    assert changes(with_actions(*signed)) == ["+ alpha.example: new announcement, new state"]
+
+
 def test_servers_that_miss_the_same_events_stand_together() -> None:
     found = with_actions(*(event(s, kinds.ISSUE, n) for s in ("alpha", "beta") for n in (1, 2)))
     assert changes(found) == ["+ alpha.example, beta.example: 2 events each"]
