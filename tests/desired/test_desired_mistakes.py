@@ -223,7 +223,7 @@ SYNTAX: dict[str, Row] = {
 
 @pytest.mark.parametrize("row", [*SHAPE.values(), *MEANING.values(), *SYNTAX.values()],
                          ids=[*SHAPE, *MEANING, *SYNTAX])  # fmt: skip
-def test_one_mistake(row: Row) -> None:
+def test_one_mistake_is_named_with_place_and_remedy(row: Row) -> None:
     old, new, line, column, message, remedy = row
     assert GOOD.count(old) >= 1
     found = mistakes(GOOD.replace(old, new, 1))
@@ -236,7 +236,7 @@ def test_one_mistake(row: Row) -> None:
 @pytest.mark.parametrize(
     "text", ["", "\n\n", "# only\n# comments\n", "---\n", "~", "--- # x\n...\n"]
 )
-def test_nothing_there(text: str) -> None:
+def test_a_file_with_nothing_in_it_is_a_mistake(text: str) -> None:
     (found,) = mistakes(text)
     assert (found.line, found.column) == (1, 1)
     assert "empty, or holds only comments" in found.message
@@ -248,7 +248,7 @@ def test_the_root_is_no_mapping(text: str) -> None:
     assert "the file must be a mapping of keys" in found.message
 
 
-def test_not_utf8() -> None:
+def test_bytes_that_are_not_utf8_are_found_by_line_and_column() -> None:
     (found,) = mistakes(b"version: 1\nx: \xff")
     assert (found.line, found.column, found.message) == (2, 4, "not UTF-8")
 
@@ -299,7 +299,7 @@ def test_another_version_is_not_judged_by_our_rules() -> None:
     "a: " + "x" * 300_000,
     "? " * 5_000,
 ])  # fmt: skip
-def test_bombs_cost_little(bomb: str) -> None:
+def test_a_document_that_swells_is_refused_and_costs_little(bomb: str) -> None:
     mistakes(bomb)
 
 

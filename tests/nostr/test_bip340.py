@@ -26,7 +26,9 @@ def test_all_vectors_are_there() -> None:
 
 @pytest.mark.parametrize("judge", JUDGES)
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["index"])
-def test_vectors(judge: Judge, vector: dict[str, str]) -> None:
+def test_every_judge_agrees_with_the_published_vectors(
+    judge: Judge, vector: dict[str, str]
+) -> None:
     key, message, signature = (
         bytes.fromhex(vector[name]) for name in ("public key", "message", "signature")
     )

@@ -21,7 +21,7 @@ CASES = cases()
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_case(name: str) -> None:
+def test_a_world_leads_to_the_plan_of_its_case(name: str) -> None:
     case = CASES[name]
     world, words = opened(case)
     made = planned(case.desired(), world)

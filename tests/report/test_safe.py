@@ -57,7 +57,7 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
         ("ünï 🚀", "ünï 🚀"),
     ],
 )
-def test_examples(text: str, shown: str) -> None:
+def test_foreign_text_is_shown_harmless(text: str, shown: str) -> None:
     assert safe(text) == shown
 
 
