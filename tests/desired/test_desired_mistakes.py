@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from reconciler.desired import parse
+from reconciler.desired import parse, yamltree
 from reconciler.errors import Mistake, UserFault
 
 ALICE = "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6"
@@ -295,12 +295,20 @@ def test_another_version_is_not_judged_by_our_rules() -> None:
     "a: " + "[" * 5_000,
     "a: " + "{b: " * 5_000,
     "- " * 5_000 + "x",
-    "x: [" + "1, " * 51_000 + "]",
+    pytest.param("x: [" + "1, " * 51_000 + "]", marks=pytest.mark.long),
     "a: " + "x" * 300_000,
     "? " * 5_000,
 ])  # fmt: skip
 def test_a_document_that_swells_is_refused_and_costs_little(bomb: str) -> None:
     mistakes(bomb)
+
+
+def test_more_values_than_a_document_may_hold_are_refused() -> None:
+    five = "a: [1, 2]"  # a mapping, its key, a list and two numbers
+    assert yamltree.read(five, "x", most=5).value == {"a": [1, 2]}
+    with pytest.raises(UserFault) as caught:
+        yamltree.read(five, "x", most=4)
+    assert "more than 4 values" in caught.value.mistakes[0].message
 
 
 @pytest.mark.parametrize("text", [

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import OurFault
@@ -51,6 +51,7 @@ def test_other_sizes_are_invalid(judge: Judge, sizes: tuple[int, int, int]) -> N
     assert not judge(b"\2" * sizes[0], b"\2" * sizes[1], b"\2" * sizes[2])
 
 
+@settings(max_examples=settings().max_examples // 3)  # the slow judge takes 10 ms each time
 @given(st.binary(min_size=32, max_size=32), st.integers(0, 511))
 def test_both_agree_on_right_and_flipped_signatures(digest: bytes, bit: int) -> None:
     key, signature = bip340.public_key(KEY), bip340.sign(KEY, digest)
