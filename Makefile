@@ -72,9 +72,8 @@ format: $(STAMP)  ## put the code into its form, and the map into docs/architect
 	$(BIN)/ruff format .
 	$(BIN)/python -m tests.architecture_map
 
-bench: $(STAMP)  ## speed and memory, as ratios against git
-	$(BIN)/python bench/run.py
-	$(BIN)/python bench/sandbox.py
+bench: $(STAMP)  ## time and memory beside programs that do the same; ONLY=NAME: one measure (bench/README.md)
+	$(BIN)/python -m bench $(ONLY)
 
 clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

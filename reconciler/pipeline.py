@@ -26,6 +26,7 @@ from reconciler.model.actions import Action
 from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed, Seen, Submission
+from reconciler.model.options import Options
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
 from reconciler.model.plan import Entry, HoldReason, Plan
 from reconciler.nostr import urls
@@ -37,23 +38,6 @@ from reconciler.report.words import deed
 from reconciler.world import Signer, Watcher, World
 
 Connect = Callable[[Desired], AbstractContextManager[World]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a run was asked for.
-
-    `saved` is a plan to apply exactly; `accept` pairs guards with the plan digest (or its
-    beginning) that they are lifted for.
-    """
-
-    write: bool = False
-    saved: Plan | None = None
-    accept: tuple[tuple[str, str], ...] = ()
-    limit: tuple[str, ...] = ()
-    shard: tuple[int, int] = (1, 1)
-    forks: int = 16
-    deep: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from reconciler.conformance.rows import NAMES
 from reconciler.conformance.verdict import Ended
 from reconciler.guard import GUARDS
 from reconciler.model.plan import HoldReason
-from reconciler.report.exits import Exit
+from reconciler.report.codes import Exit
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
 from tests.architecture_map import PAGE as MAP
@@ -25,7 +25,12 @@ from tests.architecture_map import redrawn
 from tests.kit.protocol import SCENARIOS, SECTIONS
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("playbooks/*.md")])
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(p for f in ("docs", "playbooks", "bench") for p in ROOT.glob(f"{f}/**/*.md")),
+    ]
+)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 ANCHOR = re.compile(r"\]\((?!https?:)([^)#]*)#([^)]+)\)")
 SOURCES = [p for folder in ("reconciler", "tests", "bench") for p in ROOT.glob(f"{folder}/**/*.py")]

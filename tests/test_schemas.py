@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from reconciler.errors import OurFault, UserFault
 from reconciler.schemas import check_ours, check_theirs, faults, load
 
-NAMES = ["plan", "report", "desired-state"]
+NAMES = ["plan", "report", "desired-state", "bench"]
 
 
 def objects(node: Any, path: str = "$") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -34,7 +34,7 @@ def test_no_object_takes_unknown_keys(name: str) -> None:
     assert [path for path, schema in found if schema.get("additionalProperties") is not False] == []
 
 
-@pytest.mark.parametrize("name", ["plan", "report"])
+@pytest.mark.parametrize("name", ["plan", "report", "bench"])
 def test_what_we_write_is_always_whole(name: str) -> None:
     for path, schema in objects(load(name)):
         assert set(schema["required"]) == set(schema["properties"]), path

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reconciler.guard import GUARDS
-from reconciler.report.exits import Exit
+from reconciler.report.codes import Exit
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RECONCILE"}
 PATH = click.Path(path_type=Path)
@@ -18,6 +17,7 @@ PATH = click.Path(path_type=Path)
 _ELSEWHERE = {
     "conformance": "reconciler.cli.conformance",
     "sandbox": "reconciler.cli.sandbox",
+    "validate": "reconciler.cli.validate",
 }
 """Commands that are loaded when they are called: a plan needs no web server in memory. One whose
 libraries are not there needs the extra of its name."""
@@ -46,7 +46,7 @@ class Group(click.Group):
         if cmd_name not in _ELSEWHERE:
             return super().get_command(ctx, cmd_name)
         try:
-            command: click.Command = importlib.import_module(_ELSEWHERE[cmd_name]).command
+            command: click.Command = import_module(_ELSEWHERE[cmd_name]).command
         except ModuleNotFoundError as missing:
             if (missing.name or "").startswith("reconciler"):
                 raise
@@ -97,8 +97,9 @@ class Accept(click.ParamType[tuple[str, str]]):
         if isinstance(value, tuple):
             return value
         guard, _, theirs = str(value).partition("@")
-        if guard not in GUARDS:
-            self.fail(f"{guard!r} is no guard; there are {', '.join(GUARDS)}", param, ctx)
+        guards = import_module("reconciler.guard").GUARDS
+        if guard not in guards:
+            self.fail(f"{guard!r} is no guard; there are {', '.join(guards)}", param, ctx)
         if len(theirs) < 12 or theirs.strip("0123456789abcdef"):
             self.fail("after @ stands the plan's digest, 12 digits of it at least", param, ctx)
         return guard, theirs

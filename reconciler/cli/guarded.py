@@ -10,7 +10,7 @@ from reconciler.cli.interrupts import listen
 from reconciler.cli.session import Session
 from reconciler.edge.files import Busy
 from reconciler.errors import ReconcileError, UserFault
-from reconciler.report.exits import Exit
+from reconciler.report.codes import Exit
 from reconciler.report.safe import safe
 
 

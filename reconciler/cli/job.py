@@ -6,7 +6,6 @@ import secrets
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from reconciler import __version__
 from reconciler.cli import keys
@@ -14,7 +13,6 @@ from reconciler.cli.guarded import Caught, signals
 from reconciler.cli.places import REPORTS, STATE, probe
 from reconciler.cli.session import NOWHERE, Session
 from reconciler.cli.shown import finish, show_plan
-from reconciler.desired import parse
 from reconciler.edge.files import locked, read
 from reconciler.edge.fleet import Fleet
 from reconciler.edge.stop import Stop
@@ -22,22 +20,14 @@ from reconciler.errors import Mistake, UserFault
 from reconciler.limits import SAVED_PLAN_BYTES, YAML_BYTES
 from reconciler.model.codec import plan_from_json
 from reconciler.model.desired import Desired
+from reconciler.model.options import Options
 from reconciler.model.outcome import Report
-from reconciler.pipeline import Options, Run, run
+from reconciler.pipeline import Run, run
 from reconciler.report.build import Header, build
-from reconciler.report.exits import Exit
+from reconciler.report.codes import Exit
 from reconciler.report.progress import Bar
 from reconciler.report.safe import safe
-from reconciler.report.words import plural
 from reconciler.sign.keyfile import KeyFileSigner, read_keys
-
-
-def check(session: Session, file: Path) -> tuple[int, ...]:
-    """`reconcile validate`."""
-    found = parse(read(file, limit=YAML_BYTES, what="desired state"), place=str(file))
-    counts = f"{plural(len(found.servers), 'server')}, {plural(len(found.npubs), 'npub')}"
-    session.stdout.print(f"{file}: valid ({counts})", markup=False, soft_wrap=True)
-    return (Exit.DONE,)
 
 
 def reconcile(session: Session) -> tuple[int, ...]:

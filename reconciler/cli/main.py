@@ -1,9 +1,10 @@
-"""The command line itself: what there is to ask for."""
+"""The command line itself: what there is to ask for. A call loads what it uses: `--version` and a
+wrong word need no relay."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,8 @@ import click
 from reconciler import __version__
 from reconciler.cli.arguments import PATH, SETTINGS, Accept, Codes, Group, SavedPlan, Shard
 from reconciler.cli.guarded import guarded
-from reconciler.cli.job import check, reconcile
-from reconciler.cli.session import Session, resolve
-from reconciler.report.exits import leaving
+from reconciler.cli.session import resolve
+from reconciler.report.codes import leaving
 from reconciler.report.formats import FORMATS
 
 
@@ -84,16 +84,5 @@ def main(context: click.Context, /, **given: Any) -> None:
         raise click.UsageError("--out saves a plan, so it goes with --plan")
     context.obj = session = resolve(given)
     if context.invoked_subcommand is None:
-        sys.exit(_leave(session, guarded(session, lambda: reconcile(session))))
-
-
-@main.command()
-@click.option("-f", "--file", type=PATH, default=None, help="The desired state.")
-@click.pass_obj
-def validate(session: Session, file: Path | None) -> None:
-    """Read the desired state and report every mistake in it."""
-    sys.exit(_leave(session, guarded(session, lambda: check(session, file or session.file))))
-
-
-def _leave(session: Session, codes: Sequence[int]) -> int:
-    return leaving(codes, without=session.exit_zero_on, detailed=session.detailed_exitcode)
+        codes = guarded(session, lambda: import_module("reconciler.cli.job").reconcile(session))
+        sys.exit(leaving(codes, without=session.exit_zero_on, detailed=session.detailed_exitcode))

@@ -20,7 +20,7 @@ from reconciler.cli.arguments import PATH
 from reconciler.cli.interrupts import listen
 from reconciler.cli.session import Session
 from reconciler.errors import NetworkFault
-from reconciler.report.exits import Exit
+from reconciler.report.codes import Exit
 from reconciler.sandbox.demo.fleet import FAMILIES, DemoFleet, start_fleet
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from reconciler.cli import streams
-from reconciler.pipeline import Options
+from reconciler.model.options import Options
 from reconciler.report.look import Look
 
 NOWHERE = Path(os.devnull)

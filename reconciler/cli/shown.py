@@ -11,7 +11,7 @@ from reconciler.edge.files import write
 from reconciler.model.codec import plan_to_json, pretty, report_to_json
 from reconciler.model.outcome import Finding, Report
 from reconciler.model.plan import Plan
-from reconciler.report.exits import Exit, worst
+from reconciler.report.codes import Exit, worst
 from reconciler.report.formats import FORMATS
 from reconciler.report.safe import safe
 from reconciler.report.story import story

@@ -12,7 +12,8 @@ from reconciler.model.codec import digest
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
 from reconciler.model.plan import ADVISORY, Plan, ServerSummary, Verdict
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.report.exits import Exit, of_apply, of_plan, worst
+from reconciler.report.codes import Exit, worst
+from reconciler.report.exits import of_apply, of_plan
 from reconciler.report.words import deed, listed
 
 _NAMED = 3

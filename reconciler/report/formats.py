@@ -1,14 +1,20 @@
-"""Every form that a run can be shown in: one row each. A new one is a new file and a row here."""
+"""Every form that a run can be shown in: one row each. A new one is a new file and a row here.
+
+The table is read before anybody knows what is to be shown, so that a row names its file, and what
+that file needs is loaded when it shows something.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
 
-from reconciler.report import machine, markdown, terminal
-from reconciler.report.look import Look
-from reconciler.report.story import Story
-from reconciler.report.view import PlanView
+if TYPE_CHECKING:
+    from reconciler.report.look import Look
+    from reconciler.report.story import Story
+    from reconciler.report.view import PlanView
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +30,28 @@ class Format:
     follows: bool = False
 
 
+class _File(Protocol):
+    """What a module of this package has when it renders."""
+
+    def plan(self, view: PlanView, look: Look) -> str: ...
+    def outcome(self, told: Story, look: Look) -> str: ...
+
+
+def _of(name: str, *, follows: bool = False) -> Format:
+    """The renderers of `report/<name>.py`."""
+
+    def file() -> _File:
+        return cast("_File", import_module(f"reconciler.report.{name}"))
+
+    return Format(
+        lambda view, look: file().plan(view, look),
+        lambda told, look: file().outcome(told, look),
+        follows,
+    )
+
+
 FORMATS: Mapping[str, Format] = {
-    "text": Format(terminal.plan, terminal.outcome, follows=True),
-    "markdown": Format(markdown.plan, markdown.outcome),
-    "json": Format(machine.plan, machine.outcome),
+    "text": _of("terminal", follows=True),
+    "markdown": _of("markdown"),
+    "json": _of("machine"),
 }

@@ -14,7 +14,7 @@ from reconciler.model.actions import Verb
 from reconciler.model.outcome import WRITTEN, Outcome, Recap, Report, Result
 from reconciler.nostr import urls
 from reconciler.report import standing
-from reconciler.report.exits import MEANING, Exit
+from reconciler.report.codes import MEANING, Exit
 from reconciler.report.lines import Line
 from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal

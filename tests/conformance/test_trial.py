@@ -26,7 +26,7 @@ from reconciler.conformance.table import ROWS
 from reconciler.conformance.trial import Court, Terms
 from reconciler.conformance.verdict import AGREE, DIFFER, NOT_RUN, Ended, Trial
 from reconciler.nostr.filters import Filter
-from reconciler.report.exits import Exit
+from reconciler.report.codes import Exit
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
 FEW = ("01-hosted", "01-push-other", "1.3-served", "3.1-roots", "4-force", "6-live")

@@ -12,7 +12,7 @@ from reconciler.model.codec import digest, pretty, report_to_json
 from reconciler.model.outcome import Outcome, Recap, Report, Result
 from reconciler.model.plan import Entry, Plan, Unmatched, Verdict
 from reconciler.report.build import Header, build
-from reconciler.report.exits import Exit
+from reconciler.report.codes import Exit
 from tests.kit.people import url
 
 from .sample import hostile, small_plan

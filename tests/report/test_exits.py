@@ -19,7 +19,8 @@ from reconciler.model.plan import (
     Unmatched,
     Verdict,
 )
-from reconciler.report.exits import MEANING, Exit, leaving, of_apply, of_plan, worst
+from reconciler.report.codes import MEANING, Exit, leaving, worst
+from reconciler.report.exits import of_apply, of_plan
 from tests.kit.people import WIDGET, url
 
 from .sample import small_plan

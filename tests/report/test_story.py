@@ -11,7 +11,7 @@ from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import Plan, Verdict
 from reconciler.report import terminal
 from reconciler.report.build import build
-from reconciler.report.exits import Exit
+from reconciler.report.codes import Exit
 from reconciler.report.lines import Line
 from reconciler.report.look import Look
 from reconciler.report.story import Story, story

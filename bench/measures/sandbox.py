@@ -1,8 +1,7 @@
 """One embedded server with 2,000 repositories and 100,000 events, next to its peers.
 
-Prints memory, start time and medians, each with the ratio to a program that does the same work:
-git for ref advertisements, rust-nostr's relay for a question, rust-nostr's client for negentropy.
-Nothing is asserted: figures are for people. Run it as `python bench/sandbox.py`.
+Memory, start time and medians, each with the ratio to a program that does the same work: git for
+ref advertisements, rust-nostr's relay for a question, rust-nostr's client for negentropy.
 """
 
 from __future__ import annotations
@@ -10,15 +9,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-import json
 import random
 import shutil
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -32,6 +28,9 @@ import nostr_sdk
 import requests
 import websocket
 
+from bench import measure as bench
+from bench.embedded import Embedded, embedded
+from bench.measure import Measure, Place
 from reconciler.nostr import kinds, messages, urls
 from reconciler.nostr.event import Draft, Event, Tags, seal
 from reconciler.nostr.filters import Filter
@@ -41,7 +40,6 @@ from reconciler.nostr.negentropy.roles import Initiator
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.events.store import Store
 from reconciler.sandbox.repos import Repos
-from reconciler.sandbox.server import ServerSpec, start
 
 REPOSITORIES = 2_000
 EVENTS = 100_000
@@ -60,31 +58,25 @@ Known = tuple[int, str]
 """An event's time and id."""
 
 
-def main() -> None:
-    """Fill a server, measure it and its peers, print the table."""
-    if len(sys.argv) == 3 and sys.argv[1] == "serve":
-        serve(Path(sys.argv[2]))
-        return
-    with tempfile.TemporaryDirectory(prefix="bench-sandbox-") as folder:
-        directory = Path(folder)
-        known, filling = timed(lambda: fill(directory))
-        with child(directory) as server:
-            rows = [
-                Row(f"filling: {len(known):,} events, {REPOSITORIES:,} repositories", filling),
-                Row("start: process to first answer", server.process_seconds),
-                Row("start: server alone", server.start_seconds),
-                *refs(server, directory),
-                *questions(server, directory),
-                *reconciliation(server, known),
-                Row("memory after all this, MB", server.memory(), unit="MB"),
-            ]
-    for row in rows:
-        print(row)  # noqa: T201 - a bench reports
+def run(place: Place) -> Sequence[bench.Row]:
+    """Fill a server, measure it and its peers."""
+    known, filling = timed(lambda: fill(place.folder))
+    with embedded(place.folder, "spec") as server:
+        rows = [
+            Row(f"filling: {len(known):,} events, {REPOSITORIES:,} repositories", filling),
+            Row("start: process to first answer", server.process_seconds),
+            Row("start: server alone", server.start_seconds),
+            *refs(server, place.folder),
+            *questions(server, place.folder),
+            *reconciliation(server, known),
+            Row("memory after all this", server.memory(), unit="MiB"),
+        ]
+    return [row.shown() for row in rows]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One line: what was measured, and the same by a peer."""
+    """One line: what was measured, and the same by a peer. No targets: it is the demo's server."""
 
     what: str
     value: float
@@ -93,16 +85,17 @@ class Row:
     unit: str = "s"
     note: str = ""
 
-    def __str__(self) -> str:
-        ratio = f"{self.value / self.theirs:6.2f} ×" if self.theirs else ""
-        other = f"{self.peer} {_figure(self.theirs, self.unit)}" if self.theirs else ""
-        return f"{self.what:<52}{_figure(self.value, self.unit):>12}  {ratio:<9}{other}{self.note}"
-
-
-def _figure(value: float, unit: str) -> str:
-    if unit == "s":
-        return f"{value * 1000:,.2f} ms" if value < 1 else f"{value:,.2f} s"
-    return f"{value:,.0f} {unit}"
+    def shown(self) -> bench.Row:
+        """As the table of all measures wants it."""
+        theirs = bench.Figure(self.peer, self.theirs, (self.theirs,)) if self.peer else None
+        return bench.Row(
+            measure="sandbox",
+            what=f"{self.what}{self.note}",
+            unit=self.unit,
+            ours=bench.Figure("embedded server", self.value, (self.value,)),
+            theirs=theirs,
+            target=None,
+        )
 
 
 # --- filling ----------------------------------------------------------------------------------
@@ -182,63 +175,14 @@ def _commit(path: Path) -> None:
     git("pack-refs", "--all")
 
 
-# --- the server, in a process of its own --------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server, seen from outside."""
-
-    url: str
-    pid: int
-    start_seconds: float
-    process_seconds: float
-
-    @property
-    def relay_url(self) -> str:
-        return urls.relay(self.url)
-
-    def memory(self) -> float:
-        """Resident megabytes."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        return 0.0
-
-
-def serve(directory: Path) -> None:
-    """What the child does: start, say so, run until its input ends."""
-    running, seconds = timed(
-        lambda: start(ServerSpec(name="bench", directory=directory, family="spec"))
-    )
-    sys.stdout.write(json.dumps([running.url, seconds]) + "\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-    running.stop()
-
-
-@contextmanager
-def child(directory: Path) -> Iterator[Server]:
-    """Start the server in a process, so that its memory is its own."""
-    argv = [sys.executable, __file__, "serve", str(directory)]
-    began = time.perf_counter()
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one:
-        assert one.stdout  # noqa: S101 - asked for above
-        assert one.stdin  # noqa: S101
-        url, seconds = json.loads(one.stdout.readline())
-        requests.get(url, timeout=10)
-        yield Server(url, one.pid, seconds, time.perf_counter() - began)
-        one.stdin.close()
-
-
 # --- measuring ----------------------------------------------------------------------------------
 
 
-def refs(server: Server, directory: Path) -> Iterator[Row]:
+def refs(server: Embedded, directory: Path) -> Iterator[Row]:
     """Ref advertisements over keep-alive HTTP, and by git itself."""
     chosen = random.Random(1).sample(coordinates(), ASKED)  # noqa: S311 - a sample
     repos = Repos(directory)
-    yield Row("memory after the start, MB", server.memory(), unit="MB")
+    yield Row("memory after the start", server.memory(), unit="MiB")
     with requests.Session() as http:
 
         def ask(one: Coordinate) -> None:
@@ -254,7 +198,7 @@ def refs(server: Server, directory: Path) -> Iterator[Row]:
     yield Row("info/refs, 21 refs", ours, "git upload-pack", median(run, chosen[:50]))
 
 
-def questions(server: Server, directory: Path) -> Iterator[Row]:
+def questions(server: Embedded, directory: Path) -> Iterator[Row]:
     """An author's events of one kind, over WebSocket."""
     people = [owner(author) for author in range(PEER_AUTHORS)]
     with closing(Store(directory / "events.sqlite")) as store:
@@ -304,7 +248,7 @@ def their_relay(events: Iterable[Event]) -> Iterator[str]:
     relay.shutdown()
 
 
-def reconciliation(server: Server, known: list[Known]) -> Iterator[Row]:
+def reconciliation(server: Embedded, known: list[Known]) -> Iterator[Row]:
     """99,000 of 100,000 known: by our client and by theirs, against our server."""
     mine = known[LACKING:]
     (found, rounds, size), ours = timed(lambda: _reconcile(server.relay_url, mine))
@@ -368,5 +312,4 @@ def median(work: Callable[[T], None], over: Iterable[T]) -> float:
     return statistics.median(timed(partial(work, one))[1] for one in over)
 
 
-if __name__ == "__main__":
-    main()
+MEASURE = Measure(name="sandbox", about="one embedded server that holds a lot", run=run)

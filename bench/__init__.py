@@ -1,0 +1,1 @@
+"""How long, how much processor time and how much memory, beside programs that do the same."""

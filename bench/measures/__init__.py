@@ -1,0 +1,9 @@
+"""One file a measure, and one row here."""
+
+from __future__ import annotations
+
+from bench.measure import Measure
+from bench.measures import noop, sandbox, start
+
+MEASURES: tuple[Measure, ...] = (start.MEASURE, noop.MEASURE, sandbox.MEASURE)
+"""In the order in which they run."""

@@ -1,0 +1,26 @@
+"""What a run was asked for, apart from the desired state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line knows what it was asked for before it needs a plan
+    from reconciler.model.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a run was asked for.
+
+    `saved` is a plan to apply exactly; `accept` pairs guards with the plan digest (or its
+    beginning) that they are lifted for.
+    """
+
+    write: bool = False
+    saved: Plan | None = None
+    accept: tuple[tuple[str, str], ...] = ()
+    limit: tuple[str, ...] = ()
+    shard: tuple[int, int] = (1, 1)
+    forks: int = 16
+    deep: bool = False
