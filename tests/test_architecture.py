@@ -97,6 +97,7 @@ MODULE_LINES = 400
 NAME_WORDS = 4
 """The least that a sentence has, in the name of a test and without the word `test`."""
 TEST_NAME = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
+LIMIT = re.compile(r'^([A-Z][A-Z\d_]*): Final = .*\n(""")?', re.MULTILINE)
 SHARED = re.compile(r"^ *(?:from|import) tests\.(\w+)", re.MULTILINE)
 
 
@@ -323,6 +324,16 @@ def test_every_room_stands_in_the_house() -> None:
     assert {name for names in FLOORS for name in names} <= rooms
     within = {room(m.partition(".")[2]) for m in HOUSE.modules if m.startswith("sandbox.")}
     assert {name for names in SANDBOX_FLOORS for name in names} <= within
+
+
+@pytest.mark.parametrize("table", ["limits", "sandbox.limits"])
+def test_every_limit_says_why_it_is_so_and_is_used(table: str) -> None:
+    names = LIMIT.findall(HOUSE.modules[table])
+    assert len(names) > 15
+    assert [name for name, why in names if not why] == []
+    asked = (line for code in HOUSE.code.values() for line in code.imports)
+    used = {name for line in asked if line.module == f"{PACKAGE}.{table}" for name in line.names}
+    assert [name for name, _ in names if name not in used] == []
 
 
 def test_folders_of_tests_share_by_the_kit_alone() -> None:
