@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -85,7 +86,9 @@ def at(wanted: str, server: str = ALPHA) -> Callable[[Asked], bool]:
     return lambda asked: asked.server == server and round_of(asked) == wanted
 
 
+@cache
 def whole() -> Observed:
+    """What a look without trouble sees."""
     return look(fleet())
 
 
@@ -183,6 +186,8 @@ def questions() -> int:
     return len(world.asked)
 
 
+SURE = ("archived", "ancestry")
+"""What never raises `Failure`."""
 BEGUN = {"relay": {"query"}, "gather": {"gather", "ancestry"}}
 """What a stop lets go on: the question for which a relay was opened, one repository's objects."""
 
@@ -208,7 +213,7 @@ def test_a_failure_at_any_question_leaves_unknown_what_it_asked(number: int) -> 
     world = fleet()
 
     def fail(_: Asked) -> None:
-        if len(world.asked) == number + 1 and world.asked[-1].verb not in ("archived", "ancestry"):
+        if len(world.asked) == number + 1 and world.asked[-1].verb not in SURE:
             raise Failure(Unknown(Cause.CUT, ""))
 
     world.trouble = fail

@@ -45,19 +45,23 @@ class Asked:
 class Held:
     """What one server holds. `refs` are those of its repositories; `shy` are ids that it serves
     when asked by id alone; `refuses` are kinds that it does not take. What a `slow` server takes it
-    shows after the next `settle`."""
+    shows after the next `settle`, and never where it is `lost`; `taken` is all that it
+    ever stored."""
 
     events: list[Event] = field(default_factory=list)
     refs: dict[Coordinate, dict[str, str]] = field(default_factory=dict)
     shy: frozenset[str] = frozenset()
     refuses: frozenset[int] = frozenset()
     slow: bool = False
+    lost: bool = False
     software: str = ""
     later: list[Event] = field(default_factory=list)
+    taken: list[Event] = field(default_factory=list)
 
     def take(self, event: Event) -> None:
         """Store an event; of one address the newest stays (NIP-01)."""
         self.events.append(event)
+        self.taken.append(event)
         address = address_of(event)
         if address is not None:
             same = [e for e in self.events if address_of(e) == address]
@@ -151,6 +155,8 @@ class Memory:
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         self.ask("push", server, updates)
+        if {update.new for update in updates} - self.archive - {ZERO}:
+            raise Failure(Unknown(Cause.LOCAL, "the archive lacks what is to be pushed"))
         refs = self.servers[server].refs.setdefault(coordinate, {})
         left = [u for u in updates if refs.get(u.name, ZERO) != u.new]
         for update in left:
@@ -180,9 +186,8 @@ class Memory:
         self.ask("settle")
         self.time += round(seconds)
         for server in self.servers.values():
-            for event in server.later:
-                server.take(event)
-            server.later.clear()
+            while server.later and not server.lost:
+                server.take(server.later.pop(0))
 
 
 @dataclass(frozen=True)
