@@ -101,7 +101,10 @@ REFUSED_LAST_SECONDS: Final = 24 * 60 * 60
 REFUSED_PUSHES: Final = 3
 """Refusals in a row of the same push after which its cell is held, by the same intervals."""
 MEMORY_BYTES: Final = 16 * 2**20
-"""Bytes of the submissions file; a larger one counts as lost."""
+"""Bytes of the file that remembers what was sent; a larger one counts as lost."""
+MEMORY_SECONDS: Final = 24 * 60 * 60
+"""How long what was sent counts against a server's budget, and how far ahead a server may be
+shut: no known budget takes longer to fill."""
 
 # --- HTTP and time ---------------------------------------------------------------------------
 NIP11_BYTES: Final = 64 * 2**10
@@ -126,8 +129,7 @@ says so for less long; one that drips costs a run no more than this."""
 PUSH_READ_SECONDS: Final = 120.0
 """Silence after a push: servers stay quiet while they unpack and align."""
 SERVER_SECONDS: Final = 20 * 60.0
-"""Fetching from one server and writing to it, in one run, our own pace included; what is left waits
-for the next run."""
+"""Fetching from one server and writing to it, in one run; what is left waits for the next run."""
 SERVER_READING_SECONDS: Final = 120.0
 """Asking one server, in one run. All others wait for its answers, because the next questions come
 from them; a healthy one needs 20 s for 1,000 repositories."""
@@ -146,6 +148,14 @@ SERVER_RETRIES: Final = 20
 """Attempts after a first one, of all questions to one server in one run."""
 STOP_SECONDS: Final = 10.0
 """How long what is under way may go on after a signal, before it is cut. systemd kills after 90."""
+PATIENCE_SECONDS: Final = 90.0
+"""How long a run waits until a server's limits let something through: a budget by the minute is
+waited for, one by the quarter of an hour is left to later runs."""
+RUN_SECONDS: Final = 30 * 60.0
+"""How long a run goes on beginning new work, unless it was told otherwise (`--max-duration`)."""
+WAIT_SECONDS: Final = 60.0
+"""How long a run waits for what servers do by themselves, unless it was told otherwise
+(`--wait`)."""
 SETTLE_SECONDS: Final = 5.0
 """How long read-back waits for a server that works after it answered (asynchronous alignment)."""
 

@@ -30,10 +30,10 @@ from reconciler.model.observed import (
     Absent,
     Cause,
     Listing,
+    Memory,
     Observed,
     Refs,
     ServerView,
-    Submission,
     Unknown,
 )
 from reconciler.nostr import kinds
@@ -59,7 +59,7 @@ class _Seat:
     events: dict[str, Event] = field(default_factory=dict)
     listings: dict[Coordinate, Refs] = field(default_factory=dict)
 
-    def view(self, submitted: Sequence[Submission], skew: float | None) -> ServerView:
+    def view(self, memory: Memory, skew: float | None) -> ServerView:
         return ServerView(
             url=self.url,
             grasp=self.grasp,
@@ -68,7 +68,12 @@ class _Seat:
             served=frozenset(self.events),
             listings=tuple(sorted(self.listings.items())),
             submitted=tuple(
-                s for s in submitted if s.server == self.url and s.event_id not in self.events
+                s
+                for s in memory.submissions
+                if s.server == self.url and s.event_id not in self.events
+            ),
+            delegated=tuple(
+                sorted((d.coordinate, d.since) for d in memory.delegated if d.server == self.url)
             ),
             witness=self.witness,
             left_out=self.left_out,
@@ -109,8 +114,8 @@ def observe(
     union = _union(seats)
     known = Knowledge.of(union.values(), now=world.now())
     coordinates = selection.of(desired, known)
-    submitted = world.submitted()
-    views = tuple(seat.view(submitted, world.skew(seat.url)) for seat in seats)
+    memory = world.recall()
+    views = tuple(seat.view(memory, world.skew(seat.url)) for seat in seats)
     return Observed(
         at=world.now(),
         events=tuple(sorted(union.values(), key=lambda e: e.id)),

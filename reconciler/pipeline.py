@@ -25,7 +25,7 @@ from reconciler.limits import SETTLE_SECONDS
 from reconciler.model.actions import Action
 from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
-from reconciler.model.observed import Observed, Seen, Submission
+from reconciler.model.observed import Memory, Observed, Seen
 from reconciler.model.options import Options
 from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
 from reconciler.model.plan import Entry, HoldReason, Plan
@@ -97,7 +97,7 @@ def run(
         remaining = _read_back(desired, selection, world, watcher, proposed, outcomes, options)
         outcomes = confirm(outcomes, proposed, remaining)
         old = [s for view in observed.views for s in view.submitted]
-        sent = remembered(old, proposed.actions, outcomes, now=world.now())
+        sent = Memory(submissions=remembered(old, proposed.actions, outcomes, now=world.now()))
         known = Knowledge.of(observed.events, now=observed.at)
         marks = seen.remembered(observed, known, selection.of(desired, known))
         return Run(
@@ -110,7 +110,7 @@ def run(
         )
 
 
-def _remember(world: World, sent: Sequence[Submission], marks: Sequence[Seen]) -> tuple[str, ...]:
+def _remember(world: World, sent: Memory, marks: Sequence[Seen]) -> tuple[str, ...]:
     """Write the memory down. Losing it costs work, never the outcome of what was done."""
     try:
         world.remember(sent)

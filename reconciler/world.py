@@ -11,7 +11,7 @@ from typing import Protocol
 
 from reconciler.errors import ReconcileError
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Seen, Submission, Unknown
+from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Memory, Seen, Unknown
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
@@ -25,6 +25,15 @@ class Failure(ReconcileError):
     def __init__(self, unknown: Unknown) -> None:
         super().__init__(str(unknown))
         self.unknown = unknown
+
+
+class NotNow(Failure):
+    """A limit: nothing was sent. `until` is the time, in seconds since 1970, from which it makes
+    sense again."""
+
+    def __init__(self, detail: str, until: int) -> None:
+        super().__init__(Unknown(Cause.RATE, detail))
+        self.until = until
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,8 @@ class Relay(Protocol):
         """
 
     def publish(self, events: Sequence[Event]) -> tuple[Ok, ...]:
-        """Send events in order; one OK each, in the same order. Raises Failure."""
+        """Send events in order; one OK each, in the same order. The server's budget has paid for
+        them (`World.afford`). Raises Failure."""
 
     def left_out(self) -> tuple[tuple[str, int], ...]:
         """What the relay sent in this run and nobody used: reasons, each with how often, sorted.
@@ -90,6 +100,32 @@ class World(Protocol):
 
     def seconds(self) -> float:
         """A clock for durations, in seconds; never goes back."""
+
+    def left(self) -> float:
+        """Seconds until this run should end."""
+
+    def obey(self, server: str, most: int, seconds: float, *, lasting: bool) -> None:
+        """A server lets `most` events through in any `seconds`. With `lasting` it counts by
+        address, so that what earlier runs sent counts too; otherwise by connection."""
+
+    def afford(self, server: str, events: int, *, least: int = 1) -> int:
+        """Wait until a server's limits let some of so many events through: how many, and they count
+        as sent.
+
+        Args:
+            server: its URL.
+            events: how many there are to send.
+            least: how many must go together; a limit that never lets so many through gives what it
+                has.
+
+        Raises:
+            NotNow: they do not for so long that a later run should see to it.
+            Failure: the run was stopped.
+        """
+
+    def limited(self, server: str) -> int:
+        """The server said "rate-limited": its budget is used up now. From when (seconds since 1970)
+        sending makes sense again."""
 
     def skew(self, server: str) -> float | None:
         """Seconds that our clock is ahead of a server's, as its answers of this run tell it; None
@@ -144,11 +180,11 @@ class World(Protocol):
             Stale: a ref is neither at `old` nor at `new`; nothing was sent.
         """
 
-    def submitted(self) -> tuple[Submission, ...]:
-        """What earlier runs sent and did not see (local memory)."""
+    def recall(self) -> Memory:
+        """What earlier runs remember of servers (local memory)."""
 
-    def remember(self, submissions: Sequence[Submission]) -> None:
-        """Replace that memory."""
+    def remember(self, memory: Memory) -> None:
+        """Replace that memory. Raises OSError."""
 
     def seen(self) -> tuple[Seen, ...]:
         """What earlier runs saw of each repository (local memory)."""

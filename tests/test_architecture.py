@@ -84,7 +84,8 @@ OUTER = frozenset({"edge", "sandbox", "conformance", "cli", "sign", "plumbing"})
 """Rooms that may touch the world."""
 ALLOWED: Mapping[str, frozenset[str]] = {
     "observe": frozenset({"concurrent"}),  # one worker pool: questions side by side
-    "apply": frozenset({"concurrent", "threading"}),  # the pool, and the lock on its tables
+    "apply.execution": frozenset({"concurrent"}),  # servers and repositories side by side
+    "apply.ledger": frozenset({"threading"}),  # the lock on its tables
     "report.terminal": frozenset({"io"}),  # text in memory
     "report.progress": frozenset({"threading"}),  # the event by which signals ask to stop
 }

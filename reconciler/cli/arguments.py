@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -130,3 +131,16 @@ class Codes(click.ParamType[tuple[int, ...]]):
         if not all(word.isdecimal() and int(word) in allowed for word in words):
             self.fail(f"only {', '.join(str(int(c)) for c in sorted(allowed))} can be", param, ctx)
         return tuple(map(int, words))
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, or a number with `s`, `m` or `h`."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Text to seconds."""
+        found = re.fullmatch(r"(\d{1,6})([smh]?)", str(value))
+        if not found:
+            self.fail(f"{value!r} is no time such as 90, 90s, 30m or 2h", param, ctx)
+        return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]

@@ -13,6 +13,7 @@ from reconciler.cli.guarded import Caught, signals
 from reconciler.cli.places import REPORTS, STATE, probe
 from reconciler.cli.session import NOWHERE, Session
 from reconciler.cli.shown import finish, show_plan
+from reconciler.edge.clock import Clock
 from reconciler.edge.files import locked, read
 from reconciler.edge.fleet import Fleet
 from reconciler.edge.stop import Stop
@@ -71,7 +72,7 @@ def _options(session: Session) -> Options:
 def _connect(session: Session, desired: Desired, signer: KeyFileSigner | None, stop: Stop) -> Fleet:
     if session.keys and signer:
         keys.check(session.keys, signer, desired)
-    fleet = Fleet(desired, session.state_dir, stop)
+    fleet = Fleet(desired, session.state_dir, Clock(stop, session.duration))
     if fleet.warning:
         session.say(f"warning: {fleet.warning}")
     if session.apply:

@@ -11,7 +11,16 @@ from typing import Any
 import click
 
 from reconciler import __version__
-from reconciler.cli.arguments import PATH, SETTINGS, Accept, Codes, Group, SavedPlan, Shard
+from reconciler.cli.arguments import (
+    PATH,
+    SETTINGS,
+    Accept,
+    Codes,
+    Duration,
+    Group,
+    SavedPlan,
+    Shard,
+)
 from reconciler.cli.guarded import guarded
 from reconciler.cli.session import resolve
 from reconciler.report.codes import leaving
@@ -50,6 +59,20 @@ from reconciler.report.formats import FORMATS
     default=16,
     show_default=True,
     help="Servers that are worked on at the same time.",
+)
+@click.option(
+    "--wait",
+    type=Duration(),
+    default="60s",
+    show_default=True,
+    help="How long to wait for what servers do by themselves.",
+)
+@click.option(
+    "--max-duration",
+    type=Duration(),
+    default="30m",
+    show_default=True,
+    help="Begin nothing new after this; the next run goes on.",
 )
 @click.option("--deep", is_flag=True, help="Try a clone of every repository on every server.")
 @click.option(

@@ -43,6 +43,7 @@ class Session:
     detailed_exitcode: bool
     exit_zero_on: tuple[int, ...]
     verbose: bool
+    duration: float
     options: Options
     stdout: Console = field(default_factory=_stdout)
     stderr: Console = field(default_factory=_stderr)
@@ -75,6 +76,7 @@ def resolve(given: dict[str, Any]) -> Session:
         shard=given["shard"],
         forks=given["forks"],
         deep=given["deep"],
+        wait=given["wait"],
     )
     return Session(
         file=given["file"],
@@ -88,6 +90,7 @@ def resolve(given: dict[str, Any]) -> Session:
         detailed_exitcode=given["detailed_exitcode"],
         exit_zero_on=given["exit_zero_on"],
         verbose=given["verbose"],
+        duration=given["max_duration"],
         options=options,
     )
 

@@ -7,6 +7,7 @@ and wakes whoever waits.
 from __future__ import annotations
 
 import time
+from math import ceil, inf
 from threading import Condition, Lock
 
 from reconciler.edge.stop import Stop
@@ -15,10 +16,12 @@ from reconciler.world import Failure
 
 
 class Clock:
-    """One for a run; safe between threads."""
+    """One for a run, which should end at the moment `ends`; safe between threads."""
 
-    def __init__(self, stop: Stop | None = None) -> None:
+    def __init__(self, stop: Stop | None = None, duration: float = inf) -> None:
+        """Args: what ends the run, and the seconds that it may take."""
         self.stop = stop or Stop()
+        self.ends = self.now() + duration
         self._waiting: dict[object, Condition] = {}
         self._lock = Lock()
         self.stop.wakes(self.wake)
@@ -26,6 +29,11 @@ class Clock:
     def now(self) -> float:
         """Seconds; never goes back."""
         return time.monotonic()
+
+    def unix(self, moment: float | None = None) -> int:
+        """A moment of this clock (None: now) in seconds since 1970."""
+        now = time.time()
+        return int(now) if moment is None else ceil(now + moment - self.now())
 
     def begin(self) -> None:
         """Something new is about to begin. Raises Failure (STOPPED) after a stop."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
 
-from reconciler.edge import seen, submissions
+from reconciler.edge import seen
 from reconciler.edge.allowance import Allowances
 from reconciler.edge.archive import Archive
 from reconciler.edge.child import Git, find_git, git_version, known_holes
@@ -22,15 +21,15 @@ from reconciler.edge.files import Busy, locked
 from reconciler.edge.http import Http
 from reconciler.edge.imports import Imports
 from reconciler.edge.line import RelayLine
+from reconciler.edge.memory import MemoryFile
 from reconciler.edge.relay import RelayClient
 from reconciler.edge.smart import SmartHttp
-from reconciler.edge.stop import Stop
 from reconciler.edge.throttle import Limiter
 from reconciler.errors import PeerFault, UserFault
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.limits import NIP11_BYTES, READ_SECONDS
 from reconciler.model.desired import Desired, Throttle
-from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Seen, Submission, Unknown
+from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Memory, Seen, Unknown
 from reconciler.nostr import nip11, urls
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
@@ -41,25 +40,22 @@ from reconciler.world import BadSource, Failure, Pushed, Relay
 class Fleet:
     """The outside of one run. Use as a context manager; it closes what it opened."""
 
-    def __init__(self, desired: Desired, state: Path, stop: Stop | None = None) -> None:
-        """Args: the desired state, the folder that holds the archive, and what ends the run."""
+    def __init__(self, desired: Desired, state: Path, clock: Clock | None = None) -> None:
+        """Args: the desired state, the folder that holds the archive, and the run's clock."""
         networks = tuple(ipaddress.ip_network(n) for n in desired.policies.allow_private)
-        self._clock = Clock(stop)
+        self._clock = clock or Clock()
         self._egress = Egress(networks)
         self._allowances = Allowances(self._clock)
         self._http = Http(self._egress, self._clock, self._allowances)
-        throttles = {server.url: server.throttle for server in desired.servers}
-        throttles |= {url: Throttle() for url in desired.index_relays}
-        limiters = {url: Limiter(throttle, self._clock) for url, throttle in throttles.items()}
-        # a relay that only an announcement names is asked by the default manners
-        self._limiters = defaultdict(lambda: Limiter(Throttle(), self._clock), limiters)
+        self._throttles = {server.url: server.throttle for server in desired.servers}
+        self._limiters: dict[str, Limiter] = {}
         self._held = ExitStack()
         self._relays: dict[str, RelayClient | Failure] = {}
         self._caps: dict[str, int | None] = {}
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
         self._state = state
         self._holds_lock = False
-        self._memory = state / "submissions.json"
+        self._memory = MemoryFile(state / "memory.sqlite3")
         self._seen = state / "seen.json"
         self._children = Children()
         git = Git(state / "home", find_git(), self._children)
@@ -82,11 +78,27 @@ class Fleet:
 
     def now(self) -> int:
         """Seconds since 1970."""
-        return int(time.time())
+        return self._clock.unix()
 
     def seconds(self) -> float:
         """A clock for durations."""
         return self._clock.now()
+
+    def left(self) -> float:
+        """Seconds until this run should end."""
+        return self._clock.ends - self._clock.now()
+
+    def obey(self, server: str, most: int, seconds: float, *, lasting: bool) -> None:
+        """A limit of the server's family."""
+        self._limiter(server).obey(most, seconds, lasting=lasting)
+
+    def afford(self, server: str, events: int, *, least: int = 1) -> int:
+        """Wait for the server's limits. Raises NotNow, Failure."""
+        return self._limiter(server).afford(events, least)
+
+    def limited(self, server: str) -> int:
+        """The server's budget is used up."""
+        return self._limiter(server).limited()
 
     def skew(self, server: str) -> float | None:
         """Seconds that our clock is ahead of a server's, by its `Date` headers; None: not told."""
@@ -96,13 +108,13 @@ class Fleet:
         """Sleep; a stop ends it."""
         self._clock.stop.wait(seconds)
 
-    def submitted(self) -> tuple[Submission, ...]:
+    def recall(self) -> Memory:
         """The memory of earlier runs; empty when it is lost or damaged."""
-        return submissions.load(self._memory, self.now())
+        return self._memory.load(self.now())
 
-    def remember(self, sent: Sequence[Submission]) -> None:
+    def remember(self, memory: Memory) -> None:
         """Write the memory down."""
-        submissions.save(self._memory, sent)
+        self._memory.save(memory)
 
     def seen(self) -> tuple[Seen, ...]:
         """What earlier runs saw; empty when it is lost or damaged."""
@@ -119,7 +131,7 @@ class Fleet:
 
     def info(self, server: str) -> RelayInfo:
         """NIP-11: GET the relay's URL with its own Accept header. Raises Failure."""
-        with self._allowances.of(server).reading(), self._limiters[server].request():
+        with self._allowances.of(server).reading(), self._limiter(server).request():
             _, body = self._http.get(
                 f"{server}/",
                 accept="application/nostr+json",
@@ -148,7 +160,7 @@ class Fleet:
 
     def refs(self, server: str, coordinate: Coordinate) -> Listing | Absent:
         """One GET of info/refs, protocol v0 (GRASP-01, gitprotocol-http). Raises Failure."""
-        with self._allowances.of(server).reading(), self._limiters[server].request():
+        with self._allowances.of(server).reading(), self._limiter(server).request():
             return self._git.refs(server, coordinate)
 
     def archived(self, coordinate: Coordinate, oids: frozenset[str]) -> frozenset[str]:
@@ -180,14 +192,22 @@ class Fleet:
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
-        with self._allowances.of(server).working(), self._limiters[server].transfer():
+        with self._allowances.of(server).working(), self._limiter(server).transfer():
             return self._git.push(server, coordinate, updates)
+
+    def _limiter(self, server: str) -> Limiter:
+        """The throttle of a server; the default manners for a relay that has none."""
+        with self._locks[""]:
+            if server not in self._limiters:
+                throttle = self._throttles.get(server, Throttle())
+                account = self._memory.account(server)
+                self._limiters[server] = Limiter(throttle, self._clock, account)
+            return self._limiters[server]
 
     def _dial(self, server: str) -> RelayClient:
         allowance = self._allowances.of(server)
         line = RelayLine(urls.relay(server), self._egress, self._clock, allowance)
-        pace = self._limiters[server].pace
-        return RelayClient(line, allowance, pace, cap=self._caps.get(server))
+        return RelayClient(line, allowance, cap=self._caps.get(server))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 
 import websocket
@@ -32,7 +32,6 @@ class RelayClient:
         self,
         line: RelayLine,
         allowance: Allowance,
-        pace: Callable[[int], int],
         *,
         cap: int | None,
         keeps: int = SERVER_KEPT_BYTES,
@@ -40,15 +39,12 @@ class RelayClient:
         """Args:
         line: to the relay.
         allowance: the server's.
-        pace: called with the number of events that wait; sleeps until some may be sent, and
-            returns how many.
         cap: events that the relay says it sends at most (NIP-11 `max_limit`); None: unknown, and
             then only an empty page is the last one.
         keeps: bytes of memory for its events, as texts.
         """
         self._line = line
         self._allowance = allowance
-        self._pace = pace
         self._cap = cap
         self._names = count(1)
         self._keeps = self._room = keeps
@@ -64,18 +60,15 @@ class RelayClient:
         return tuple(found.values())
 
     def publish(self, events: Sequence[Event]) -> tuple[Ok, ...]:
-        """Send events in order and collect one OK each; as many at a time as the pace allows. The
-        connection is taken after the wait, and is not left alone meanwhile. Raises Failure."""
+        """Send events in order and collect one OK each, _IN_FLIGHT at a time. Raises Failure."""
         answers: dict[str, Ok] = {}
-        sent = 0
         with self._allowance.working():
-            while sent < len(events):
-                batch = events[sent : sent + self._pace(min(_IN_FLIGHT, len(events) - sent))]
+            for start in range(0, len(events), _IN_FLIGHT):
+                batch = events[start : start + _IN_FLIGHT]
                 with self._line.turn():
                     for event in batch:
                         self._line.send(messages.event(event))
                     self._collect({event.id for event in batch}, answers)
-                sent += len(batch)
         return tuple(answers[event.id] for event in events)
 
     def reconcile(

@@ -8,9 +8,11 @@ specification's word. A test holds every field against the embedded server of th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from reconciler.facts.budgets import Budgets, Per, Rate
+from reconciler.facts.ownwork import Aligns, Fetches, Follows, OwnWork
 from reconciler.nostr.nip11 import RelayInfo
 
 
@@ -56,11 +58,18 @@ class Dialect:
     out and refuse it then, because by that time its target is gone."""
     identifiers: str = ""
     """The identifiers whose git side it serves, as a pattern; empty: all."""
+    budgets: Budgets = field(default_factory=Budgets)
+    """What it bears of one client."""
+    own: OwnWork = field(default_factory=OwnWork)
+    """What it does by itself."""
 
     def takes(self, identifier: str) -> bool:
         """Can it host a repository of this identifier at all?"""
         return not self.identifiers or re.fullmatch(self.identifiers, identifier) is not None
 
+
+_GO_BYTES = 512_000
+"""One WebSocket message, where the relay is khatru."""
 
 SPEC = Dialect(name="spec", purgatory=True, deletes_branches=True)
 NGIT_GRASP = Dialect(
@@ -69,19 +78,30 @@ NGIT_GRASP = Dialect(
     purgatory_only=True,
     exact=True,
     foreign=Foreign.RIDES_ALONG,
+    budgets=Budgets(
+        events=Rate(each=Per.CONNECTION, burst=60, refill=1, seconds=1.0, restarts=True)
+    ),
+    own=OwnWork(
+        fetches=Fetches(sent=180.0, a_minute=30),
+        follows=Follows(seconds=30.0, a_minute=30),
+    ),
 )
-NGIT_GRASP_3 = Dialect(
-    name="ngit-grasp",
-    purgatory=True,
-    purgatory_only=True,
-    exact=True,
-    foreign=Foreign.RIDES_ALONG,
-    obeys=Obeys.CONFIRMED,
-)
+NGIT_GRASP_3 = replace(NGIT_GRASP, obeys=Obeys.CONFIRMED)
 NGIT_RELAY = Dialect(
     name="ngit-relay",
     void_deletions=False,
     identifiers=r"""[^\x00-\x20"#%&+;<>?\\^`{|}\x7f-\U0010ffff]+""",  # nginx escapes none of them
+    budgets=Budgets(
+        events=Rate(each=Per.ADDRESS, burst=15, refill=3, seconds=180.0),
+        subscriptions=None,
+        message_bytes=_GO_BYTES,
+        content_bytes=65_535,
+        push_bytes=2**30,
+    ),
+    own=OwnWork(
+        aligns=Aligns.DROPS,
+        fetches=Fetches(sent=60.0, made=1.0, every=900.0),
+    ),
 )
 KHATRU = Dialect(
     name="khatru",
@@ -91,12 +111,20 @@ KHATRU = Dialect(
     void_deletions=False,
     foreign=Foreign.ANYBODY,
     identifiers=r"[0-9A-Za-z_.-]+",  # Go's \w is ASCII only; Python's is not
+    budgets=Budgets(subscriptions=None, message_bytes=_GO_BYTES),
+    own=OwnWork(aligns=Aligns.NEVER),
 )
 GITEA = Dialect(
     name="grasp-gitea",
     purgatory=True,
     deletes_branches=True,
     identifiers=r"[a-zA-Z0-9:/_.\-]+",
+    budgets=Budgets(
+        repositories=Rate(each=Per.AUTHOR, burst=10, refill=10, seconds=3600.0),
+        message_bytes=_GO_BYTES,
+        push_bytes=256 * 2**20,
+        push_objects=50_000,
+    ),
 )
 
 _BY_SOFTWARE = (

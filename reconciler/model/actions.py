@@ -20,7 +20,8 @@ from reconciler.nostr.nip34 import Coordinate
 
 
 class Wave(IntEnum):
-    """The publish order that works on every server family; a wave ends before the next starts."""
+    """The publish order that works on every server family; in a repository, a wave ends before the
+    next starts."""
 
     SIGN = 0
     ANNOUNCE = 1
@@ -90,6 +91,11 @@ class Deed(ABC):
     @property
     def tolerant(self) -> bool:
         """May a refusal come after the deed was done? The world then has the last word."""
+        return False
+
+    @property
+    def is_head(self) -> bool:
+        """Is it one of the events that make a repository, and are of no use without each other?"""
         return False
 
     @property
@@ -212,6 +218,11 @@ class Publish(Deed):
     def tolerant(self) -> bool:
         """Some families carry a deletion out, and refuse it then for want of a target."""
         return self.kind == kinds.DELETION
+
+    @property
+    def is_head(self) -> bool:
+        """Announcement, members, state."""
+        return self.wave in (Wave.ANNOUNCE, Wave.MEMBERS, Wave.STATE)
 
     @property
     def leaf(self) -> bool:

@@ -82,6 +82,23 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Delegated:
+    """What a server is to get of a repository was left to it at `since` (seconds since 1970)."""
+
+    server: str
+    coordinate: Coordinate
+    since: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What runs remember of servers; losing it costs work and never safety."""
+
+    submissions: tuple[Submission, ...] = ()
+    delegated: tuple[Delegated, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """A commit for people: its object id, and the first line of its message (somebody's words)."""
 
@@ -128,7 +145,8 @@ class ServerView:
 
     `served` are the ids of the events that its relay serves, among those we asked for; `listings`
     pairs repositories with their refs, sorted by repository, and is empty for an index relay;
-    `submitted` is what was sent there before and may wait, unseen. A `witness` is a relay that only
+    `submitted` is what was sent there before and may wait, unseen; `delegated` since when (seconds
+    since 1970) repositories are left to it, sorted by repository. A `witness` is a relay that only
     an announcement names: it is read before that is signed anew, and never written to. `skew` is by
     how many seconds our clock is ahead of the server's; `left_out` what it sent that nobody used;
     `hollow` repositories whose refs it lists and of which a clone was tried and failed.
@@ -141,6 +159,7 @@ class ServerView:
     served: frozenset[str] = frozenset()
     listings: tuple[tuple[Coordinate, Refs], ...] = ()
     submitted: tuple[Submission, ...] = ()
+    delegated: tuple[tuple[Coordinate, int], ...] = ()
     witness: bool = False
     skew: float | None = None
     left_out: tuple[tuple[str, int], ...] = ()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.limits import WAIT_SECONDS
+
 if TYPE_CHECKING:  # the command line knows what it was asked for before it needs a plan
     from reconciler.model.plan import Plan
 
@@ -14,7 +16,7 @@ class Options:
     """What a run was asked for.
 
     `saved` is a plan to apply exactly; `accept` pairs guards with the plan digest (or its
-    beginning) that they are lifted for.
+    beginning) that they are lifted for; `wait` seconds are given to what servers do by themselves.
     """
 
     write: bool = False
@@ -24,3 +26,4 @@ class Options:
     shard: tuple[int, int] = (1, 1)
     forks: int = 16
     deep: bool = False
+    wait: float = WAIT_SECONDS

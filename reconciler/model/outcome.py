@@ -17,10 +17,12 @@ class Result(StrEnum):
 
     DONE = "done"  # read back: the world now shows it
     SETTLING = "settling"  # the server said yes and does not show it yet (purgatory, alignment)
+    DELEGATED = "delegated"  # the server is to get it from another one, and has not yet
     UNCHANGED = "unchanged"  # the world already was so when the action's turn came
     STALE = "stale"  # the precondition no longer held; nothing was written
     FAILED = "failed"  # the server refused, or the data could not be had
     UNREACHABLE = "unreachable"  # the server could not be reached for the write
+    DEFERRED = "deferred"  # a limit, the server's or the run's: it goes on in a later run
     HELD = "held"  # the guard kept it back
     SKIPPED = "not-attempted"  # an earlier action that it needs failed, or the run was stopped
 
@@ -35,7 +37,7 @@ class Outcome:
 
     `repository` (its name) and `deed` say in words what the action was; the report fills them in.
     `moved` are the refs that it was to change or delete, from where to where: what stood there
-    before can be found by that.
+    before can be found by that. `again`: from when (seconds since 1970) a deferred one makes sense.
     """
 
     key: str
@@ -47,6 +49,7 @@ class Outcome:
     repository: str = ""
     deed: str = ""
     moved: tuple[RefUpdate, ...] = ()
+    again: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,8 @@ class Recap:
 
     Every cell counts once: `ok` is in sync after read-back, `settling` was written and is not
     visible yet, `drifted` needs something still, and so on. `changed` are those of them where
-    something was written; `accepted` is held, and the desired state takes it as normal.
+    something was written; `accepted` is held, and the desired state takes it as normal; `deferred`
+    differs still, and a later run goes on with it.
     """
 
     server: str
@@ -83,6 +87,7 @@ class Recap:
     drifted: int
     settling: int
     accepted: int
+    deferred: int = 0
     detail: str = ""
 
 

@@ -47,21 +47,29 @@ class SlidingWindow:
 
     def __init__(self, most: int, seconds: float) -> None:
         self._most = most
-        self._seconds = seconds
+        self.seconds = seconds
         self._starts: deque[float] = deque()
 
     def decide(self, now: float) -> Decision:
         """May one start now?"""
-        counting = [start for start in self._starts if start + self._seconds > now]
-        if len(counting) < self._most:
-            return _GO
-        return Decision(go=False, at=counting[0] + self._seconds)
+        opens = self.opens(now)
+        return _GO if opens <= now else Decision(go=False, at=opens)
 
-    def count(self, now: float) -> None:
-        """One starts now."""
-        while self._starts and self._starts[0] + self._seconds <= now:
+    def room(self, now: float) -> int:
+        """How many may start now."""
+        return self._most - len(self._counting(now))
+
+    def opens(self, now: float, starts: int = 1) -> float:
+        """When so many may start together; of more than `most`, when all of `most` may."""
+        counting = self._counting(now)
+        short = min(starts, self._most) - (self._most - len(counting))
+        return counting[short - 1] + self.seconds if short > 0 else now
+
+    def count(self, now: float, starts: int = 1) -> None:
+        """So many start now."""
+        while self._starts and self._starts[0] + self.seconds <= now:
             self._starts.popleft()
-        self._starts.append(now)
+        self._starts.extend([now] * starts)
 
     def uncount(self, at: float) -> None:
         """The start counted at this time did not happen after all."""
@@ -70,7 +78,10 @@ class SlidingWindow:
 
     def is_empty(self, now: float) -> bool:
         """Has the window nothing to remember?"""
-        return not any(start + self._seconds > now for start in self._starts)
+        return not self._counting(now)
+
+    def _counting(self, now: float) -> list[float]:
+        return [start for start in self._starts if start + self.seconds > now]
 
 
 class PeerQueue(Generic[T]):

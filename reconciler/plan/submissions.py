@@ -25,10 +25,10 @@ from reconciler.pacing.backoff import Backoff
 
 _REFUSED = Backoff(first=REFUSED_FIRST_SECONDS, most=REFUSED_LAST_SECONDS)
 IN_PURGATORY = "in-purgatory"
-_NOT_A_REFUSAL = ("rate-limited", "auth-required")
+_NOT_A_REFUSAL = "auth-required"
 _RELEASE = (
     "the server accepts it: it is offered again at growing intervals, or at once when the state "
-    "directory's submissions.json is removed"
+    "directory's memory.sqlite3 is removed"
 )
 
 

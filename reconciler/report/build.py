@@ -123,13 +123,20 @@ def _recap(
     verdicts = {c.coordinate: c.verdict for c in plan.cells if c.server == server.url}
     failed = cells(_FAILED, [*here, *hanging])
     kept = cells({Result.HELD}, [*here, *hanging])
+    later = cells({Result.DEFERRED})
     normal = _normal(server, plan)
     # an index relay has no cells, yet a repository's events may fail there
     counts = Counter(
-        _standing(
-            verdicts.get(coordinate), coordinate in failed, coordinate in kept, coordinate in normal
-        )
+        _LATER.get(column, column) if coordinate in later else column
         for coordinate in {*verdicts, *failed, *kept}
+        for column in (
+            _standing(
+                verdicts.get(coordinate),
+                coordinate in failed,
+                coordinate in kept,
+                coordinate in normal,
+            ),
+        )
     )
     silent = int(server.unknown is not None and not verdicts)
     return Recap(
@@ -142,6 +149,7 @@ def _recap(
         drifted=counts["drifted"],
         settling=counts["settling"],
         accepted=counts["accepted"],
+        deferred=counts["deferred"],
         detail=server.unknown or _blind(server, plan, names),
     )
 
@@ -184,3 +192,5 @@ _COLUMNS = {
     Verdict.IMPOSSIBLE: "held",
     Verdict.HOLLOW: "held",
 }
+_LATER = {"drifted": "deferred"}
+"""What still differs, and a later run goes on with."""

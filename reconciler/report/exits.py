@@ -10,7 +10,9 @@ from reconciler.report.codes import Exit
 
 _STUCK = frozenset({Verdict.CONFLICT, Verdict.IMPOSSIBLE, Verdict.HELD, Verdict.HOLLOW})
 _FAILED = frozenset({Result.FAILED, Result.STALE, Result.UNREACHABLE})
-_WAITED = frozenset({Result.HELD, Result.SKIPPED})
+_WAITED = frozenset({Result.HELD, Result.SKIPPED, Result.DEFERRED, Result.DELEGATED})
+_GOES_ON = frozenset({Result.SETTLING, Result.DEFERRED, Result.DELEGATED})
+"""Results of which a later run makes more by itself: pending changes, and no failure."""
 
 
 def of_plan(plan: Plan, findings: Iterable[Finding]) -> set[Exit]:

@@ -36,6 +36,7 @@ class Story:
     ends: tuple[str, ...]
     failed: tuple[Line, ...]
     settling: tuple[Line, ...]
+    deferred: tuple[Line, ...]
     kept: tuple[Line, ...]
     changed: tuple[Line, ...]
     refusals: tuple[Refusal, ...]
@@ -62,7 +63,8 @@ def story(report: Report) -> Story:
         + (f", {others}" if others else ""),
         ends=tuple(f"{code} ({MEANING[Exit(code)]})" for code in report.exit_codes),
         failed=_folded(report.outcomes, FAILED, "x"),
-        settling=_folded(report.outcomes, (Result.SETTLING,), "?"),
+        settling=_folded(report.outcomes, (Result.SETTLING, Result.DELEGATED), "?"),
+        deferred=_folded(report.outcomes, (Result.DEFERRED,), "?"),
         kept=(*_folded(report.outcomes, (Result.HELD,), "!"), *_waiting(report.outcomes)),
         changed=tuple(_changed(report.outcomes)),
         refusals=standing.refusals(report.findings, report.plan_digest),
@@ -101,12 +103,19 @@ def _fold(
     where = f" on {urls.host(server)}" if server else ""
     why = f": {safe(detail, _REASON_CHARS)}" if detail else ""
     how = f" ({result})" if result in (Result.STALE, Result.UNREACHABLE) else ""
+    again = max((outcome.again for outcome in same if outcome.again), default=0)
+    how += f" (again from {_clock(again)})" if again else ""
     if len(same) == 1:
         return Line(symbol, f"{safe(same[0].repository)}: {same[0].deed}{where}{how}{why}")
     what = _counted(same)
     details = tuple(f"{safe(outcome.repository)}: {outcome.deed}" for outcome in same)
     names = tuple(dict.fromkeys(safe(outcome.repository) for outcome in same))
     return Line(symbol, f"{what}{where}{how}{why}", details, names)
+
+
+def _clock(moment: int) -> str:
+    minutes = moment // 60
+    return f"{minutes // 60 % 24:02}:{minutes % 60:02} UTC"
 
 
 def _counted(outcomes: Iterable[Outcome]) -> str:

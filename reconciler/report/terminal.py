@@ -22,7 +22,7 @@ from reconciler.report.words import listed, plural
 _STYLES = {"+": "green", "~": "yellow", "-": "bold red", "s": "magenta", "!": "cyan"}
 _STYLES |= {"?": "red", "x": "bold red"}
 _COUNTS = ("ok", "changed", "settling", "drifted", "unreachable", "failed", "held")
-_SELDOM = ("accepted",)
+_SELDOM = ("deferred", "accepted")
 """Counts that are shown only where there are any."""
 _TABLE_WIDTH = 80
 """Columns below which the recap is lines of words: a table would cut the servers' names off."""
@@ -63,7 +63,8 @@ def outcome(story: Story, look: Look) -> str:
     if look.verbose:
         page.block("Changed", story.changed, details=True)
     page.block("Failed", story.failed, details=look.verbose)
-    page.block("Accepted, and not visible yet", story.settling, details=look.verbose)
+    page.block("Settling: on its way", story.settling, details=look.verbose)
+    page.block("Deferred: a later run goes on", story.deferred, details=look.verbose)
     page.block("Kept back", story.kept, details=look.verbose)
     if story.report.outcomes:  # else all is as the plan, just shown, has it
         _standing(page, story.holds, story.unknown)

@@ -76,7 +76,7 @@ def test_an_archive_that_fails_on_the_way_is_an_outcome_and_not_an_end(case: Cas
 
 def test_a_memory_that_cannot_be_kept_is_said_and_the_outcome_is_whole(case: Case) -> None:
     working(case)
-    (case.folder / "state" / "submissions.json").mkdir(parents=True)
+    (case.folder / "state" / "memory.sqlite3").mkdir(parents=True)
     done = case.reconcile("--apply")
     assert done.code == 3
     assert "the memory of this run could not be written" in " ".join(done.out.split())

@@ -134,16 +134,16 @@ def _core(case: Case) -> str:
 
 _SHORT = '{"version": 1, "submissions": ['
 HARMS: Mapping[str, Harm] = {
-    "C2 submissions.json: garbage": Harm(spoil=_writes("submissions.json", "\x00 garbage")),
-    "C3 submissions.json: truncated": Harm(spoil=_writes("submissions.json", _SHORT)),
-    "C4 submissions.json: of a future version": Harm(
-        spoil=_writes("submissions.json", '{"version": 99}')
+    "C2 memory.sqlite3: garbage": Harm(spoil=_writes("memory.sqlite3", "\x00 garbage")),
+    "C3 memory.sqlite3: truncated": Harm(spoil=_writes("memory.sqlite3", _SHORT)),
+    "C4 memory.sqlite3: of a future version": Harm(
+        spoil=_writes("memory.sqlite3", '{"version": 99}')
     ),
-    "C5 submissions.json: nested 100,000 deep": Harm(
-        spoil=_writes("submissions.json", "[" * 100_000)
+    "C5 memory.sqlite3: nested 100,000 deep": Harm(
+        spoil=_writes("memory.sqlite3", "[" * 100_000)
     ),
-    "C6 submissions.json: numbers of 400 digits": Harm(
-        spoil=_writes("submissions.json", '{"version": ' + "9" * 400 + "}")
+    "C6 memory.sqlite3: numbers of 400 digits": Harm(
+        spoil=_writes("memory.sqlite3", '{"version": ' + "9" * 400 + "}")
     ),
     "C9 lock file of a dead process": Harm(spoil=_writes("lock", "999999\n")),
     "C10 lock is a link to a file of the user's": Harm(
@@ -166,7 +166,7 @@ HARMS: Mapping[str, Harm] = {
         spoil=lambda case: (case.folder / "reports/latest.json").mkdir(parents=True),
         codes=frozenset({0, 3}),
     ),
-    "C30 submissions.json is a FIFO": Harm(spoil=_fifo("submissions.json")),
+    "C30 memory.sqlite3 is a FIFO": Harm(spoil=_fifo("memory.sqlite3")),
     "C31 GITHUB_STEP_SUMMARY is a FIFO": Harm(
         spoil=_summary_fifo, env={"GITHUB_STEP_SUMMARY": "summary"}
     ),

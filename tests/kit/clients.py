@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Any
 
@@ -30,7 +29,6 @@ def relay(
     *,
     egress: Egress = LOOPBACK,
     clock: Clock | None = None,
-    pace: Callable[[int], int] = lambda events: events,
     cap: int | None = None,
     silence: float = READ_SECONDS,
     idle: float = RELAY_IDLE_SECONDS,
@@ -41,4 +39,4 @@ def relay(
     clock = clock or Hasty()
     allowance = Allowance(clock, Ration(**ration))
     line = RelayLine(urls.relay(url), egress, clock, allowance, silence=silence, idle=idle)
-    return RelayClient(line, allowance, pace, cap=cap, keeps=keeps)
+    return RelayClient(line, allowance, cap=cap, keeps=keeps)

@@ -118,9 +118,11 @@ class TestRemembered:
         (kept,) = self.after(Result.FAILED, "no", sent(REPLY, ago=700, accepted=False, tries=2))
         assert (kept.accepted, kept.tries) == (False, 3)
 
-    @pytest.mark.parametrize("detail", ["rate-limited: slow down", "auth-required: who?"])
-    def test_waiting_is_no_refusal(self, detail: str) -> None:
-        assert self.after(Result.FAILED, detail) == ()
+    def test_a_wish_for_auth_is_no_refusal(self) -> None:
+        assert self.after(Result.FAILED, "auth-required: who?") == ()
+
+    def test_what_a_limit_kept_back_is_no_refusal(self) -> None:
+        assert self.after(Result.DEFERRED, "rate-limited: slow down") == ()
 
     @pytest.mark.parametrize("result", [Result.DONE, Result.UNCHANGED])
     def test_what_arrived_is_forgotten(self, result: Result) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.family.rates import Bucket, Buckets, Per, Rate
 from tests.kit.patience import eventually
 from tests.kit.servers import ALICE, NOW, publish
@@ -34,6 +37,26 @@ def test_a_budget_that_restarts_gives_back_one_in_two_steps() -> None:
     assert [bucket.take(9.0 * n) for n in range(1, 7)] == [False, False, True, False, False, True]
     assert [bucket.take(54.0 + 10.0 * n) for n in range(1, 4)] == [True, True, True]
     assert spend(bucket, 1000.0) == 2  # a refused request costs one, too
+
+
+COUNTED = {
+    "ngit-grasp": ((0.0, 75, 60), (1.05, 5, 0), (2.05, 6, 2), (3.05, 7, 2), (5.05, 9, 4),
+                   (10.05, 14, 9), (30.05, 34, 29), (61.05, 65, 59)),
+    "ngit-relay": ((0.0, 75, 15), (60.0, 4, 0), (60.0, 4, 0), (30.0, 4, 0), (31.0, 4, 3),
+                   (19.0, 4, 0), (162.0, 4, 3)),
+}  # fmt: skip
+"""Real servers: after a pause of so many seconds, of so many events at once, so many passed."""
+
+
+@pytest.mark.parametrize("family", COUNTED)
+def test_a_family_takes_as_many_events_as_the_real_one_did(family: str) -> None:
+    rate = PRESETS[family].limits.events
+    assert rate is not None
+    bucket, now, passed = Bucket(rate, 0.0), 0.0, []
+    for pause, sent, _ in COUNTED[family]:
+        now += pause
+        passed.append(sum(bucket.take(now) for _ in range(sent)))
+    assert passed == [taken for *_, taken in COUNTED[family]]
 
 
 def test_keys_do_not_share() -> None:

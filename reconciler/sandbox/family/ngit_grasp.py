@@ -15,6 +15,7 @@ from reconciler.sandbox.family.rules import (
     DumbRule,
     EventRules,
     Family,
+    FetchRules,
     GitRules,
     Info,
     ListingRule,
@@ -79,6 +80,7 @@ NGIT_GRASP: Final = Family(
         other_refs=True,
         archive_refuses=False,
     ),
+    fetches=FetchRules(batch_seconds=5.0),
     limits=RelayLimits(
         events=Rate(
             per=Per.CONNECTION,

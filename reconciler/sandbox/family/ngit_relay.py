@@ -70,6 +70,7 @@ NGIT_RELAY: Final = Family(
         always=(),
         future_seconds=1800,
         tag_value_chars=120,
+        content_bytes=65_535,  # eventstore's binary form
         older=(True, ""),
         protected=AUTH_REQUIRED,
         expires=False,
@@ -156,6 +157,12 @@ NGIT_RELAY: Final = Family(
         message_bytes=MESSAGE_BYTES,
         ping_seconds=30.0,
     ),
-    fetches=FetchRules(client_seconds=60.0, created_seconds=1.0, every_seconds=900.0),
+    fetches=FetchRules(
+        client_seconds=60.0,
+        created_seconds=1.0,
+        every_seconds=900.0,
+        host_starts=None,
+        follows=False,
+    ),
 )
 """ngit-relay 0.0.2: no purgatory, hooks that judge each ref by the stored state."""

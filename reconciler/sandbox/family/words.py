@@ -44,6 +44,7 @@ class EventWords:
     expired_before: str = "invalid: previously expired from purgatory without git data"
     future: str = "blocked: event too much in the future"
     large_tags: str = "blocked: event contains too large tags"
+    large_content: str = "error: content is too large: {size}, max is {most}"
     kind: str = "blocked: this kind of event is not accepted"
     identifier: str = "Invalid identifier: {why}"
     clone_tags: str = "Invalid announcement: multiple clone tags found, put all URLs into one"

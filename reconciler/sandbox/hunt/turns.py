@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 from reconciler.pacing.throttle import Limits, PeerQueue
@@ -19,6 +20,11 @@ LIMITS: Final = Limits(concurrent=5, starts=30, seconds=61.0)
 because the server counts when a request arrives and we when it leaves."""
 
 _Ticket = asyncio.Future[float]
+
+
+def limits(starts: int | None) -> Limits:
+    """So many starts a minute at one host; None: any number, one after the other."""
+    return replace(LIMITS, starts=starts) if starts else Limits(concurrent=1, starts=10**6)
 
 
 class Turn:

@@ -44,7 +44,7 @@ class Facts(Protocol):
 
 def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) -> str | None:
     """Why the relay does not take the event at all, whatever it relates to: protected (NIP-70),
-    expired (NIP-40), or beyond what the family allows in time and tags.
+    expired (NIP-40), or beyond what the family allows in time, tags and content.
 
     Args:
         author_present: its author has authenticated on this connection (NIP-42).
@@ -58,6 +58,9 @@ def unfit(rules: EventRules, event: Event, *, now: float, author_present: bool) 
     most = rules.tag_value_chars
     if most is not None and any(_is_large(tag, most) for tag in event.tags):
         return rules.words.large_tags
+    size, most = len(event.content.encode()), rules.content_bytes
+    if most is not None and size > most:
+        return rules.words.large_content.format(size=size, most=most)
     return None
 
 

@@ -22,7 +22,7 @@ from reconciler.sandbox.hunt.egress import EgressPolicy
 from reconciler.sandbox.hunt.hunter import Hunter
 from reconciler.sandbox.hunt.missing import served_identifiers
 from reconciler.sandbox.hunt.source import HuntContext
-from reconciler.sandbox.hunt.turns import Turns
+from reconciler.sandbox.hunt.turns import Turns, limits
 from reconciler.sandbox.metrics.figures import Figures, Source, Tally
 from reconciler.sandbox.runtime import Runtime
 from reconciler.sandbox.sync.intake import HUNT_DELAY, Intake
@@ -49,7 +49,7 @@ class Sync:
         self._chance = chance
         self._tally = Tally()
         self._egress = EgressPolicy(service.url)
-        self._turns = Turns(service.clock)
+        self._turns = Turns(service.clock, limits(service.family.fetches.host_starts))
         self._hunter = Hunter(HuntContext(runtime, self._turns, self._egress, self._tally))
         self._intake = Intake(runtime, self._tally, self._hunter.waits)
         self._wanted = Wanted(service.url, service.spec.bootstrap)
@@ -60,6 +60,8 @@ class Sync:
         self._hunt_at = inf if service.family.states.waits else 0.0
         self._meanwhile: list[Event] | None = None
         self._released: list[Event] = []
+        self._batch: list[Event] = []
+        self._batch_at = inf
 
     def start(self) -> None:
         """Begin, in the running event loop."""
@@ -78,7 +80,7 @@ class Sync:
             self._rebuild_at = 0.0
         if self._meanwhile is not None:
             self._meanwhile.append(event)
-        self._wanted.add(event)
+        self._gather(event)
         self._released += self._intake.rejected.release(event)
         identifier = event.first("d") or ""
         is_announcement = event.kind == kinds.ANNOUNCEMENT
@@ -148,6 +150,7 @@ class Sync:
                 while True:
                     await self._look()
                     await self._hunt_again()
+                    self._end_batch()
                     self._follow(group, context)
                     self._judge_again(group)
                     await asyncio.sleep(TICK)
@@ -168,6 +171,19 @@ class Sync:
         self._hunt_at = self._clock() + (self._family.fetches.every_seconds or inf)
         for identifier in await self._runtime.run(served_identifiers, self._runtime.service):
             self._hunter.waits(identifier, HUNT_DELAY)
+
+    def _gather(self, event: Event) -> None:
+        """It changes what is wanted, once the batch that it begins or joins is over."""
+        self._batch.append(event)
+        due = self._clock() + self._family.fetches.batch_seconds
+        self._batch_at = min(self._batch_at, due)
+
+    def _end_batch(self) -> None:
+        if self._clock() < self._batch_at:
+            return
+        batch, self._batch, self._batch_at = self._batch, [], inf
+        for event in batch:
+            self._wanted.add(event)
 
     async def _look(self) -> None:
         """Bring the first index up to date, where something says that it is not."""
@@ -197,7 +213,7 @@ class Sync:
 
     def _follow(self, group: asyncio.TaskGroup, context: SyncContext) -> None:
         """One peer for each relay that is wanted, none for the others."""
-        wanted = self._wanted.relays()
+        wanted = self._wanted.relays(announced=self._family.fetches.follows)
         for url in wanted - self._peers.keys():
             peer = Peer(url, context)
             self._peers[url] = (peer, group.create_task(peer.run()))

@@ -60,8 +60,10 @@ class Wanted:
         for event in events:
             self.add(event)
 
-    def relays(self) -> frozenset[str]:
+    def relays(self, *, announced: bool = True) -> frozenset[str]:
         """Canonical URLs of the relays to follow; the bootstrap relay always."""
+        if not announced:
+            return self._bootstrap
         weight = Counter({relay: len(needs) for relay, needs in self._needs().items()})
         # by weight, then by name, so that the choice is stable when there are too many
         ranked = sorted(weight, key=lambda relay: (-weight[relay], relay))

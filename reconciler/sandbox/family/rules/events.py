@@ -55,6 +55,8 @@ class EventRules:
     """An event further ahead is refused; None: none is."""
     tag_value_chars: int | None = None
     """An event with a longer value of a single-letter tag is refused; None: none is."""
+    content_bytes: int | None = None
+    """The store holds no longer `content`; None: it does."""
     expires: bool = True
     """An expired event (NIP-40) is refused, and served no more; otherwise it is taken and served
     (khatru deletes once an hour, which is not done here)."""

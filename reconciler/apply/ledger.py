@@ -1,0 +1,93 @@
+"""What came of every action so far, and what may therefore still begin. Safe between threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+
+from reconciler.model.actions import Action
+from reconciler.model.observed import Cause
+from reconciler.model.outcome import Outcome, Result
+from reconciler.nostr.nip34 import Coordinate
+from reconciler.world import Failure, NotNow, Watcher, World
+
+_BREAKS = frozenset({Result.FAILED, Result.UNREACHABLE, Result.STALE, Result.HELD, Result.DEFERRED})
+"""Results after which the later waves of the same cell are not attempted."""
+_REFUSALS = frozenset({Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND})
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an action ended; `again` is the time (seconds since 1970) from which a deferred one makes
+    sense again."""
+
+    result: Result
+    detail: str = ""
+    again: int | None = None
+
+    @classmethod
+    def of(cls, failure: Failure, *, now: int) -> End:
+        """What a failure of the world's means for the action that met it."""
+        cause = failure.unknown.cause
+        if isinstance(failure, NotNow):
+            return cls(Result.DEFERRED, str(failure), failure.until)
+        if cause is Cause.RATE:
+            return cls(Result.DEFERRED, str(failure), now)
+        if cause in (Cause.STOPPED, Cause.BUDGET):
+            return cls(Result.SKIPPED, str(failure))
+        return cls(Result.FAILED if cause in _REFUSALS else Result.UNREACHABLE, str(failure))
+
+
+@dataclass(kw_only=True)
+class Ledger:
+    """One row for each action; every table is written under the lock."""
+
+    world: World
+    watcher: Watcher
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    _broken: dict[tuple[Coordinate, str], End] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def end(self, action: Action, end: End, seconds: float = 0.0) -> None:
+        """Write one outcome down; what fails breaks its cell for the waves that follow."""
+        with self._lock:
+            self.outcomes[action.key] = Outcome(
+                key=action.key,
+                verb=action.verb,
+                server=action.server,
+                result=end.result,
+                detail=end.detail,
+                seconds=seconds,
+                moved=tuple(update for update in action.changes if not update.creates),
+                again=end.again,
+            )
+            # a lost reply keeps no other back; a budget that is used up keeps all of them
+            if end.result in _BREAKS and (not action.leaf or end.result is Result.DEFERRED):
+                self._broken |= {(action.coordinate, place): end for place in action.places}
+        self.watcher.step(f"{action.verb} {end.result}")
+
+    def may(self, action: Action, *, signed: bool) -> bool:
+        """May this action begin? If not, its outcome is written.
+
+        Args:
+            action: of which server it is, it knows.
+            signed: whether the event that it sends, if any, exists.
+        """
+        if action.key in self.outcomes:
+            return False
+        if end := self._in_the_way(action, signed=signed):
+            self.end(action, end)
+        return end is None
+
+    def _in_the_way(self, action: Action, *, signed: bool) -> End | None:
+        if self.watcher.stopped():
+            return End(Result.SKIPPED, "after: the run was stopped")
+        if broken := self._broken.get((action.coordinate, action.server or "")):
+            if broken.result is Result.DEFERRED:
+                return broken
+            return End(Result.SKIPPED, f"after: {broken.detail}")
+        if not signed:
+            return End(Result.SKIPPED, "after: the event could not be signed")
+        if self.world.left() <= 0:
+            return End(Result.DEFERRED, "the time of this run is used up", self.world.now())
+        return None

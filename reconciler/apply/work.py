@@ -1,0 +1,114 @@
+"""One action at a time: sign, send, push. Each says how it ended, and raises what the world did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconciler.apply.ledger import End
+from reconciler.model.actions import Action, Push, Sign
+from reconciler.model.observed import Cause
+from reconciler.model.outcome import Result
+from reconciler.model.plan import Plan
+from reconciler.nostr import kinds
+from reconciler.nostr.event import Event, newest_first
+from reconciler.nostr.filters import Filter
+from reconciler.nostr.messages import Ok
+from reconciler.world import NotGathered, Pushed, Signer, Stale, Watcher, World
+
+_SUPERSEDED = ("error: unknown", "duplicate:", "replaced:")
+"""Refusals that mean "already there, or something newer is" (ngit-grasp; docs/protocol.md §1.3)."""
+_LIMITED = "rate-limited:"
+"""NIP-01: not now."""
+_PASSING = frozenset({Cause.TIMEOUT, Cause.CUT, Cause.REFUSED, Cause.RESOLVE, Cause.RATE})
+"""Why objects could not be had that may be there all the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """`events` are those that may be sent, by id; what is signed joins them."""
+
+    plan: Plan
+    world: World
+    watcher: Watcher
+    events: dict[str, Event]
+
+    def sign(self, sign: Sign, signer: Signer | None) -> End:
+        """Sign, unless somebody announced anew since the plan was made (compare and swap).
+
+        Raises:
+            Failure: the servers could not be asked.
+            Stale: there is a newer announcement.
+        """
+        if signer is None or signer.public_key(sign.signer) is None:
+            return End(Result.HELD, f"no key named {sign.signer!r} was given (--keys)")
+        coordinate = sign.coordinate
+        newest = Filter(
+            kinds=(kinds.ANNOUNCEMENT,),
+            authors=(coordinate.owner,),
+            tags=(("d", (coordinate.identifier,)),),
+        )
+        before = self.events[sign.before]
+        for server in (s for s in self.plan.servers if s.unknown is None):
+            for event in self.world.relay(server.url).query([newest]):
+                if newest_first(event) < newest_first(before):
+                    raise Stale(f"a newer announcement, {event.id[:12]}, is on {server.name}")
+        event = signer.sign(sign.signer, sign.draft)
+        self.events[event.id] = event
+        return End(Result.DONE)
+
+    def push(self, push: Push) -> End:
+        """One push, conditional on what stands there. Raises Failure, Stale."""
+        self.keep(push)
+        oids = frozenset(update.new for update in push.updates if not update.deletes)
+        self.world.gather(push.coordinate, oids, push.sources)
+        pushed = self.world.push(push.server, push.coordinate, push.updates)
+        if pushed.refused and any(update.deletes for update in push.updates):
+            # git deletes no branch that HEAD names, and some families move HEAD after a push only
+            pushed = self._in_two(push)
+        if not pushed.sent:
+            return End(Result.UNCHANGED, "the server had aligned by itself")
+        if pushed.refused:
+            name, why = pushed.refused[0]
+            return End(Result.FAILED, f"{len(pushed.refused)} refs refused, {name}: {why}")
+        return End(Result.SETTLING, pushed.words)
+
+    def keep(self, action: Action) -> None:
+        """What a server will drop is brought into the archive first: it may stand nowhere else. A
+        state makes servers drop refs by themselves, so that events are asked, too.
+
+        A server that cannot give it any more has nothing to lose. Raises Failure.
+        """
+        forced = {(one.server, one.old): one for one in self.plan.forced}
+        server = action.server or ""
+        for update in action.changes:
+            if update.creates or (not update.deletes and (server, update.old) not in forced):
+                continue
+            try:
+                self.world.keep(action.coordinate, update.old, (server,))
+            except NotGathered as failure:
+                if any(bad.unknown.cause in _PASSING for bad in failure.bad):
+                    raise
+
+    def send(self, server: str, actions: Sequence[Action]) -> tuple[End, ...]:
+        """Events in one conversation, in order; the budget has paid for them. Raises Failure."""
+        events = [self.events[action.sends] for action in actions if action.sends]
+        return tuple(self._judged(server, ok) for ok in self.world.relay(server).publish(events))
+
+    def _judged(self, server: str, answer: Ok) -> End:
+        """OK proves nothing (read-back does); a refusal may yet mean "already so"."""
+        if answer.accepted:
+            return End(Result.SETTLING, answer.message)
+        if answer.message.startswith(_LIMITED):
+            return End(Result.DEFERRED, answer.message, self.world.limited(server))
+        if answer.message.startswith(_SUPERSEDED):
+            return End(Result.UNCHANGED, answer.message)
+        return End(Result.FAILED, answer.message)
+
+    def _in_two(self, push: Push) -> Pushed:
+        """What is written first, then what is deleted. Raises Failure, Stale."""
+        writes = tuple(update for update in push.updates if not update.deletes)
+        deletes = tuple(update for update in push.updates if update.deletes)
+        # without writes it is the empty push, after which HEAD moves, too
+        pushed = self.world.push(push.server, push.coordinate, writes)
+        return pushed if pushed.refused else self.world.push(push.server, push.coordinate, deletes)
