@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PURE   := facts plan model git nostr desired sign report pacing $(notdir $(filter-out %_interop.py,$(wildcard tests/test_*.py)))
+PURE   := facts plan apply model git nostr desired sign report pacing $(notdir $(filter-out %_interop.py,$(wildcard tests/test_*.py)))
 STAMP  := $(VENV)/.stamp-$(shell cksum pyproject.toml | cut -d' ' -f1)
 BASE   := $(VENV)/.base-$(shell cksum pyproject.toml | cut -d' ' -f1)
 

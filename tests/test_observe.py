@@ -19,7 +19,7 @@ from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
 from reconciler.observe import observe
 from reconciler.world import Failure
-from tests.kit.memory import Asked, Held, Listener, Memory, failing
+from tests.kit.memory import Asked, Held, Listener, MemoryWorld, failing
 from tests.kit.people import ALICE, BOB, WIDGET, url
 from tests.kit.values import desired, oid, planned
 
@@ -42,9 +42,9 @@ WISH = desired(
 )
 
 
-def fleet() -> Memory:
+def fleet() -> MemoryWorld:
     """Beta is behind by one commit; alpha serves one event by its id alone; gamma is a witness."""
-    return Memory(
+    return MemoryWorld(
         servers={
             ALPHA: Held(
                 events=[*EVERYTHING], refs={WIDGET: {MAIN: oid(2)}}, shy=frozenset({SHY.id})
@@ -57,7 +57,7 @@ def fleet() -> Memory:
     )
 
 
-def look(world: Memory, listener: Listener | None = None, *, every: int = 0) -> Observed:
+def look(world: MemoryWorld, listener: Listener | None = None, *, every: int = 0) -> Observed:
     return observe(WISH, world, listener or Listener(), select(WISH), forks=1, every=every)
 
 

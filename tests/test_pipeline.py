@@ -22,7 +22,7 @@ from reconciler.nostr import kinds, nip19
 from reconciler.nostr.nip34 import announcement
 from reconciler.pipeline import Run, run
 from reconciler.world import Failure
-from tests.kit.memory import Asked, Held, Keys, Listener, Memory
+from tests.kit.memory import Asked, Held, Keys, Listener, MemoryWorld
 from tests.kit.people import ALICE, BOB, WIDGET, url
 from tests.kit.values import oid
 
@@ -45,8 +45,8 @@ SURE = ("archived", "ancestry", "remember", "note", "settle")
 """What never raises `Failure`."""
 
 
-def fleet() -> Memory:
-    return Memory(
+def fleet() -> MemoryWorld:
+    return MemoryWorld(
         servers={
             ALPHA: Held(events=[ANN, STATE, ISSUE], refs={WIDGET: {MAIN: oid(2), TAG: oid(1)}}),
             BETA: Held(),
@@ -56,14 +56,14 @@ def fleet() -> Memory:
 
 
 def go(
-    world: Memory,
+    world: MemoryWorld,
     options: Options = WRITE,
     listener: Listener | None = None,
     *,
     text: str = TEXT,
     on_plan: Callable[[Plan, tuple[Finding, ...]], None] = lambda _plan, _findings: None,
 ) -> Run:
-    def connect(_: Desired) -> nullcontext[Memory]:
+    def connect(_: Desired) -> nullcontext[MemoryWorld]:
         return nullcontext(world)
 
     signer, listener = Keys.of(ALICE), listener or Listener()
@@ -264,7 +264,7 @@ EACH = [pytest.param(n, marks=pytest.mark.long if n % 5 else ()) for n in range(
 MAY_FAIL = [one for one, verb in zip(EACH, QUESTIONS, strict=True) if verb not in SURE]
 
 
-def stopping(world: Memory, number: int) -> Listener:
+def stopping(world: MemoryWorld, number: int) -> Listener:
     listener = Listener()
 
     def stop(_: Asked) -> None:
@@ -280,7 +280,9 @@ def test_after_a_stop_nothing_new_is_written_and_the_next_run_ends_the_work(numb
     found = go(world, listener=stopping(world, number))
     begun = world.asked[number].verb
     after = [asked.verb for asked in world.asked[number + 1 :] if asked.verb in WRITES]
-    assert len(after) <= (begun in ("relay", "gather", "query"))  # what it had begun, and no more
+    assert len(after) <= (
+        begun in ("relay", "gather", "query", "afford")
+    )  # what it had begun, and no more
     honest(world, found)
     healed(world)
 
@@ -298,7 +300,7 @@ def test_a_failure_anywhere_is_told_and_the_next_run_ends_the_work(number: int) 
     healed(world)
 
 
-def honest(world: Memory, found: Run) -> None:
+def honest(world: MemoryWorld, found: Run) -> None:
     """Every action has its end, and what is called done can be seen."""
     assert len(found.outcomes) in (0, len(found.plan.actions))
     ends = {outcome.key: outcome.result for outcome in found.outcomes}
@@ -317,7 +319,7 @@ def shows(held: Held, event_id: str) -> bool:
     return event_id in served | replaced
 
 
-def healed(world: Memory) -> None:
+def healed(world: MemoryWorld) -> None:
     """Without trouble the next runs end what was begun, and nothing is left to do."""
     world.trouble = lambda _: None
     world.time += 30 * 60  # what was sent and is not seen is offered again by then

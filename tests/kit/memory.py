@@ -16,8 +16,8 @@ from reconciler.model.observed import (
     Ancestry,
     Cause,
     Listing,
+    Memory,
     Seen,
-    Submission,
     Unknown,
 )
 from reconciler.nostr import bip340
@@ -27,7 +27,7 @@ from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import BadSource, Failure, NotGathered, Pushed, Stale
+from reconciler.world import BadSource, Failure, NotGathered, NotNow, Pushed, Stale
 from tests.kit.people import EPOCH, Person
 from tests.kit.values import NOW, ZERO
 
@@ -44,14 +44,15 @@ class Asked:
 @dataclass(kw_only=True)
 class Held:
     """What one server holds. `refs` are those of its repositories; `shy` are ids that it serves
-    when asked by id alone; `refuses` are kinds that it does not take. What a `slow` server takes it
-    shows after the next `settle`, and never where it is `lost`; `taken` is all that it
-    ever stored."""
+    when asked by id alone; `refuses` pairs kinds that it does not take with its words, and `budget`
+    is the events that are paid for. What a `slow` server takes it shows after the next `settle`,
+    and never where it is `lost`; `taken` is all that it ever stored."""
 
     events: list[Event] = field(default_factory=list)
     refs: dict[Coordinate, dict[str, str]] = field(default_factory=dict)
     shy: frozenset[str] = frozenset()
-    refuses: frozenset[int] = frozenset()
+    refuses: dict[int, str] = field(default_factory=dict)
+    budget: int = 1000
     slow: bool = False
     lost: bool = False
     software: str = ""
@@ -70,14 +71,15 @@ class Held:
 
 
 @dataclass(kw_only=True)
-class Memory:
+class MemoryWorld:
     """The whole world of a run. `asked` is the log of all questions, in order."""
 
     servers: dict[str, Held]
     archive: set[str] = field(default_factory=set)
-    memory: tuple[Submission, ...] = ()
+    memory: Memory = field(default_factory=Memory)
     marks: tuple[Seen, ...] = ()
     time: int = EPOCH + NOW
+    rest: float = 3600.0
     trouble: Callable[[Asked], None] = lambda _: None
     asked: list[Asked] = field(default_factory=list)
 
@@ -98,6 +100,24 @@ class Memory:
 
     def seconds(self) -> float:
         return float(self.time)
+
+    def left(self) -> float:
+        return self.rest
+
+    def obey(self, server: str, most: int, seconds: float, *, lasting: bool) -> None:
+        self.ask("obey", server, (most, seconds, lasting))
+
+    def afford(self, server: str, events: int, *, least: int = 1) -> int:
+        self.ask("afford", server, events)
+        budget = self.servers[server].budget
+        if budget < least:
+            raise NotNow("no budget is left", self.time + 60)
+        self.servers[server].budget = max(0, budget - events)
+        return min(budget, events)
+
+    def limited(self, server: str) -> int:
+        self.servers[server].budget = 0
+        return self.time + 60
 
     def skew(self, server: str) -> float | None:
         return 0.0 if server in self.servers else None
@@ -168,12 +188,12 @@ class Memory:
                 refs[update.name] = update.new
         return Pushed(sent=bool(left))
 
-    def submitted(self) -> tuple[Submission, ...]:
+    def recall(self) -> Memory:
         return self.memory
 
-    def remember(self, submissions: Sequence[Submission]) -> None:
+    def remember(self, memory: Memory) -> None:
         self.ask("remember")
-        self.memory = tuple(submissions)
+        self.memory = memory
 
     def seen(self) -> tuple[Seen, ...]:
         return self.marks
@@ -194,7 +214,7 @@ class Memory:
 class MemoryRelay:
     """One conversation of a run."""
 
-    world: Memory
+    world: MemoryWorld
     server: str
 
     def query(self, filters: Sequence[Filter]) -> tuple[Event, ...]:
@@ -216,7 +236,7 @@ class MemoryRelay:
     def _take(self, event: Event) -> Ok:
         held = self.world.servers[self.server]
         if event.kind in held.refuses:
-            return Ok(event.id, accepted=False, message="blocked: not here")
+            return Ok(event.id, accepted=False, message=held.refuses[event.kind])
         if held.slow:
             held.later.append(event)
         else:
