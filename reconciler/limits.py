@@ -121,6 +121,10 @@ RELAY_IDLE_SECONDS: Final = 25.0
 """A relay connection that was silent for longer is opened anew: servers drop it after 30 to 60."""
 READ_SECONDS: Final = 10.0
 """Silence within an answer to a read."""
+PROGRESS_BYTES: Final = 2_000
+"""What an answer to a read must bring in READ_SECONDS from its first byte on, or it drips: 200 B/s.
+git leaves a fetch below 1,000 B/s (http.lowSpeedLimit), and five answers of one server may come
+side by side; a modem of 9,600 bits a second is above it with all five."""
 RETRY_AFTER_SECONDS: Final = 30.0
 """How long a server may ask to be left alone within a run; longer means the next run."""
 ANSWER_SECONDS: Final = 180.0

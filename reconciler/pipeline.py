@@ -14,27 +14,27 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from reconciler.apply import apply, confirm
+from reconciler.apply import apply
 from reconciler.desired import parse
 from reconciler.errors import OurFault
 from reconciler.facts import seen
 from reconciler.facts.knowledge import Knowledge
-from reconciler.facts.selection import Selection, select
+from reconciler.facts.selection import select
 from reconciler.guard import contract, judge, withheld
-from reconciler.limits import SETTLE_SECONDS
 from reconciler.model.actions import Action
 from reconciler.model.codec import contract_of, digest
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Memory, Observed, Seen
 from reconciler.model.options import Options
-from reconciler.model.outcome import WRITTEN, Finding, Outcome, Result
-from reconciler.model.plan import Entry, HoldReason, Plan
+from reconciler.model.outcome import Finding, Outcome
+from reconciler.model.plan import Entry, Plan
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.observe import observe
 from reconciler.plan import plan
 from reconciler.plan.submissions import remembered
 from reconciler.report.words import deed
+from reconciler.settling import Settling, delegated
 from reconciler.world import Signer, Watcher, World
 
 Connect = Callable[[Desired], AbstractContextManager[World]]
@@ -91,22 +91,32 @@ def run(
         if not options.write or stale or watcher.stopped() or _mistyped(proposed):
             return Run(plan=proposed, findings=findings, stale=stale)
         kept = withheld(findings)
-        outcomes = apply(
-            proposed, observed, world, signer, watcher, withheld=kept, forks=options.forks
+
+        def do(part: Plan) -> tuple[Outcome, ...]:
+            forks = options.forks
+            return apply(part, observed, world, signer, watcher, withheld=kept, forks=forks)
+
+        settling = Settling(
+            desired=desired,
+            selection=selection,
+            world=world,
+            watcher=watcher,
+            forks=options.forks,
+            applied=proposed,
+            do=do,
         )
-        remaining = _read_back(desired, selection, world, watcher, proposed, outcomes, options)
-        outcomes = confirm(outcomes, proposed, remaining)
+        left = settling.settle(observed, do(proposed), wait=options.wait)
         old = [s for view in observed.views for s in view.submitted]
-        sent = Memory(submissions=remembered(old, proposed.actions, outcomes, now=world.now()))
+        sent = remembered(old, proposed.actions, left.outcomes, now=world.now())
         known = Knowledge.of(observed.events, now=observed.at)
         marks = seen.remembered(observed, known, selection.of(desired, known))
+        memory = Memory(submissions=sent, delegated=delegated(left.remaining))
         return Run(
             plan=proposed,
             findings=findings,
-            stale=(),
-            outcomes=outcomes,
-            remaining=remaining,
-            notes=_remember(world, sent, marks),
+            outcomes=left.outcomes,
+            remaining=left.remaining,
+            notes=_remember(world, memory, marks),
         )
 
 
@@ -153,38 +163,3 @@ def _differences(saved: Plan, fresh: Plan) -> tuple[str, ...]:
 def _said(action: Action, names: dict[Coordinate, str]) -> str:
     where = f" on {urls.host(action.server)}" if action.server else ""
     return f"{names.get(action.coordinate, action.coordinate.identifier)}: {deed(action)}{where}"
-
-
-def _read_back(
-    desired: Desired,
-    selection: Selection,
-    world: World,
-    watcher: Watcher,
-    applied: Plan,
-    outcomes: tuple[Outcome, ...],
-    options: Options,
-) -> Plan:
-    """Look again, and plan again: only what is not wanted any more has been done.
-
-    Some servers work on after they have answered; they get a moment, then one more look.
-    """
-    if not any(outcome.result in WRITTEN or _moved(outcome) for outcome in outcomes):
-        return applied
-    for _ in range(2):
-        observed = observe(desired, world, watcher, selection, forks=options.forks)
-        remaining = plan(desired, observed, selection)
-        left = confirm(outcomes, applied, remaining)
-        pairs = zip(outcomes, left, strict=True)
-        settling = any(
-            Result.SETTLING is o.result and x.result is not Result.DONE for o, x in pairs
-        )
-        fetching = any(hold.reason is HoldReason.SERVER_MUST_FETCH for hold in remaining.holds)
-        if not (settling or fetching) or watcher.stopped():
-            break
-        world.settle(SETTLE_SECONDS / 2)
-    return remaining
-
-
-def _moved(outcome: Outcome) -> bool:
-    """Did the world turn out to be another than planned?"""
-    return outcome.result in (Result.UNCHANGED, Result.STALE)

@@ -11,7 +11,16 @@ from typing import Protocol
 
 from reconciler.errors import ReconcileError
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Memory, Seen, Unknown
+from reconciler.model.observed import (
+    Absent,
+    Ancestry,
+    BadSource,
+    Cause,
+    Listing,
+    Memory,
+    Seen,
+    Unknown,
+)
 from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
@@ -34,17 +43,6 @@ class NotNow(Failure):
     def __init__(self, detail: str, until: int) -> None:
         super().__init__(Unknown(Cause.RATE, detail))
         self.until = until
-
-
-@dataclass(frozen=True, slots=True)
-class BadSource:
-    """A server from which objects should have come; `unknown` says why they did not."""
-
-    server: str
-    unknown: Unknown
-
-    def __str__(self) -> str:
-        return f"{self.server}: {self.unknown}"
 
 
 class NotGathered(Failure):
@@ -80,9 +78,12 @@ class Relay(Protocol):
         The failure is `Cause.INCOMPLETE` where the relay may hold more than it showed.
         """
 
-    def publish(self, events: Sequence[Event]) -> tuple[Ok, ...]:
-        """Send events in order; one OK each, in the same order. The server's budget has paid for
-        them (`World.afford`). Raises Failure."""
+    def publish(self, events: Sequence[Event]) -> tuple[Ok | Unknown, ...]:
+        """Send events in order; one answer each, in the same order: the relay's OK, or why there is
+        none. `STOPPED` and `BUDGET`: it was not sent. Anything else: it may have arrived.
+
+        The server's limits have let them through (`World.afford`).
+        """
 
     def left_out(self) -> tuple[tuple[str, int], ...]:
         """What the relay sent in this run and nobody used: reasons, each with how often, sorted.

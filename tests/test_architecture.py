@@ -24,8 +24,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("git", "nostr", "schemas", "pacing", "plumbing"),
     ("model",),
     ("facts", "world", "desired"),
-    ("objects",),
     ("observe", "plan", "guard", "apply"),
+    ("settling",),
     ("pipeline", "report"),
     ("edge", "sign", "sandbox", "conformance"),
     ("cli",),
@@ -57,8 +57,7 @@ ONLY: Mapping[str, frozenset[str]] = {
     "facts": frozenset({"errors", "git", "limits", "model", "nostr"}),
     "plan": frozenset({"facts", "git", "limits", "model", "nostr", "pacing"}),
     "guard": frozenset({"facts", "git", "limits", "model", "nostr"}),
-    "objects": frozenset({"facts", "git", "model", "nostr", "world"}),
-    "observe": frozenset({"errors", "facts", "objects", "limits", "model", "nostr", "world"}),
+    "observe": frozenset({"facts", "git", "limits", "model", "nostr", "world"}),
     "apply": frozenset({"errors", "git", "limits", "model", "nostr", "world"}),
     "report": frozenset({"git", "limits", "model", "nostr"}),
     "pacing": frozenset({"errors", "limits"}),
@@ -83,7 +82,9 @@ WORLDLY = frozenset(_NAMES.split())
 OUTER = frozenset({"edge", "sandbox", "conformance", "cli", "sign", "plumbing"})
 """Rooms that may touch the world."""
 ALLOWED: Mapping[str, frozenset[str]] = {
-    "observe": frozenset({"concurrent"}),  # one worker pool: questions side by side
+    "observe.again": frozenset({"concurrent"}),  # one worker pool: questions side by side
+    "observe.look": frozenset({"concurrent"}),
+    "observe.rounds": frozenset({"concurrent"}),
     "apply.execution": frozenset({"concurrent"}),  # servers and repositories side by side
     "apply.ledger": frozenset({"threading"}),  # the lock on its tables
     "report.terminal": frozenset({"io"}),  # text in memory

@@ -36,7 +36,6 @@ def apply(
     watcher: Watcher,
     *,
     withheld: frozenset[str] = frozenset(),
-    delegated: frozenset[str] = frozenset(),
     forks: int,
 ) -> tuple[Outcome, ...]:
     """Carry out a plan; one outcome for each of its actions, in the plan's order.
@@ -48,7 +47,6 @@ def apply(
         signer: None when no keys were given; signatures then fail, and what needs them waits.
         watcher: hears of progress; after a stop nothing new is begun.
         withheld: keys that the guard keeps back.
-        delegated: keys of what the servers are to get by themselves.
         forks: servers that are worked on at the same time.
     """
     events = {event.id: event for event in observed.events}
@@ -59,7 +57,7 @@ def apply(
     for action in plan.actions:
         if action.key in withheld:
             ledger.end(action, End(Result.HELD, "the guard keeps it back"))
-        elif action.key in delegated:
+        elif action.key in plan.left:
             ledger.end(action, End(Result.DELEGATED, "the server gets it from another one"))
     for sign in plan.signs:
         if sign.key not in ledger.outcomes:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from reconciler.model.actions import Action
-from reconciler.model.observed import Cause
+from reconciler.model.observed import BadSource, Cause, Unknown
 from reconciler.model.outcome import Outcome, Result
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import Failure, NotNow, Watcher, World
+from reconciler.world import Failure, NotGathered, NotNow, Watcher, World
 
 _BREAKS = frozenset({Result.FAILED, Result.UNREACHABLE, Result.STALE, Result.HELD, Result.DEFERRED})
 """Results after which the later waves of the same cell are not attempted."""
@@ -19,23 +19,30 @@ _REFUSALS = frozenset({Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND})
 @dataclass(frozen=True, slots=True)
 class End:
     """How an action ended; `again` is the time (seconds since 1970) from which a deferred one makes
-    sense again."""
+    sense again. `bad_sources` should have given objects for it."""
 
     result: Result
     detail: str = ""
     again: int | None = None
+    bad_sources: tuple[BadSource, ...] = ()
 
     @classmethod
     def of(cls, failure: Failure, *, now: int) -> End:
         """What a failure of the world's means for the action that met it."""
-        cause = failure.unknown.cause
         if isinstance(failure, NotNow):
             return cls(Result.DEFERRED, str(failure), failure.until)
-        if cause is Cause.RATE:
-            return cls(Result.DEFERRED, str(failure), now)
-        if cause in (Cause.STOPPED, Cause.BUDGET):
-            return cls(Result.SKIPPED, str(failure))
-        return cls(Result.FAILED if cause in _REFUSALS else Result.UNREACHABLE, str(failure))
+        bad = failure.bad if isinstance(failure, NotGathered) else ()
+        return replace(cls.without(failure.unknown, now=now), bad_sources=bad)
+
+    @classmethod
+    def without(cls, unknown: Unknown, *, now: int) -> End:
+        """What the lack of an answer means."""
+        if unknown.cause is Cause.RATE:
+            return cls(Result.DEFERRED, str(unknown), now)
+        if unknown.cause in (Cause.STOPPED, Cause.BUDGET):
+            return cls(Result.SKIPPED, str(unknown))
+        refused = unknown.cause in _REFUSALS
+        return cls(Result.FAILED if refused else Result.UNREACHABLE, str(unknown))
 
 
 @dataclass(kw_only=True)
@@ -60,6 +67,7 @@ class Ledger:
                 seconds=seconds,
                 moved=tuple(update for update in action.changes if not update.creates),
                 again=end.again,
+                bad_sources=end.bad_sources,
             )
             # a lost reply keeps no other back; a budget that is used up keeps all of them
             if end.result in _BREAKS and (not action.leaf or end.result is Result.DEFERRED):

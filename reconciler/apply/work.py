@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.apply.ledger import End
 from reconciler.model.actions import Action, Push, Sign
-from reconciler.model.observed import Cause
+from reconciler.model.observed import Cause, Unknown
 from reconciler.model.outcome import Result
 from reconciler.model.plan import Plan
 from reconciler.nostr import kinds
@@ -61,7 +61,10 @@ class Work:
         """One push, conditional on what stands there. Raises Failure, Stale."""
         self.keep(push)
         oids = frozenset(update.new for update in push.updates if not update.deletes)
-        self.world.gather(push.coordinate, oids, push.sources)
+        bad = self.world.gather(push.coordinate, oids, push.sources)
+        return replace(self._pushed(push), bad_sources=bad)
+
+    def _pushed(self, push: Push) -> End:
         pushed = self.world.push(push.server, push.coordinate, push.updates)
         if pushed.refused and any(update.deletes for update in push.updates):
             # git deletes no branch that HEAD names, and some families move HEAD after a push only
@@ -95,8 +98,10 @@ class Work:
         events = [self.events[action.sends] for action in actions if action.sends]
         return tuple(self._judged(server, ok) for ok in self.world.relay(server).publish(events))
 
-    def _judged(self, server: str, answer: Ok) -> End:
+    def _judged(self, server: str, answer: Ok | Unknown) -> End:
         """OK proves nothing (read-back does); a refusal may yet mean "already so"."""
+        if isinstance(answer, Unknown):
+            return End.without(answer, now=self.world.now())
         if answer.accepted:
             return End(Result.SETTLING, answer.message)
         if answer.message.startswith(_LIMITED):

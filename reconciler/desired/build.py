@@ -44,7 +44,9 @@ def _server(item: Json, defaults: dict[str, int]) -> Server:
     throttle = Throttle(**(defaults | given.get("throttle", {})))
     paused = given.get("paused")
     pause = Pause(paused["reason"], dates.end(paused["until"])) if paused else None
-    return Server(urls.canonical(given["url"]), tuple(given.get("groups", ())), throttle, pause)
+    delegates = given.get("delegate", "auto") == "auto"
+    groups = tuple(given.get("groups", ()))
+    return Server(urls.canonical(given["url"]), groups, throttle, pause, delegates)
 
 
 def _npub(item: dict[str, Json]) -> Npub:

@@ -21,10 +21,10 @@ from reconciler.edge.child import Git
 from reconciler.edge.imports import Imports
 from reconciler.edge.store import Store
 from reconciler.limits import PACK_BYTES
-from reconciler.model.observed import Ancestry, Cause, Unknown
+from reconciler.model.observed import Ancestry, BadSource, Cause, Unknown
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.pacing.hunt import Hunt
-from reconciler.world import BadSource, Failure, NotGathered
+from reconciler.world import Failure, NotGathered
 
 
 class Archive:

@@ -29,12 +29,21 @@ from reconciler.errors import PeerFault, UserFault
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.limits import NIP11_BYTES, READ_SECONDS
 from reconciler.model.desired import Desired, Throttle
-from reconciler.model.observed import Absent, Ancestry, Cause, Listing, Memory, Seen, Unknown
+from reconciler.model.observed import (
+    Absent,
+    Ancestry,
+    BadSource,
+    Cause,
+    Listing,
+    Memory,
+    Seen,
+    Unknown,
+)
 from reconciler.nostr import nip11, urls
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plumbing.child import Children
-from reconciler.world import BadSource, Failure, Pushed, Relay
+from reconciler.world import Failure, Pushed, Relay
 
 
 class Fleet:
@@ -54,6 +63,7 @@ class Fleet:
         self._caps: dict[str, int | None] = {}
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
         self._state = state
+        self._writes = Lock()
         self._holds_lock = False
         self._memory = MemoryFile(state / "memory.sqlite3")
         self._seen = state / "seen.json"
@@ -219,7 +229,7 @@ class Fleet:
         if not self._state.is_dir():
             raise Failure(Unknown(Cause.SKIPPED, "there is no state folder to fetch into"))
         try:
-            with locked(self._state):
+            with self._writes, locked(self._state):
                 yield
         except (Busy, UserFault, OSError) as error:
             raise Failure(Unknown(Cause.SKIPPED, f"the archive is not ours now: {error}")) from None

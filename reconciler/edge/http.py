@@ -8,23 +8,20 @@ hanging server costs one time-out, not one a repository.
 
 from __future__ import annotations
 
-import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from http.client import IncompleteRead
 from http.cookiejar import DefaultCookiePolicy
-from threading import Lock, local
-from typing import Any, Protocol
+from threading import Lock
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 
 from reconciler import __version__
 from reconciler.edge.again import LATER, Passing, again, seconds_of
@@ -32,6 +29,7 @@ from reconciler.edge.allowance import Allowance, Allowances
 from reconciler.edge.clock import Clock
 from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress
+from reconciler.edge.pools import Adapter, kept
 from reconciler.limits import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
@@ -67,7 +65,7 @@ class Http:
         self._session.headers.update({"User-Agent": _AGENT})
         # no cookies: what one server sets would reach another one of its domain, or of its host
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = _Adapter(egress)
+        adapter = Adapter(egress)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._strikes: Counter[str] = Counter()
@@ -82,7 +80,8 @@ class Http:
             url: canonical.
             accept: the Accept header.
             limit: bytes of the body that are allowed.
-            seconds: silence that is allowed; the whole answer may take six times as long.
+            seconds: silence that is allowed, and time for each PROGRESS_BYTES; the whole answer
+                may take six times as long.
 
         Raises:
             Failure: no answer, a status other than 200, or a larger body. Status 404 is
@@ -91,11 +90,12 @@ class Http:
         host = urlsplit(url).netloc
         allowance = self._allowances.of(url)
         request = requests.Request("GET", url, {"Accept": accept})
-        whole = _WHOLE * seconds
 
         def attempt() -> tuple[str, bytes]:
             with self._counting(host):
-                return self._exchange(request, allowance, whole, limit=limit, seconds=seconds)
+                whole = min(_WHOLE * seconds, allowance.left())
+                bounds = Deadline(whole, self._clock.stop, head=seconds, window=seconds)
+                return self._exchange(request, allowance, bounds, limit, seconds)
 
         self._ask(host)
         return again(attempt, self._clock, allowance)
@@ -111,8 +111,9 @@ class Http:
         allowance = self._allowances.of(url)
         self._ask(host)
         with self._counting(host):
-            whole = SERVER_SECONDS
-            return self._exchange(request, allowance, whole, limit=limit, seconds=seconds)[1]
+            # without a window: git keeps a connection alive by five bytes every five seconds
+            bounds = Deadline(min(SERVER_SECONDS, allowance.left()), self._clock.stop)
+            return self._exchange(request, allowance, bounds, limit, seconds)[1]
 
     def skew(self, url: str) -> float | None:
         """Seconds that our clock is ahead of this server's, by the `Date` (RFC 9110, section 6.6.1)
@@ -128,16 +129,14 @@ class Http:
         self,
         request: requests.Request,
         allowance: Allowance,
-        whole: float,
-        *,
+        bounds: Deadline,
         limit: int,
         seconds: float,
     ) -> tuple[str, bytes]:
         self._clock.begin()
         if request.url.startswith("http://") and not self._egress.allows_plain(request.url):
             raise Failure(Unknown(Cause.EGRESS, "http:// is spoken to listed networks only"))
-        deadline = Deadline(min(whole, allowance.left()), self._clock.stop)
-        with _kept(deadline, allowance, self._clock), _translated():
+        with kept(bounds, allowance, self._clock), _translated():
             answer = self._session.send(
                 self._session.prepare_request(request),
                 timeout=(CONNECT_SECONDS, seconds),
@@ -149,7 +148,7 @@ class Http:
                 if answer.status_code != 200:
                     raise _refusal(answer)
                 kind = answer.headers.get("Content-Type", "")
-                return kind, _read(answer, limit, allowance)
+                return kind, _read(answer, limit, allowance, bounds)
 
     def _compare(self, answer: requests.Response) -> None:
         """Note how far the server's clock is from ours."""
@@ -194,9 +193,13 @@ def _strikes(unknown: Unknown, before: int) -> int:
     return 0 if unknown.cause in (Cause.HTTP, Cause.NOT_FOUND, Cause.RATE) else before + 1
 
 
-def _read(answer: requests.Response, limit: int, allowance: Allowance) -> bytes:
-    body, start = bytearray(), time.monotonic()
-    for chunk in answer.iter_content(64 * 1024):
+def _read(answer: requests.Response, limit: int, allowance: Allowance, bounds: Deadline) -> bytes:
+    body, start, seen = bytearray(), time.monotonic(), 0
+    bounds.came(0)
+    # what is there, and not what fills a buffer: a drip shows as one
+    while chunk := answer.raw.read1(64 * 1024, decode_content=True):
+        came, seen = answer.raw.tell() - seen, answer.raw.tell()
+        bounds.came(came)
         allowance.spend_bytes(len(chunk))
         if time.monotonic() - start > ANSWER_SECONDS:
             raise Failure(Unknown(Cause.TIMEOUT, "the answer drips without end"))
@@ -230,7 +233,7 @@ def _translated() -> Iterator[None]:
         raise Failure(Unknown(Cause.TLS, str(error)[:PEER_TEXT_CHARS])) from None
     except requests.exceptions.Timeout:
         raise Failure(Unknown(Cause.TIMEOUT, "no answer in time")) from None
-    except requests.exceptions.RequestException as error:
+    except (requests.exceptions.RequestException, HTTPError) as error:
         if "Read timed out" in str(error):
             raise Failure(Unknown(Cause.TIMEOUT, "silence in the middle")) from None
         raise Passing(Unknown(Cause.CUT, _short(error))) from None
@@ -247,70 +250,3 @@ def _short(error: Exception) -> str:
         return inner.strerror
     reason = getattr(inner, "reason", None)
     return str(reason or inner)[:200]
-
-
-_under_way = local()
-"""The deadline of the request that this thread makes: connections are made deep in urllib3."""
-
-
-@contextmanager
-def _kept(deadline: Deadline, allowance: Allowance, clock: Clock) -> Iterator[None]:
-    """Run one exchange under a deadline, whatever form its end takes inside the libraries."""
-    _under_way.deadline = deadline
-    try:
-        with deadline:
-            yield
-    except Failure:
-        if not deadline.passed:
-            raise
-    if deadline.passed:
-        clock.begin()
-        allowance.left()
-        raise Failure(Unknown(Cause.TIMEOUT, f"no whole answer within {deadline.seconds:.0f} s"))
-
-
-class _Adapter(HTTPAdapter):
-    """Makes pools whose connections come from the egress policy."""
-
-    def __init__(self, egress: Egress) -> None:
-        self._egress = egress
-        super().__init__(pool_connections=64, pool_maxsize=64, max_retries=0)
-
-    def init_poolmanager(
-        self, connections: int, maxsize: int, block: bool = False, **kwargs: Any
-    ) -> None:
-        """Install pool classes of our own (the hook that requests documents)."""
-        manager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **kwargs)
-        manager.pool_classes_by_scheme = _pools(self._egress)
-        self.poolmanager = manager
-
-
-def _pools(egress: Egress) -> dict[str, type[HTTPConnectionPool]]:
-    class Plain(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            return egress.connect(self.host, self.port or 80)
-
-        def send(self, data: Any) -> None:
-            _send(self, super().send, data)
-
-    class Secure(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return egress.connect(self.host, self.port or 443)
-
-        def send(self, data: Any) -> None:
-            _send(self, super().send, data)
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
-
-    return {"http": PlainPool, "https": SecurePool}
-
-
-def _send(connection: HTTPConnection, send: Callable[[Any], None], data: Any) -> None:
-    """Send, with the connection's socket under the deadline; the first send may make it."""
-    _under_way.deadline.watch(connection.sock)
-    send(data)
-    _under_way.deadline.watch(connection.sock)

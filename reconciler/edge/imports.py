@@ -86,8 +86,7 @@ class Imports:
             Failure: none arrived; LOCAL where this machine is at fault.
             OSError: this machine is at fault.
         """
-        if struck := self._struck.get(ask.source):
-            raise Failure(Unknown(Cause.SKIPPED, f"not asked again in this run: {struck}"))
+        self._begin(ask.source)
         listing = self._list_refs(ask.source, coordinate)
         refs = listing.refs if isinstance(listing, Listing) else ()
         offered = ask.oids.intersection(oid for _, oid in refs)
@@ -112,10 +111,15 @@ class Imports:
         Raises:
             Failure: a clone fails. TooLarge: it was not tried to the end.
         """
+        self._begin(server)
         with self._charge(server) as took, staging(folder, None) as stage:
             self._fetch(
                 self._locate(server, coordinate), Ask(server, oids), stage, self._quota, took
             )
+
+    def _begin(self, server: str) -> None:
+        if struck := self._struck.get(server):
+            raise Failure(Unknown(Cause.SKIPPED, f"not asked again in this run: {struck}"))
 
     def _import(self, store: Store, source: Source, offer: Ask, folder: Path, quota: int) -> None:
         with self._charge(offer.source) as took, staging(folder, store.path) as stage:

@@ -20,7 +20,7 @@ from reconciler.edge.egress import Egress
 from reconciler.edge.frames import BoundedSocket, translated
 from reconciler.errors import PeerFault
 from reconciler.limits import DOOR_SECONDS, READ_SECONDS, RELAY_IDLE_SECONDS, WS_CONTROL_BYTES
-from reconciler.model.observed import Unknown
+from reconciler.model.observed import Cause, Unknown
 from reconciler.nostr import messages
 from reconciler.nostr.messages import RelayMessage
 from reconciler.world import Failure
@@ -50,7 +50,8 @@ class RelayLine:
             egress: makes the socket.
             clock: a stop ends what goes on.
             allowance: the server's; everything here takes from it.
-            silence: seconds without a byte that are allowed; one message may take six times that.
+            silence: seconds without a byte that are allowed, and for each PROGRESS_BYTES of an
+                answer; one message may take six times that.
             idle: seconds without a turn after which the connection is opened anew: nobody answers
                 the relay's pings between turns.
 
@@ -66,7 +67,8 @@ class RelayLine:
         self._idle = idle
         self._lock = RLock()
         self._fault: Unknown | None = None
-        self._used = clock.now()
+        self._bounds: Deadline | None = None
+        self._used = self._since = clock.now()
         with allowance.reading():
             self._socket = self._connected()
 
@@ -85,6 +87,7 @@ class RelayLine:
                 if self._clock.now() - self._used > self._idle:
                     self._hang_up()
                     self._socket = self._connected()
+                self._since = self._clock.now()
                 with self._bounded():
                     yield
             self._used = self._clock.now()
@@ -98,12 +101,23 @@ class RelayLine:
         self._socket.send(text)
 
     def next(self) -> RelayMessage:
-        """The next message that can be read, within a turn; the others are counted as odd."""
-        while True:
+        """The next message that can be read, within a turn; the others are counted as odd.
+
+        Raises:
+            Failure: nothing was `used` for as long as silence is allowed.
+        """
+        while self._clock.now() - self._since <= self._silence:
             try:
                 return self.strictly_next()
             except _Unreadable as fault:
                 self.odd[str(fault)] += 1
+        raise Failure(Unknown(Cause.TIMEOUT, "the relay talks, and does not answer"))
+
+    def used(self, *, last: bool = False) -> None:
+        """A message of the answer was read; `last`: the next answer has its own time."""
+        self._since = self._clock.now()
+        if last and self._bounds:
+            self._bounds.answered()
 
     def strictly_next(self) -> RelayMessage:
         """The next message, within a turn. Raises PeerFault when it cannot be read."""
@@ -144,22 +158,29 @@ class RelayLine:
                 self._clock,
                 self._silence,
                 min(DOOR_SECONDS, 6 * self._silence, self._allowance.left()),
-                self._allowance.spend_bytes,
+                self._spend,
             )
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
         """The socket ends with the allowance, and STOP_SECONDS after a stop: a relay that reads
         slowly, or chats on, keeps nobody."""
-        with Deadline(self._allowance.left(), self._clock.stop) as deadline:
-            deadline.watch(self._socket.sock)
+        bounds = Deadline(self._allowance.left(), self._clock.stop, window=self._silence)
+        with bounds as self._bounds:
+            bounds.watch(self._socket.sock)
             try:
                 yield
             except (OSError, websocket.WebSocketException):
-                if deadline.passed:
+                if bounds.passed:
                     self._clock.begin()
                     self._allowance.left()
+                    raise Failure(Unknown(Cause.TIMEOUT, bounds.why)) from None
                 raise
+
+    def _spend(self, count: int) -> None:
+        self._allowance.spend_bytes(count)
+        if self._bounds:
+            self._bounds.came(count)
 
     def _break(self, fault: Unknown) -> None:
         self._fault = fault

@@ -26,7 +26,7 @@ _VERSION: Final = 1
 _TABLES: Final = """
 CREATE TABLE submission (server TEXT, event_id TEXT, at INTEGER, accepted INTEGER, tries INTEGER,
                          message TEXT, PRIMARY KEY (server, event_id));
-CREATE TABLE delegated (server TEXT, owner TEXT, identifier TEXT, since INTEGER,
+CREATE TABLE delegated (server TEXT, owner TEXT, identifier TEXT, since INTEGER, until INTEGER,
                         PRIMARY KEY (server, owner, identifier));
 CREATE TABLE sent (server TEXT, at INTEGER, events INTEGER);
 CREATE TABLE shut (server TEXT PRIMARY KEY, until INTEGER);
@@ -49,7 +49,7 @@ class MemoryFile:
     def load(self, now: int) -> Memory:
         """Everything up to `now` (seconds since 1970)."""
         submissions = "SELECT server, event_id, at, accepted, tries, message FROM submission"
-        delegated = "SELECT server, owner, identifier, since FROM delegated"
+        delegated = "SELECT server, owner, identifier, since, until FROM delegated"
         sent = map(_submission, self.rows(submissions))
         left = map(_delegated, self.rows(delegated))
         return Memory(
@@ -64,14 +64,14 @@ class MemoryFile:
             for s in memory.submissions
         ]
         left = [
-            (d.server, d.coordinate.owner, d.coordinate.identifier, d.since)
+            (d.server, d.coordinate.owner, d.coordinate.identifier, d.since, d.until)
             for d in memory.delegated
         ]
         self.write(
             ("DELETE FROM submission", [()]),
             ("INSERT INTO submission VALUES (?, ?, ?, ?, ?, ?)", rows),
             ("DELETE FROM delegated", [()]),
-            ("INSERT INTO delegated VALUES (?, ?, ?, ?)", left),
+            ("INSERT INTO delegated VALUES (?, ?, ?, ?, ?)", left),
         )
 
     def account(self, server: str) -> Account:
@@ -168,5 +168,5 @@ def _submission(row: tuple[Any, ...]) -> Submission:
 
 
 def _delegated(row: tuple[Any, ...]) -> Delegated:
-    server, owner, identifier, since = row
-    return Delegated(server, Coordinate(owner, identifier), since)
+    server, owner, identifier, since, until = row
+    return Delegated(server, Coordinate(owner, identifier), since, until)

@@ -59,16 +59,21 @@ class RelayClient:
                     found[event.id] = event
         return tuple(found.values())
 
-    def publish(self, events: Sequence[Event]) -> tuple[Ok, ...]:
-        """Send events in order and collect one OK each, _IN_FLIGHT at a time. Raises Failure."""
-        answers: dict[str, Ok] = {}
-        with self._allowance.working():
-            for start in range(0, len(events), _IN_FLIGHT):
-                batch = events[start : start + _IN_FLIGHT]
-                with self._line.turn():
-                    for event in batch:
-                        self._line.send(messages.event(event))
-                    self._collect({event.id for event in batch}, answers)
+    def publish(self, events: Sequence[Event]) -> tuple[Ok | Unknown, ...]:
+        """Send events in order and collect one OK each, _IN_FLIGHT at a time."""
+        answers: dict[str, Ok | Unknown] = {}
+        sent = 0
+        try:
+            with self._allowance.working():
+                while sent < len(events):
+                    batch = events[sent : sent + _IN_FLIGHT]
+                    with self._line.turn():
+                        sent += len(batch)
+                        self._offer(batch, answers)
+        except Failure as failure:
+            for number, event in enumerate(events):
+                why = _unanswered(failure.unknown) if number < sent else failure.unknown
+                answers.setdefault(event.id, why)
         return tuple(answers[event.id] for event in events)
 
     def reconcile(
@@ -144,6 +149,7 @@ class RelayClient:
             self._line.check()
             message = self._line.next()
             if isinstance(message, Sent | Eose | Closed) and message.subscription == name:
+                self._line.used(last=not isinstance(message, Sent))
                 return message
 
     def _read(self, raw: Json, wanted: Filter) -> list[Event]:
@@ -182,13 +188,24 @@ class RelayClient:
         except websocket.WebSocketTimeoutException:
             return dialogue.silence()
 
-    def _collect(self, waiting: set[str], answers: dict[str, Ok]) -> None:
+    def _offer(self, events: Sequence[Event], answers: dict[str, Ok | Unknown]) -> None:
+        """Send these, and write down each answer as it comes."""
+        for event in events:
+            self._line.send(messages.event(event))
+        waiting = {event.id for event in events}
         while waiting:
             message = self._line.next()
             if isinstance(message, Ok) and message.event_id in waiting:
+                self._line.used(last=True)
                 waiting.discard(message.event_id)
                 text = message.message[:PEER_TEXT_CHARS]
                 answers[message.event_id] = Ok(message.event_id, message.accepted, text)
+
+
+def _unanswered(unknown: Unknown) -> Unknown:
+    """Of an event that was sent: it may have arrived, also where it was we who gave up."""
+    ours = unknown.cause in (Cause.STOPPED, Cause.BUDGET)
+    return Unknown(Cause.TIMEOUT, f"sent, not answered: {unknown.detail}") if ours else unknown
 
 
 def _weight(event: Event) -> int:

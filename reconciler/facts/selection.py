@@ -17,12 +17,13 @@ class Selection:
     """`limit` globs match `name/identifier` or the identifier; `shard` is (number from 1, count).
 
     Shards are a rendezvous hash of the coordinate: disjoint, complete, and a repository moves only
-    when its own shard goes away.
+    when its own shard goes away. `only` these repositories are meant; None: all.
     """
 
     owners: tuple[tuple[str, str], ...]
     limit: tuple[str, ...] = ()
     shard: tuple[int, int] = (1, 1)
+    only: frozenset[Coordinate] | None = None
 
     def of(self, desired: Desired, known: Knowledge) -> tuple[Coordinate, ...]:
         """The announced repositories that are wanted, in stable order."""
@@ -49,6 +50,8 @@ class Selection:
                 yield coordinate
 
     def _within(self, coordinate: Coordinate) -> bool:
+        if self.only is not None and coordinate not in self.only:
+            return False
         names = (self.name(coordinate), coordinate.identifier)
         if self.limit and not any(fnmatchcase(n, glob) for n in names for glob in self.limit):
             return False

@@ -50,6 +50,17 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class BadSource:
+    """A server from which objects should have come; `unknown` says why they did not."""
+
+    server: str
+    unknown: Unknown
+
+    def __str__(self) -> str:
+        return f"{self.server}: {self.unknown}"
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """A complete ref advertisement: (name, object id) sorted by name; `head` where it is told."""
 
@@ -83,11 +94,13 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Delegated:
-    """What a server is to get of a repository was left to it at `since` (seconds since 1970)."""
+    """What a server is to get of a repository was left to it at `since`; it was given time until
+    `until` (seconds since 1970)."""
 
     server: str
     coordinate: Coordinate
     since: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +158,12 @@ class ServerView:
 
     `served` are the ids of the events that its relay serves, among those we asked for; `listings`
     pairs repositories with their refs, sorted by repository, and is empty for an index relay;
-    `submitted` is what was sent there before and may wait, unseen; `delegated` since when (seconds
-    since 1970) repositories are left to it, sorted by repository. A `witness` is a relay that only
-    an announcement names: it is read before that is signed anew, and never written to. `skew` is by
-    how many seconds our clock is ahead of the server's; `left_out` what it sent that nobody used;
-    `hollow` repositories whose refs it lists and of which a clone was tried and failed.
+    `submitted` is what was sent there before and may wait, unseen; `delegated` since and until
+    when (seconds since 1970) repositories are left to it, sorted by repository. A `witness` is a
+    relay that only an announcement names: it is read before that is signed anew, and never written
+    to. `skew` is by how many seconds our clock is ahead of the server's; `left_out` what it sent
+    that nobody used; `hollow` repositories whose refs it lists and of which a clone was tried and
+    failed.
     """
 
     url: str
@@ -159,7 +173,7 @@ class ServerView:
     served: frozenset[str] = frozenset()
     listings: tuple[tuple[Coordinate, Refs], ...] = ()
     submitted: tuple[Submission, ...] = ()
-    delegated: tuple[tuple[Coordinate, int], ...] = ()
+    delegated: tuple[tuple[Coordinate, tuple[int, int]], ...] = ()
     witness: bool = False
     skew: float | None = None
     left_out: tuple[tuple[str, int], ...] = ()

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.actions import Verb
+from reconciler.model.observed import BadSource
 from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary, Unmatched
 
 REPORT_VERSION = 1
@@ -37,7 +38,9 @@ class Outcome:
 
     `repository` (its name) and `deed` say in words what the action was; the report fills them in.
     `moved` are the refs that it was to change or delete, from where to where: what stood there
-    before can be found by that. `again`: from when (seconds since 1970) a deferred one makes sense.
+    before can be found by that. `bad_sources` are servers that should have given objects for it;
+    it may have got them elsewhere. `again`: from when (seconds since 1970) a deferred one makes
+    sense.
     """
 
     key: str
@@ -49,6 +52,7 @@ class Outcome:
     repository: str = ""
     deed: str = ""
     moved: tuple[RefUpdate, ...] = ()
+    bad_sources: tuple[BadSource, ...] = ()
     again: int | None = None
 
 

@@ -42,10 +42,18 @@ class HoldReason(StrEnum):
     STATE_VANISHED = "state-vanished"
     OBJECTS_GONE = "objects-gone"
     PAUSED = "server-paused"
+    TOO_LARGE = "event-too-large"
+    SERVES_DELETED = "serves-deleted"
 
 
 ADVISORY = frozenset(
-    {HoldReason.PULL_DATA_NOWHERE, HoldReason.PULL_REF_DIFFERS, HoldReason.FOREIGN_REFS}
+    {
+        HoldReason.PULL_DATA_NOWHERE,
+        HoldReason.PULL_REF_DIFFERS,
+        HoldReason.FOREIGN_REFS,
+        HoldReason.TOO_LARGE,
+        HoldReason.SERVES_DELETED,
+    }
 )
 """Holds that any stranger can cause with one event or ref. They are said, and keep no cell and no
 run from being in sync."""
@@ -133,6 +141,18 @@ class ServerSummary:
     unknown: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """What a server is left to get by itself, of one repository: `keys` are the actions that it
+    saves us, `since` and `until` (seconds since 1970) the time that it is given."""
+
+    coordinate: Coordinate
+    server: str
+    since: int
+    until: int
+    keys: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forced:
     """A ref that moves to where its commits do not lead. `count` commits go, `dropped` are the
@@ -154,7 +174,8 @@ class Plan:
 
     `discovered` are GRASP servers that announcements list and the desired state does not know;
     `silent` are npubs (by name) of whom no repository was found; `unmatched` entries of the
-    operator's that fit nothing; `forced` updates, among those of the actions, that drop commits.
+    operator's that fit nothing; `forced` updates, among those of the actions, that drop commits;
+    `delegated` what servers are to do by themselves of the actions, and what they did not in time.
 
     `complete` is false when some part of the world could not be observed: the actions are right,
     yet there may be more to do.
@@ -171,11 +192,18 @@ class Plan:
     silent: tuple[str, ...] = ()
     unmatched: tuple[Unmatched, ...] = ()
     forced: tuple[Forced, ...] = ()
+    delegated: tuple[Delegation, ...] = ()
 
     @property
     def signs(self) -> tuple[Sign, ...]:
         """What a key is needed for."""
         return tuple(action for action in self.actions if isinstance(action, Sign))
+
+    @property
+    def left(self) -> frozenset[str]:
+        """Keys of the actions that are not ours as long as the servers have time for them."""
+        given = (d for d in self.delegated if self.created_at < d.until)
+        return frozenset(key for delegation in given for key in delegation.keys)
 
     @property
     def complete(self) -> bool:

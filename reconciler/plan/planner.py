@@ -20,6 +20,7 @@ from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plan import entries, reasons
 from reconciler.plan.cell import CellPlan, plan_cell, plan_index
+from reconciler.plan.delegation import delegations, verdicts
 from reconciler.plan.forced import forced
 from reconciler.plan.repository import Repository
 
@@ -41,6 +42,8 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
         actions += [repository.sign] if repository.sign else []
         for view in observed.views:
             actions += [] if view.grasp or view.witness else plan_index(repository, view, known)
+    ordered = _ordered(_once(actions))
+    left = delegations(desired, observed, repositories, ordered)
     holds = [hold for repository in repositories for hold in repository.holds]
     holds += [hold for cell in cells for hold in cell.holds]
     holds += _unreadable(known, selection)
@@ -50,18 +53,19 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
         created_at=observed.at,
         repositories=tuple(_summary(repository) for repository in repositories),
         servers=tuple(_server(view) for view in observed.views if not view.witness),
-        actions=_ordered(_once(actions)),
+        actions=ordered,
         holds=entries.accepted(
             sorted(holds, key=lambda h: (h.coordinate, h.server or "", h.reason)),
             desired,
             selection,
             now=observed.at,
         ),
-        cells=tuple(cell.verdict for cell in cells),
+        cells=verdicts(cells, left, now=observed.at),
         discovered=_discovered(desired, repositories),
         silent=_silent(desired, known),
         unmatched=entries.unmatched(desired, known, selection, holds),
         forced=forced(actions, observed),
+        delegated=left,
     )
 
 

@@ -124,10 +124,11 @@ def _recap(
     failed = cells(_FAILED, [*here, *hanging])
     kept = cells({Result.HELD}, [*here, *hanging])
     later = cells({Result.DEFERRED})
+    coming = cells({Result.SETTLING, Result.DELEGATED}) - later
     normal = _normal(server, plan)
     # an index relay has no cells, yet a repository's events may fail there
     counts = Counter(
-        _LATER.get(column, column) if coordinate in later else column
+        _going_on(column, coordinate in later, coordinate in coming)
         for coordinate in {*verdicts, *failed, *kept}
         for column in (
             _standing(
@@ -150,7 +151,9 @@ def _recap(
         settling=counts["settling"],
         accepted=counts["accepted"],
         deferred=counts["deferred"],
-        detail=server.unknown or _blind(server, plan, names),
+        detail=server.unknown
+        or _blind(server, plan, names)
+        or _poor(server, outcomes, actions, names),
     )
 
 
@@ -161,6 +164,22 @@ def _blind(server: ServerSummary, plan: Plan, names: Mapping[Coordinate, str]) -
         if cell.server == server.url and cell.verdict is Verdict.UNKNOWN:
             reasons[cell.detail].append(names[cell.coordinate])
     said = [f"{why}: {listed(found, _NAMED)}" for why, found in reasons.items()]
+    return "; ".join(said)[:PEER_TEXT_CHARS]
+
+
+def _poor(
+    server: ServerSummary,
+    outcomes: Iterable[Outcome],
+    actions: Mapping[str, Action],
+    names: Mapping[Coordinate, str],
+) -> str:
+    """Why objects did not come from a server that answered all else; a few repositories by name."""
+    reasons: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for outcome in outcomes:
+        for bad in outcome.bad_sources:
+            if bad.server == server.url:
+                reasons[str(bad.unknown)][names[actions[outcome.key].coordinate]] = None
+    said = [f"no objects from it: {why}: {listed(list(f), _NAMED)}" for why, f in reasons.items()]
     return "; ".join(said)[:PEER_TEXT_CHARS]
 
 
@@ -192,5 +211,10 @@ _COLUMNS = {
     Verdict.IMPOSSIBLE: "held",
     Verdict.HOLLOW: "held",
 }
-_LATER = {"drifted": "deferred"}
-"""What still differs, and a later run goes on with."""
+
+
+def _going_on(column: str, later: bool, coming: bool) -> str:
+    """What still differs may be on its way, or a later run's."""
+    if column != "drifted":
+        return column
+    return "deferred" if later else "settling" if coming else column

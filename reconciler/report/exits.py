@@ -10,9 +10,9 @@ from reconciler.report.codes import Exit
 
 _STUCK = frozenset({Verdict.CONFLICT, Verdict.IMPOSSIBLE, Verdict.HELD, Verdict.HOLLOW})
 _FAILED = frozenset({Result.FAILED, Result.STALE, Result.UNREACHABLE})
-_WAITED = frozenset({Result.HELD, Result.SKIPPED, Result.DEFERRED, Result.DELEGATED})
 _GOES_ON = frozenset({Result.SETTLING, Result.DEFERRED, Result.DELEGATED})
 """Results of which a later run makes more by itself: pending changes, and no failure."""
+_WAITED = _GOES_ON | {Result.HELD, Result.SKIPPED}
 
 
 def of_plan(plan: Plan, findings: Iterable[Finding]) -> set[Exit]:
@@ -47,7 +47,8 @@ def of_apply(
     ends = tuple(outcomes)
     codes = of_plan(remaining, findings)
     waited = {outcome.key for outcome in ends if outcome.result in _WAITED}
-    left = any(action.key not in waited for action in remaining.actions)
+    ours = (action.key for action in remaining.actions if action.key not in remaining.left)
+    left = any(key not in waited for key in ours)
     if left or any(outcome.result in _FAILED for outcome in ends):
         codes.add(Exit.FAILED)
     guarded = {key for finding in findings for key in finding.keys}
@@ -55,7 +56,8 @@ def of_apply(
     if kept or _stuck(remaining):
         codes.add(Exit.HELD)
     settling = any(cell.verdict is Verdict.SETTLING for cell in remaining.cells)
-    return codes if settling else codes - {Exit.CHANGES}
+    goes_on = settling or any(outcome.result in _GOES_ON for outcome in ends)
+    return codes if goes_on else codes - {Exit.CHANGES}
 
 
 def _stuck(plan: Plan) -> bool:

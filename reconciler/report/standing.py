@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.model.outcome import Finding
+from reconciler.model.outcome import Finding, Outcome
 from reconciler.model.plan import (
     CellVerdict,
     Entry,
@@ -116,6 +116,17 @@ def unknown(
 def _whole(server: ServerSummary, repositories: Sequence[str]) -> Line:
     cells = f" ({plural(len(repositories), 'cell')})" if repositories else ""
     return Line("?", f"{server.name}: {safe(server.unknown or '')}{cells}", tuple(repositories))
+
+
+def poor(outcomes: Iterable[Outcome]) -> Iterator[Line]:
+    """Servers from which objects did not come; the actions may have got them elsewhere."""
+    groups: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for outcome in outcomes:
+        for bad in outcome.bad_sources:
+            groups[bad.server, str(bad.unknown)][safe(outcome.repository)] = None
+    for (server, why), repositories in groups.items():
+        text = f"objects from {urls.host(server)}: {safe(why, _REASON_CHARS)}"
+        yield Line("?", text, names=tuple(repositories))
 
 
 def slips(unmatched: Iterable[Unmatched], servers: Sequence[ServerSummary]) -> Iterator[str]:

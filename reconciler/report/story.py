@@ -18,7 +18,7 @@ from reconciler.report.codes import MEANING, Exit
 from reconciler.report.lines import Line
 from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal
-from reconciler.report.words import on, plural
+from reconciler.report.words import clock, on, plural
 
 FAILED = (Result.FAILED, Result.UNREACHABLE, Result.STALE)
 _NOUNS = {Verb.SIGN: "signature", Verb.PUBLISH: "event", Verb.PUSH: "push"}
@@ -70,7 +70,10 @@ def story(report: Report) -> Story:
         refusals=standing.refusals(report.findings, report.plan_digest),
         holds=standing.held(report.holds, names),
         accepted=sum(hold.accepted for hold in report.holds),
-        unknown=standing.unknown(report.servers, report.cells, names),
+        unknown=(
+            *standing.unknown(report.servers, report.cells, names),
+            *standing.poor(report.outcomes),
+        ),
         notes=(*standing.slips(report.unmatched, report.servers), *map(safe, report.notes)),
         recap=report.recap,
     )
@@ -104,18 +107,13 @@ def _fold(
     why = f": {safe(detail, _REASON_CHARS)}" if detail else ""
     how = f" ({result})" if result in (Result.STALE, Result.UNREACHABLE) else ""
     again = max((outcome.again for outcome in same if outcome.again), default=0)
-    how += f" (again from {_clock(again)})" if again else ""
+    how += f" (again from {clock(again)})" if again else ""
     if len(same) == 1:
         return Line(symbol, f"{safe(same[0].repository)}: {same[0].deed}{where}{how}{why}")
     what = _counted(same)
     details = tuple(f"{safe(outcome.repository)}: {outcome.deed}" for outcome in same)
     names = tuple(dict.fromkeys(safe(outcome.repository) for outcome in same))
     return Line(symbol, f"{what}{where}{how}{why}", details, names)
-
-
-def _clock(moment: int) -> str:
-    minutes = moment // 60
-    return f"{minutes // 60 % 24:02}:{minutes % 60:02} UTC"
 
 
 def _counted(outcomes: Iterable[Outcome]) -> str:

@@ -38,6 +38,7 @@ def plan(view: PlanView, look: Look) -> str:
     page.block("Destructive", view.destructive, details=True)
     for section in view.sections:
         page.block(_title(section.names, look), section.lines, details=look.verbose)
+    page.block("Left to servers that get it from each other", view.left, details=look.verbose)
     _standing(page, view.holds, view.unknown)
     if any(server.work for server in view.servers):
         page.wrap("\nBy server", style="bold")

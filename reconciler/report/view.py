@@ -22,7 +22,7 @@ from reconciler.report.forced import forced
 from reconciler.report.lines import Line, Section, lines, merged
 from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal
-from reconciler.report.words import on, plural
+from reconciler.report.words import clock, on, plural
 
 _WAITS = frozenset({Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE, Verdict.HOLLOW})
 
@@ -55,6 +55,7 @@ class PlanView:
     refusals: tuple[Refusal, ...]
     signatures: tuple[Line, ...]
     sections: tuple[Section, ...]
+    left: tuple[Line, ...]
     holds: tuple[Line, ...]
     accepted: int
     unknown: tuple[Line, ...]
@@ -83,6 +84,7 @@ def view(plan: Plan, findings: Sequence[Finding] = ()) -> PlanView:
         refusals=standing.refusals(findings, digested),
         signatures=tuple(_signatures(plan, names)),
         sections=tuple(merged(_sections(plan, names))),
+        left=tuple(_left(plan, names)),
         holds=standing.held(plan.holds, names),
         accepted=sum(hold.accepted for hold in plan.holds),
         unknown=standing.unknown(plan.servers, plan.cells, names),
@@ -119,6 +121,20 @@ def _signatures(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
         what = plural(len(repositories), "announcement")
         text = f"{what} with the key {safe(signer)}, adding {', '.join(map(urls.host, adds))}"
         yield Line("s", text, names=tuple(sorted(repositories)))
+
+
+def _left(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
+    """What servers are given time for, by server."""
+    groups: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+    kept: defaultdict[str, set[str]] = defaultdict(set)
+    for one in plan.delegated:
+        if plan.left.issuperset(one.keys):
+            groups[one.server, one.until].append(names[one.coordinate])
+            kept[one.server].update(one.keys)
+    for (server, until), repositories in groups.items():
+        work = _work([action for action in plan.actions if action.key in kept[server]])
+        text = f"{urls.host(server)} has until {clock(until)} for {work}"
+        yield Line("~", text, names=tuple(sorted(repositories)))
 
 
 def _row(server: ServerSummary, plan: Plan) -> ServerRow:

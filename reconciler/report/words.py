@@ -91,3 +91,9 @@ def _(action: Push) -> str:
 def _(action: Publish) -> str:
     new = "new " if action.signed else ""
     return f"send {new}{kind_name(action.kind)}"
+
+
+def clock(moment: int) -> str:
+    """A time of day; `moment` in seconds since 1970."""
+    minutes = moment // 60
+    return f"{minutes // 60 % 24:02}:{minutes % 60:02} UTC"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from reconciler.model.plan import Hold, Plan
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Coordinate
-from tests.kit.people import PEOPLE, url
+from tests.kit.people import EPOCH, PEOPLE, url
 from tests.kit.values import DIGEST, observed, oid, refs, view
 
 FOLDER = Path(__file__).parent
@@ -32,6 +32,7 @@ class Expected:
     holds: list[str] = field(default_factory=list)
     verdicts: dict[str, str] = field(default_factory=dict)
     discovered: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class PlanCase:
     rules: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     archived: dict[str, list[int]] = field(default_factory=dict)
     now: int = 1000
+    delegate: bool = False
+    """May servers be left to work by themselves?"""
 
     def expected(self) -> Expected:
         return Expected(**self.expect)
@@ -62,7 +65,7 @@ class PlanCase:
         rules = (_rule(name, given) for name, given in self.rules.items())
         return Desired(
             digest=DIGEST,
-            servers=tuple(Server(url(server)) for server in self.servers),
+            servers=tuple(Server(url(server), delegates=self.delegate) for server in self.servers),
             npubs=tuple(owners),
             index_relays=tuple(map(url, self.index)),
             rules=tuple(rules),
@@ -99,9 +102,13 @@ class PlanCase:
         down = given.get("relay") == "down"
         serves = list(events) if given.get("serves") == "all" else given.get("serves", [])
         own = {name: cell for name, cell in given.items() if "/" in name}
-        assert given.keys() <= {"relay", "serves", "refs", *own}, given
+        assert given.keys() <= {"relay", "serves", "refs", "given", *own}, given
         rows = own or ({"alice/widget": given["refs"]} if "refs" in given else {})
-        return view(
+        times = {
+            coordinate(name): (EPOCH + since, EPOCH + until)
+            for name, (since, until) in given.get("given", {}).items()
+        }
+        found = view(
             server,
             [events[name] for name in serves],
             {coordinate(name): _cell(cell, events) for name, cell in rows.items()},
@@ -109,6 +116,7 @@ class PlanCase:
             grasp=server in self.servers,
             down=down,
         )
+        return replace(found, delegated=tuple(sorted(times.items())))
 
 
 def cases() -> dict[str, PlanCase]:
@@ -215,6 +223,7 @@ class Words:
             [self._hold(hold) for hold in plan.holds],
             {self._place(c.coordinate, c.server): str(c.verdict) for c in plan.cells},
             [_short(server) for server in plan.discovered],
+            [self._action(action) for action in plan.actions if action.key in plan.left],
         )
 
     def _action(self, action: Action) -> str:

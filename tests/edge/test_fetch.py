@@ -14,9 +14,9 @@ import pytest
 from reconciler.edge.fetch import Source, TooLarge, fetch
 from reconciler.git.pktline import FLUSH, encode_all
 from reconciler.limits import FETCH_PROGRESS_BYTES
-from reconciler.model.observed import Cause, Unknown
+from reconciler.model.observed import BadSource, Cause, Unknown
 from reconciler.sandbox.demo import history
-from reconciler.world import BadSource, Failure, NotGathered
+from reconciler.world import Failure, NotGathered
 from tests.kit.peers import Talk, answer, door, request
 
 from .test_archive import bad_tree, make
@@ -96,6 +96,8 @@ def test_talk_without_a_pack_ends_and_the_server_is_not_asked_again(
     with serving(yard, "slow", chatter(60)):
         (bad,) = archive.gather(WIDGET, main, ("slow", "good"))
         (again,) = archive.gather(OTHER, main, ("slow", "good"))
+        with pytest.raises(Failure, match="not asked again in this run"):
+            archive.try_clone(OTHER, main, "slow")
     assert time.monotonic() - start < 10
     assert bad.server == again.server == "slow"
     assert bad.unknown == Unknown(Cause.TIMEOUT, "no pack came for 1 s, whatever else was said")

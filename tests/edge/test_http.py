@@ -151,12 +151,55 @@ def half(connection: socket.socket) -> None:
     time.sleep(30)
 
 
-@pytest.mark.parametrize("talk", [hang, drip_head, drip_body, half])
-def test_slow_servers_cost_bounded_time(http: Http, serve: Serve, talk: Talk) -> None:
+def drip_chunks(connection: socket.socket) -> None:
+    request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    drip(connection, b"1\r\nx\r\n" * 1000)
+
+
+def drip_bomb(connection: socket.socket) -> None:
+    """Few bytes that become many."""
+    request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
+    drip(connection, gzip.compress(b"\0" * 900_000))
+
+
+@pytest.mark.parametrize("talk", [hang, half, drip_head, drip_body, drip_chunks, drip_bomb])
+def test_an_answer_that_drips_costs_little_more_than_silence(
+    http: Http, serve: Serve, talk: Talk
+) -> None:
     start = time.monotonic()
-    found = fault(http, serve(talk).url, seconds=0.2)
+    found = fault(http, serve(talk).url, seconds=0.4, limit=1_000_000)
     assert found.cause is Cause.TIMEOUT
-    assert time.monotonic() - start < 2.5
+    assert time.monotonic() - start < 1.6  # six times the silence is the bound of a whole answer
+
+
+def on_a_bad_line(connection: socket.socket) -> None:
+    """10,000 bytes, 5 kB a second."""
+    request(connection)
+    time.sleep(0.3)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+    for _ in range(20):
+        time.sleep(0.1)
+        connection.sendall(b"x" * 500)
+
+
+def in_chunks_on_a_bad_line(connection: socket.socket) -> None:
+    """The same in one chunk that is larger than what must come in time."""
+    request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    connection.sendall(b"2710\r\n")
+    for _ in range(20):
+        time.sleep(0.1)
+        connection.sendall(b"x" * 500)
+    connection.sendall(b"\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("talk", [on_a_bad_line, in_chunks_on_a_bad_line])
+def test_an_honest_answer_on_a_bad_line_is_read_to_its_end(
+    http: Http, serve: Serve, talk: Talk
+) -> None:
+    assert get(http, serve(talk).url, seconds=1, limit=10_000)[1] == b"x" * 10_000
 
 
 def test_a_server_that_hangs_is_asked_once(http: Http, serve: Serve) -> None:

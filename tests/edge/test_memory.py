@@ -21,7 +21,7 @@ SERVER = "https://a.example"
 ONE = Submission(
     server=SERVER, event_id="a" * 64, at=NOW - 60, accepted=True, tries=0, message="blocked: é"
 )
-LEFT = Delegated(SERVER, Coordinate("b" * 64, "widget"), NOW - 5)
+LEFT = Delegated(SERVER, Coordinate("b" * 64, "widget"), NOW - 5, NOW + 40)
 WHOLE = Memory(submissions=(ONE,), delegated=(LEFT,))
 
 

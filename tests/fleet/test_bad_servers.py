@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import time
+
 import pytest
 
+from reconciler.limits import READ_SECONDS
 from reconciler.nostr import kinds
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import authors, history
+from tests.kit.peers import door, drip, request
 from tests.kit.program import DAY, Case, newest
 
 FAULTS = {"hang": "timed-out", "http-500": "500", "ws-cut": "connection-cut"}
@@ -29,6 +34,47 @@ def test_a_faulty_server_is_named_and_the_others_converge(case: Case, fault: str
     assert done.recap(case.servers["empty"].url)["ok"] == 1
     assert done.code == 6
     assert done.report["exit_codes"] == [6]
+
+
+def hang(connection: socket.socket) -> None:
+    request(connection)
+    time.sleep(120)
+
+
+def drip_body(connection: socket.socket) -> None:
+    request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n")
+    drip(connection, b" " * 900, every=0.5)
+
+
+def test_a_server_that_drips_costs_hardly_more_than_one_that_hangs(case: Case) -> None:
+    case.start("good", "empty")
+    with door(drip_body) as slow, door(hang) as silent:
+        case.extra_servers += [slow.url, silent.url]
+        case.repository("widget", on=["good"])
+        case.desired()
+        start = time.monotonic()
+        done = case.reconcile("--apply", seconds=90)
+        took = time.monotonic() - start
+    assert case.refs("empty", "widget") == case.refs("good", "widget") != {}
+    assert "it drips" in done.recap(slow.url)["detail"]
+    assert "no answer in time" in done.recap(silent.url)["detail"]
+    assert READ_SECONDS < took < 3 * READ_SECONDS
+
+
+def test_relays_that_only_an_announcement_names_are_waited_for_together(case: Case) -> None:
+    case.start("good")
+    with door(hang) as one, door(hang) as two, door(hang) as three, door(hang) as four:
+        case.extra_servers += [place.url for place in (one, two, three, four)]
+        case.repository("widget", on=["good"])
+        del case.extra_servers[:]
+        case.start("new")
+        case.desired(signer=True)
+        start = time.monotonic()
+        case.reconcile("--apply", "--keys", case.folder / "keys", seconds=90)
+        took = time.monotonic() - start
+    assert all(place.connections for place in (one, two, three, four))
+    assert took < 3 * READ_SECONDS
 
 
 def test_when_the_fault_is_gone_the_next_run_is_whole(case: Case) -> None:

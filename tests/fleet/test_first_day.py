@@ -8,6 +8,7 @@ from pathlib import Path
 from reconciler.nostr import kinds
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.nostr.urls import host
 from reconciler.sandbox.demo import authors, history
 from reconciler.sandbox.faults import Aim
 from tests.kit.program import DAY, Case, newest
@@ -146,16 +147,36 @@ def test_a_forced_update_is_called_one_and_what_it_drops_is_kept(case: Case) -> 
         assert history.git(kept, "cat-file", "-t", oid).strip() == b"commit"
 
 
+def lose_objects(case: Case, server: str) -> None:
+    """What a server lists it cannot give any more."""
+    path = case.servers[server].repo_path(case.owner.pubkey, "widget")
+    for folder in (path / "objects").glob("??"):
+        shutil.rmtree(folder)
+    for pack in (path / "objects" / "pack").glob("*"):
+        pack.unlink()
+
+
+def test_a_server_that_should_have_given_objects_is_told_beside_its_own_name(case: Case) -> None:
+    case.start("one", "two", "new", family="spec")
+    case.repository("widget", on=["one", "two"])
+    case.desired("  verify: {deep: 0}\n")
+    bad = min("one", "two", key=lambda name: case.servers[name].url)
+    lose_objects(case, bad)
+    done = case.reconcile("--apply")
+    url = case.servers[bad].url
+    assert (done.code, case.refs("new", "widget")) == (0, case.refs("one", "widget"))
+    told = {b["server"] for outcome in done.report["outcomes"] for b in outcome["bad_sources"]}
+    assert told == {url}
+    assert done.recap(url)["detail"].startswith("no objects from it: ")
+    assert f"? objects from {host(url)}: " in done.out + done.err
+
+
 def test_refs_without_objects_are_hollow_and_not_in_sync(case: Case) -> None:
     case.start("one", "two", family="spec")
     case.repository("widget", on=["one", "two"])
     case.desired()
     assert case.reconcile("--apply", "--deep").code == 0
-    path = case.servers["two"].repo_path(case.owner.pubkey, "widget")
-    for folder in (path / "objects").glob("??"):
-        shutil.rmtree(folder)
-    for pack in (path / "objects" / "pack").glob("*"):
-        pack.unlink()
+    lose_objects(case, "two")
     done = case.reconcile("--apply", "--deep")
     assert done.verdicts(case.servers["two"].url) == {"hollow"}
     assert done.verdicts(case.servers["one"].url) == {"in-sync"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import Any
 
@@ -12,7 +13,9 @@ from reconciler.edge.http import Http
 from reconciler.edge.line import RelayLine
 from reconciler.edge.relay import RelayClient
 from reconciler.limits import READ_SECONDS, RELAY_IDLE_SECONDS, SERVER_KEPT_BYTES
+from reconciler.model.observed import Unknown
 from reconciler.nostr import urls
+from reconciler.nostr.messages import Ok
 from tests.kit.clock import Hasty
 
 LOOPBACK = Egress((ip_network("127.0.0.0/8"),))
@@ -40,3 +43,9 @@ def relay(
     allowance = Allowance(clock, Ration(**ration))
     line = RelayLine(urls.relay(url), egress, clock, allowance, silence=silence, idle=idle)
     return RelayClient(line, allowance, cap=cap, keeps=keeps)
+
+
+def oks(answers: Sequence[Ok | Unknown]) -> list[Ok]:
+    """What a relay answered to each publication; AssertionError where it did not."""
+    assert not [answer for answer in answers if isinstance(answer, Unknown)]
+    return [answer for answer in answers if isinstance(answer, Ok)]

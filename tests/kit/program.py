@@ -57,12 +57,13 @@ class Case:
     now: int = field(default_factory=lambda: int(time.time()))
     extra_servers: list[str] = field(default_factory=list)
 
-    def start(self, *names: str, family: str = "ngit-grasp", grasp: bool = True) -> None:
+    def start(
+        self, *names: str, family: str = "ngit-grasp", grasp: bool = True, sync: bool = False
+    ) -> None:
         """Start servers by name."""
         for name in names:
-            spec = ServerSpec(
-                name=name, directory=self.folder / "servers" / name, family=family, grasp=grasp
-            )
+            folder = self.folder / "servers" / name
+            spec = ServerSpec(name=name, directory=folder, family=family, grasp=grasp, sync=sync)
             self.servers[name] = start(spec)
 
     def stop(self) -> None:
@@ -94,15 +95,19 @@ class Case:
             history.push(self.sources[identifier], url, self.owner.pubkey, identifier, refs)
         return state
 
-    def desired(self, more: str = "", *, signer: bool = False) -> Path:
-        """Write the desired state of this fleet, and the owner's key file."""
-        places = [server.url for server in self.servers.values()] + self.extra_servers
-        lines = ["version: 1", f"servers: [{', '.join(places)}]", "npubs:"]
+    def desired(self, more: str = "", *, signer: bool = False, delegate: bool = False) -> Path:
+        """Write the desired state of this fleet, and the owner's key file. Without `delegate`,
+        servers are sent everything."""
+        urls = [server.url for server in self.servers.values()] + self.extra_servers
+        word = "auto" if delegate else "never"
+        places = ", ".join(f'{{url: "{url}", delegate: {word}}}' for url in urls)
+        lines = ["version: 1", f"servers: [{places}]", "npubs:"]
         lines.append(f"  - npub: {self.owner.npub}")
         lines.append(f"    name: {self.owner.name}")
         lines += ["    signer: owner-key"] if signer else []
         lines += ["policies:", "  egress: {allow_private: [127.0.0.0/8]}"]
-        lines.append("  throttle: {concurrency: 8, per_minute: 600, events_per_minute: 6000}")
+        wide = "{concurrency: 8, per_minute: 600, events_per_minute: 6000, family_limits: false}"
+        lines.append(f"  throttle: {wide}")
         path = self.folder / "desired-state.yaml"
         path.write_text("\n".join(lines) + "\n" + more)
         keys = self.folder / "keys"

@@ -206,12 +206,13 @@ def test_what_waits_for_a_key_is_held() -> None:
     assert of_apply(ACTIONS, (), ends) == {Exit.HELD}
 
 
-def test_accepted_work_that_is_still_wanted_did_not_converge() -> None:
+@pytest.mark.parametrize("result", [Result.SETTLING, Result.DELEGATED, Result.DEFERRED])
+def test_what_goes_on_by_itself_is_pending_and_no_failure(result: Result) -> None:
     ends = [
-        Outcome(key=a.key, verb=a.verb, server=a.server, result=Result.SETTLING)
-        for a in ACTIONS.actions
+        Outcome(key=a.key, verb=a.verb, server=a.server, result=result) for a in ACTIONS.actions
     ]
-    assert of_apply(ACTIONS, (), ends) == {Exit.FAILED}
+    assert of_apply(ACTIONS, (), ends) == {Exit.CHANGES}
+    assert of_apply(ACTIONS, (), ends[1:]) == {Exit.CHANGES, Exit.FAILED}
 
 
 # --- which one the process leaves with ---------------------------------------------------------

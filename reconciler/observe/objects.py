@@ -27,22 +27,19 @@ def ancestry(
     world: World,
     watcher: Watcher,
     views: Sequence[ServerView],
-    coordinates: Iterable[Coordinate],
+    coordinate: Coordinate,
     known: Knowledge,
-) -> tuple[tuple[Coordinate, tuple[Ancestry, ...]], ...]:
-    """Of every ref that following the states would move: what that drops, sorted by repository.
-    What cannot be had stays unknown, and is shown as such."""
-    found = []
-    for coordinate in coordinates:
-        places = [(v.url, p) for v in views for p in _moves(coordinate, known, v, world.now())]
-        if not places or watcher.stopped():
-            continue
-        for url, (old, new) in places:
-            _bring(world, coordinate, old, (url,))
-            _bring(world, coordinate, new, _holders(views, coordinate, new))
-        pairs = tuple(dict.fromkeys(pair for _, pair in places))
-        found.append((coordinate, world.ancestry(coordinate, pairs)))
-    return tuple(found)
+) -> tuple[Coordinate, tuple[Ancestry, ...]]:
+    """Of every ref of a repository that following the states would move: what that drops. What
+    cannot be had stays unknown, and is shown as such."""
+    places = [(v.url, p) for v in views for p in _moves(coordinate, known, v, world.now())]
+    if not places or watcher.stopped():
+        return coordinate, ()
+    for url, (old, new) in places:
+        _bring(world, coordinate, old, (url,))
+        _bring(world, coordinate, new, _holders(views, coordinate, new))
+    pairs = tuple(dict.fromkeys(pair for _, pair in places))
+    return coordinate, world.ancestry(coordinate, pairs)
 
 
 def tried(world: World, watcher: Watcher, view: ServerView, every: int) -> ServerView:

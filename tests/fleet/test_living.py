@@ -1,0 +1,80 @@
+"""Servers that work by themselves: started by one announcement, given time, and helped."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from reconciler.edge.memory import MemoryFile
+from reconciler.model.observed import Delegated, Memory
+from reconciler.nostr.nip34 import Coordinate
+from tests.kit.program import Case, Result
+
+NAMES = ("gadget", "widget")
+
+
+def fleet(case: Case, *, sync: bool) -> None:
+    """One full server and an empty one, which reads the relays of its announcements or not."""
+    case.start("full")
+    case.start("empty", sync=sync)
+    for name in NAMES:
+        case.repository(name, on=["full"])
+    case.desired(delegate=True)
+
+
+def sent(done: Result) -> int:
+    return int(done.report["events_sent"]) + int(done.report["pushes_sent"])
+
+
+def test_one_announcement_starts_a_server_and_the_rest_comes_by_itself(case: Case) -> None:
+    fleet(case, sync=True)
+    done = case.reconcile("--apply")
+    assert done.code == 0, done.out
+    assert sent(done) == 1
+    assert [case.refs("empty", n) == case.refs("full", n) != {} for n in NAMES] == [True, True]
+    results = [outcome["result"] for outcome in done.report["outcomes"]]
+    assert (results.count("done"), results.count("unchanged")) == (1, 5)
+    again = case.reconcile("--apply")
+    assert (again.code, sent(again), again.report["outcomes"]) == (0, 0, [])
+
+
+def test_what_is_not_there_at_the_end_of_the_wait_settles_and_is_no_failure(case: Case) -> None:
+    fleet(case, sync=False)
+    done = case.reconcile("--apply", "--wait", "0", "--detailed-exitcode")
+    assert done.code == 2
+    assert done.recap(case.servers["empty"].url)["settling"] == 2
+    assert "Settling: on its way" in done.out
+    assert "127.0.0.1" in done.out
+    assert "until" in case.reconcile("--plan").out
+
+
+def test_what_a_server_has_not_done_in_its_time_the_next_run_does(case: Case) -> None:
+    fleet(case, sync=False)
+    now, url = int(time.time()), case.servers["empty"].url
+    past = [
+        Delegated(url, Coordinate(case.owner.pubkey, name), now - 90, now - 30) for name in NAMES
+    ]
+    (case.folder / "state").mkdir()
+    MemoryFile(case.folder / "state" / "memory.sqlite3").save(Memory(delegated=tuple(past)))
+    done = case.reconcile("--apply")
+    assert done.code == 0, done.out
+    assert sent(done) == 6
+    assert [case.refs("empty", n) == case.refs("full", n) != {} for n in NAMES] == [True, True]
+
+
+@pytest.mark.long
+def test_a_server_that_promises_and_does_nothing_is_helped_in_the_same_run(case: Case) -> None:
+    fleet(case, sync=False)
+    done = case.reconcile("--apply", seconds=120)
+    assert done.code == 0, done.out
+    assert sent(done) == 6
+    assert case.reconcile("--apply").report["outcomes"] == []
+
+
+def test_a_server_that_is_never_left_alone_is_sent_everything(case: Case) -> None:
+    fleet(case, sync=True)
+    case.desired(delegate=False)
+    done = case.reconcile("--apply")
+    assert done.code == 0, done.out
+    assert sent(done) == 6
