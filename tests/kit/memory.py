@@ -14,6 +14,7 @@ from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.observed import (
     Absent,
     Ancestry,
+    BadSource,
     Cause,
     Listing,
     Memory,
@@ -27,7 +28,7 @@ from reconciler.nostr.filters import Filter
 from reconciler.nostr.messages import Ok
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import BadSource, Failure, NotGathered, NotNow, Pushed, Stale
+from reconciler.world import Failure, NotGathered, NotNow, Pushed, Stale
 from tests.kit.people import EPOCH, Person
 from tests.kit.values import NOW, ZERO
 
@@ -79,6 +80,7 @@ class MemoryWorld:
     memory: Memory = field(default_factory=Memory)
     marks: tuple[Seen, ...] = ()
     time: int = EPOCH + NOW
+    spent: float = 0.0
     rest: float = 3600.0
     trouble: Callable[[Asked], None] = lambda _: None
     asked: list[Asked] = field(default_factory=list)
@@ -96,10 +98,10 @@ class MemoryWorld:
     # --- World ---------------------------------------------------------------------------------
 
     def now(self) -> int:
-        return self.time
+        return self.time + int(self.spent)
 
     def seconds(self) -> float:
-        return float(self.time)
+        return self.spent
 
     def left(self) -> float:
         return self.rest
@@ -111,13 +113,13 @@ class MemoryWorld:
         self.ask("afford", server, events)
         budget = self.servers[server].budget
         if budget < least:
-            raise NotNow("no budget is left", self.time + 60)
+            raise NotNow("no budget is left", self.now() + 60)
         self.servers[server].budget = max(0, budget - events)
         return min(budget, events)
 
     def limited(self, server: str) -> int:
         self.servers[server].budget = 0
-        return self.time + 60
+        return self.now() + 60
 
     def skew(self, server: str) -> float | None:
         return 0.0 if server in self.servers else None
@@ -203,8 +205,8 @@ class MemoryWorld:
         self.marks = tuple(marks)
 
     def settle(self, seconds: float) -> None:
-        self.ask("settle")
-        self.time += round(seconds)
+        self.ask("settle", what=seconds)
+        self.spent += seconds
         for server in self.servers.values():
             while server.later and not server.lost:
                 server.take(server.later.pop(0))
@@ -226,8 +228,11 @@ class MemoryRelay:
             if any(f.matches(event) for f in filters if f.ids or event.id not in held.shy)
         )
 
-    def publish(self, events: Sequence[Event]) -> tuple[Ok, ...]:
-        self.world.ask("publish", self.server, tuple(events))
+    def publish(self, events: Sequence[Event]) -> tuple[Ok | Unknown, ...]:
+        try:
+            self.world.ask("publish", self.server, tuple(events))
+        except Failure as failure:
+            return (failure.unknown,) * len(events)
         return tuple(map(self._take, events))
 
     def left_out(self) -> tuple[tuple[str, int], ...]:
