@@ -188,11 +188,13 @@ def questions() -> int:
 
 SURE = ("archived", "ancestry")
 """What never raises `Failure`."""
+EACH = [pytest.param(n, marks=pytest.mark.long if n % 5 else ()) for n in range(questions())]
+"""The number of a question: every fifth one in the quick run, all of them in `make long`."""
 BEGUN = {"relay": {"query"}, "gather": {"gather", "ancestry"}}
 """What a stop lets go on: the question for which a relay was opened, one repository's objects."""
 
 
-@pytest.mark.parametrize("number", range(questions()))
+@pytest.mark.parametrize("number", EACH)
 def test_a_stop_at_any_question_leaves_unknown_what_was_not_asked(number: int) -> None:
     world, listener = fleet(), Listener()
 
@@ -208,7 +210,7 @@ def test_a_stop_at_any_question_leaves_unknown_what_was_not_asked(number: int) -
     assert orders(seen) <= orders(complete)
 
 
-@pytest.mark.parametrize("number", range(questions()))
+@pytest.mark.parametrize("number", EACH)
 def test_a_failure_at_any_question_leaves_unknown_what_it_asked(number: int) -> None:
     world = fleet()
 

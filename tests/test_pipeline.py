@@ -260,8 +260,8 @@ def questions() -> list[str]:
 
 
 QUESTIONS = questions()
-EACH = [pytest.param(n, marks=pytest.mark.long if n % 5 else ()) for n in range(len(QUESTIONS))]
-"""The number of a question: every fifth one in the quick run, all of them in `make long`."""
+EACH = [pytest.param(n, marks=pytest.mark.long if n % 10 else ()) for n in range(len(QUESTIONS))]
+"""The number of a question: every tenth one in the quick run, all of them in `make long`."""
 MAY_FAIL = [one for one, verb in zip(EACH, QUESTIONS, strict=True) if verb not in SURE]
 
 
