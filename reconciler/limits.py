@@ -67,6 +67,9 @@ PACK_BYTES: Final = 2 * 2**30
 """Bytes of one pack, compressed."""
 CHILD_MEMORY_BYTES: Final = 2 * 2**30
 """Address space of a git child: a 232-byte pack can ask for 4 GB."""
+CHILDREN_MEMORY_BYTES: Final = 2**30
+"""Memory of all git children together, files that they map left out: eight fetches of 30 MB take
+half of it. A child's own bound is one for each process, and git is several."""
 CHILD_CPU_SECONDS: Final = 300
 """Processor time of a git child: one that computes in circles is ended before its wall clock is."""
 CHILD_WALL_SECONDS: Final = 900
@@ -77,11 +80,15 @@ CHILD_CHATTER_BYTES: Final = 16 * 2**20
 """Bytes of a child's stderr, which a server can fill (side-band); one that says more is ended."""
 CHILD_CHATTER_KEPT_BYTES: Final = 64 * 2**10
 """Bytes of that which are kept, from its beginning: git says early what is wrong, then repeats."""
-FETCH_IDLE_SECONDS: Final = 60.0
+FETCH_IDLE_SECONDS: Final = 30.0
 """How long a fetch may bring too little: a server may count and compress a large pack first."""
-FETCH_PROGRESS_BYTES: Final = 60_000
-"""A fetch that brings fewer pack bytes than this in FETCH_IDLE_SECONDS (1 kB/s, git's own bound on
-silence) is ended, however much the server talks besides."""
+FETCH_PROGRESS_BYTES: Final = 30_000
+"""A fetch that brings fewer pack bytes than this in FETCH_IDLE_SECONDS is ended, however much the
+server talks besides, and the server is not fetched from again in the run: 1 kB/s, as git has it
+(http.lowSpeedLimit), whose own bound only ends the one fetch."""
+FETCH_MEMORY_BYTES: Final = 256 * 2**20
+"""Memory of one fetch beyond the bytes that it brought: git needs some 64 bytes an object, and a
+few files whole. A listing can make its older releases take all there is."""
 FETCH_BYTES: Final = 256 * 2**20
 """Disk of one fetch among several; a larger one is done again, alone, and may take PACK_BYTES."""
 FREE_BYTES: Final = 256 * 2**20
@@ -106,11 +113,16 @@ MEMORY_SECONDS: Final = 24 * 60 * 60
 """How long what was sent counts against a server's budget, and how far ahead a server may be
 shut: no known budget takes longer to fill."""
 
+SIGNED_SECONDS: Final = 7 * 24 * 60 * 60
+"""How long an event that was signed here is remembered without any server showing it."""
+
 # --- HTTP and time ---------------------------------------------------------------------------
 NIP11_BYTES: Final = 64 * 2**10
 """Bytes of a relay information document; those of known servers have a few thousand."""
 HTTP_ERROR_BYTES: Final = 4 * 2**10
 """Bytes of an error page that are read to find the reason."""
+RESOLVE_SECONDS: Final = 10.0
+"""For a name's addresses: what resolvers take to ask two times (resolv.conf: timeout, attempts)."""
 CONNECT_SECONDS: Final = 5.0
 """TCP and TLS set-up. A server that accepts and then hangs is caught by READ_SECONDS."""
 DOOR_SECONDS: Final = 10.0
@@ -180,6 +192,11 @@ SAVED_PLAN_BYTES: Final = 64 * 2**20
 """Bytes of a saved plan that is read back: 100,000 actions of 600 bytes each."""
 KEY_FILE_BYTES: Final = 4 * 2**10
 """Bytes of a key file: 40 lines of a name and an nsec."""
+
+NIP44_BYTES: Final = 2 * 2**20
+"""Bytes of one message to or from a remote signer, decrypted: a state of EVENT_BYTES."""
+SCRYPT_LOG_N: Final = range(16, 21)
+"""Work factors of an encrypted key (NIP-49), as powers of two: 20 takes 5 s and 1 GB."""
 
 SIGNATURES: Final = 50
 """Signatures of one run; more of them need a person, whatever the reason."""

@@ -92,7 +92,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 }
 """The exceptions, module by module."""
 
-WAIVERS = {"reconciler": 9, "tests": 3}
+WAIVERS = {"reconciler": 9, "tests": 2}
 """How many `noqa` and `type: ignore` there are; adding one is a decision."""
 WAIVER = re.compile(r"#\s*(noqa\b|type:\s*ignore)")
 MODULE_LINES = 400

@@ -186,7 +186,7 @@ def questions() -> int:
     return len(world.asked)
 
 
-SURE = ("archived", "ancestry")
+SURE = ("archived", "ancestry", "root")
 """What never raises `Failure`."""
 EACH = [pytest.param(n, marks=pytest.mark.long if n % 5 else ()) for n in range(questions())]
 """The number of a question: every fifth one in the quick run, all of them in `make long`."""

@@ -42,7 +42,7 @@ npubs:
 """
 WRITE = Options(write=True, forks=1)
 WRITES = ("publish", "push")
-SURE = ("archived", "ancestry", "remember", "note", "settle")
+SURE = ("archived", "ancestry", "root", "remember", "note", "store", "settle")
 """What never raises `Failure`."""
 
 
@@ -115,7 +115,7 @@ def test_the_plan_is_shown_once_and_before_anything_is_written() -> None:
 def test_what_a_run_saw_and_sent_is_written_down_after_the_last_look() -> None:
     world = fleet()
     go(world)
-    assert [asked.verb for asked in world.asked[-2:]] == ["remember", "note"]
+    assert [asked.verb for asked in world.asked[-3:]] == ["remember", "note", "store"]
     (mark,) = world.marks
     assert (mark.coordinate, mark.state) == (WIDGET, STATE.id)
 

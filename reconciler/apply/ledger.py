@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from reconciler.model.actions import Action
+from reconciler.model.actions import Action, Sign
 from reconciler.model.observed import BadSource, Cause, Unknown
 from reconciler.model.outcome import Outcome, Result
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import Failure, NotGathered, NotNow, Watcher, World
+from reconciler.world import Failure, NotGathered, Watcher, World
 
 _BREAKS = frozenset({Result.FAILED, Result.UNREACHABLE, Result.STALE, Result.HELD, Result.DEFERRED})
 """Results after which the later waves of the same cell are not attempted."""
@@ -29,7 +29,7 @@ class End:
     @classmethod
     def of(cls, failure: Failure, *, now: int) -> End:
         """What a failure of the world's means for the action that met it."""
-        if isinstance(failure, NotNow):
+        if failure.until is not None:
             return cls(Result.DEFERRED, str(failure), failure.until)
         bad = failure.bad if isinstance(failure, NotGathered) else ()
         return replace(cls.without(failure.unknown, now=now), bad_sources=bad)
@@ -73,6 +73,11 @@ class Ledger:
             if end.result in _BREAKS and (not action.leaf or end.result is Result.DEFERRED):
                 self._broken |= {(action.coordinate, place): end for place in action.places}
         self.watcher.step(f"{action.verb} {end.result}")
+
+    def nowhere(self, sign: Sign) -> End | None:
+        """Why nothing that this is signed for can get it any more; None while something can."""
+        ends = [self._broken.get((sign.coordinate, place)) for place in sign.places]
+        return ends[0] if ends and all(ends) else None
 
     def may(self, action: Action, *, signed: bool) -> bool:
         """May this action begin? If not, its outcome is written.

@@ -5,10 +5,8 @@ gitprotocol-http, protocol v0; fetching is left to the `git` program (`edge.arch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from reconciler.edge.archive import Archive
 from reconciler.edge.clock import Clock
@@ -28,21 +26,37 @@ from reconciler.limits import (
 from reconciler.model.observed import Absent, Cause, Listing, Unknown
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.pacing.backoff import Backoff
 from reconciler.world import Failure, Pushed, Stale
+
+_APPEARING = Backoff(first=0.1, most=1.0)
+"""Between two looks for a repository that a server is about to make."""
+
+Address = Callable[[str, Coordinate], str]
+"""The URL of a repository on a server; of one on its source, that source's own."""
+
+
+def grasp(server: str, coordinate: Coordinate) -> str:
+    """On a GRASP server (GRASP-01)."""
+    return urls.clone(server, coordinate.owner, coordinate.identifier)
 
 
 class SmartHttp:
     """The git side of every server; packs come from the archive."""
 
-    def __init__(self, http: Http, archive: Archive, clock: Clock) -> None:
+    def __init__(
+        self, http: Http, archive: Archive, clock: Clock, address: Address = grasp
+    ) -> None:
+        """Args: HTTP, where packs come from, the clock, and where a repository is."""
         self._clock = clock
         self._http = http
         self._archive = archive
+        self._address = address
 
     def refs(self, server: str, coordinate: Coordinate) -> Listing | Absent:
         """One GET of info/refs. Raises Failure."""
         found = self._advertised(server, coordinate, UPLOAD)
-        return Listing(found.refs, found.head) if found else Absent()
+        return Listing(found.refs, found.head, found.peeled) if found else Absent()
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
@@ -59,7 +73,7 @@ class SmartHttp:
         lost race for a lock and khatru's text behind the report may all come after the work is
         done, so the server is listed again before the push counts as failed. Raises Failure.
         """
-        url = urls.clone(server, coordinate.owner, coordinate.identifier) + f"/{RECEIVE}"
+        url = f"{self._address(server, coordinate)}/{RECEIVE}"
         try:
             answer = self._http.post(
                 url, body, kind=RECEIVE, limit=REPORT_BYTES, seconds=PUSH_READ_SECONDS
@@ -95,7 +109,7 @@ class SmartHttp:
         self, server: str, coordinate: Coordinate, service: str
     ) -> Advertisement | None:
         """A parsed advertisement; None when the server answers 404."""
-        url = urls.clone(server, coordinate.owner, coordinate.identifier)
+        url = self._address(server, coordinate)
         try:
             kind, body = self._http.get(
                 f"{url}/info/refs?service={service}",
@@ -118,14 +132,16 @@ class SmartHttp:
     def _wait_for_repository(self, server: str, coordinate: Coordinate) -> Advertisement:
         """ngit-relay makes the repository a moment after it accepts the announcement
         (docs/protocol.md §1.3)."""
-        retrying = Retrying(
-            retry=retry_if_exception(_is_absent),
-            stop=stop_after_delay(SETTLE_SECONDS),
-            wait=wait_exponential_jitter(multiplier=0.1, max=1, jitter=0.1),
-            sleep=lambda seconds: self._clock.until(self._clock.now() + seconds),
-            reraise=True,
-        )
-        return retrying(self._receiving, server, coordinate)
+        end = self._clock.now() + SETTLE_SECONDS
+        asked = 0
+        while True:
+            try:
+                return self._receiving(server, coordinate)
+            except Failure as failure:
+                if failure.unknown.cause is not Cause.NOT_FOUND or self._clock.now() > end:
+                    raise
+            asked += 1
+            self._clock.until(self._clock.now() + _APPEARING.delay(asked))
 
     def _receiving(self, server: str, coordinate: Coordinate) -> Advertisement:
         advert = self._advertised(server, coordinate, RECEIVE)
@@ -177,7 +193,3 @@ def _still_needed(updates: tuple[RefUpdate, ...], refs: dict[str, str]) -> tuple
             raise Stale(f"{update.name}: expected {update.old[:12]}, found {now[:12]}")
         left.append(update)
     return tuple(left)
-
-
-def _is_absent(error: BaseException) -> bool:
-    return isinstance(error, Failure) and error.unknown.cause is Cause.NOT_FOUND

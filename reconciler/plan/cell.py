@@ -14,7 +14,7 @@ from reconciler.facts.refs import differences
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.actions import Action, Push, Wave, Why
 from reconciler.model.observed import Absent, Listing, ServerView, Unknown, lookup
-from reconciler.model.plan import ADVISORY, CellVerdict, Hold, HoldReason, Verdict
+from reconciler.model.plan import ADVISORY, OF_SOURCE, CellVerdict, Hold, HoldReason, Verdict
 from reconciler.nostr.nip34 import State
 from reconciler.plan import publishes, pushes
 from reconciler.plan.holds import authority, foreign_refs, not_grasp, objects_gone, undead, why_not
@@ -226,7 +226,8 @@ def _judge(
         verdict = Verdict.SETTLING
         reasons = reasons or [IN_PURGATORY]
     else:
-        verdict = Verdict.IN_SYNC if ADVISORY.issuperset(reasons) else Verdict.HELD
+        said = ADVISORY | OF_SOURCE
+        verdict = Verdict.IN_SYNC if said.issuperset(reasons) else Verdict.HELD
     detail = ", ".join(dict.fromkeys(map(str, reasons)))
     return _close(repository, view, verdict, detail, actions=actions, holds=holds, refs=count)
 

@@ -280,12 +280,21 @@ def silent(world: MemoryWorld) -> None:
     world.trouble = failing(lambda asked: (asked.verb, asked.server) == ("query", ALPHA))
 
 
+def full(world: MemoryWorld) -> None:
+    def no_space(asked: Asked) -> None:
+        if asked.verb == "store":
+            raise OSError(28, "No space left on device")
+
+    world.trouble = no_space
+
+
 UNSIGNED: dict[str, tuple[Signer | None, Callable[[MemoryWorld], None], Result]] = {
     "no keys were given": (None, lambda _: None, Result.HELD),
     "a key of another name": (Keys.of(BOB), lambda _: None, Result.HELD),
     "a key that does not sign": (Broken({"alice": ALICE}), lambda _: None, Result.FAILED),
     "somebody announced anew": (KEYS, newer, Result.STALE),
     "a server does not answer": (KEYS, silent, Result.UNREACHABLE),
+    "what is signed cannot be written down": (KEYS, full, Result.FAILED),
 }
 
 

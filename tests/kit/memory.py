@@ -79,6 +79,7 @@ class MemoryWorld:
     archive: set[str] = field(default_factory=set)
     memory: Memory = field(default_factory=Memory)
     marks: tuple[Seen, ...] = ()
+    signed: tuple[Event, ...] = ()
     time: int = EPOCH + NOW
     spent: float = 0.0
     rest: float = 3600.0
@@ -172,6 +173,17 @@ class MemoryWorld:
             for old, new in pairs
         )
 
+    def root(self, coordinate: Coordinate, oid: str) -> str | None:
+        self.ask("root", what=coordinate)
+        return oid if oid in self.archive else None
+
+    def unserved(self) -> tuple[Event, ...]:
+        return self.signed
+
+    def store(self, events: Sequence[Event]) -> None:
+        self.ask("store")
+        self.signed = tuple(events)
+
     def try_clone(self, server: str, coordinate: Coordinate, oids: frozenset[str]) -> None:
         self.ask("try_clone", server, (coordinate, oids))
 
@@ -258,6 +270,10 @@ class Keys:
     @classmethod
     def of(cls, *people: Person) -> Keys:
         return cls({person.name: person for person in people})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.people)
 
     def public_key(self, name: str) -> str | None:
         return self.people[name].pubkey if name in self.people else None
