@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PURE   := facts plan model git nostr desired sign report pacing $(notdir $(filter-out %_interop.py,$(wildcard tests/test_*.py)))
+PURE   := facts plan apply model git nostr desired sign report pacing $(notdir $(filter-out %_interop.py,$(wildcard tests/test_*.py)))
 STAMP  := $(VENV)/.stamp-$(shell cksum pyproject.toml | cut -d' ' -f1)
 BASE   := $(VENV)/.base-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
@@ -48,7 +48,7 @@ check: $(STAMP)  ## the tests alone
 	$(BIN)/pytest -m 'not long'
 
 quick: $(STAMP)  ## those without servers; `make quick PYTHON=python3.13 VENV=.venv-3.13` for another Python
-	$(BIN)/pytest -m 'not long' $(addprefix tests/,$(PURE))
+	$(BIN)/pytest -n 0 -m 'not long' $(addprefix tests/,$(PURE))
 
 conformance: $(STAMP)  ## what every server family does, row by row; AGAINST=FAMILY=URL: what that server does
 ifdef AGAINST

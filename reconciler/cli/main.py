@@ -24,6 +24,7 @@ from reconciler.cli.arguments import (
 )
 from reconciler.cli.guarded import guarded
 from reconciler.cli.session import resolve
+from reconciler.limits import RUN_SECONDS, WAIT_SECONDS
 from reconciler.report.codes import leaving
 from reconciler.report.formats import FORMATS
 
@@ -80,14 +81,14 @@ from reconciler.report.formats import FORMATS
 @click.option(
     "--wait",
     type=Duration(),
-    default="60s",
+    default=f"{WAIT_SECONDS:.0f}s",
     show_default=True,
     help="How long to wait for what servers do by themselves.",
 )
 @click.option(
     "--max-duration",
     type=Duration(),
-    default="30m",
+    default=f"{RUN_SECONDS / 60:.0f}m",
     show_default=True,
     help="Begin nothing new after this; the next run goes on.",
 )

@@ -63,7 +63,7 @@ CHANGE = RefUpdate("refs/heads/main", oid(1), oid(2))
 DELETE = RefUpdate("refs/heads/gone", oid(3), ZERO)
 
 
-def test_counts() -> None:
+def test_the_view_counts_what_the_plan_holds() -> None:
     assert SHOWN.headline == "2 repositories on 5 servers, 10 cells"
     assert SHOWN.counts == "1 to sign, 10 events to send, 6 pushes of 11 refs, 2 refs deleted"
     assert SHOWN.cells == "4 drifted, 4 held, 2 unknown"
@@ -235,7 +235,7 @@ def test_no_destructive_line_is_lost_in_a_huge_plan() -> None:
     assert "1000 refs deleted" in found.counts
 
 
-def test_plurals() -> None:
+def test_a_word_has_the_plural_of_its_number() -> None:
     assert [plural(n, "patch") for n in (1, 2)] == ["1 patch", "2 patches"]
     assert [plural(n, "status") for n in (1, 0)] == ["1 status", "0 statuses"]
     assert [plural(n, "ref") for n in (1, 2)] == ["1 ref", "2 refs"]
