@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
 import time
 from dataclasses import replace
 
@@ -14,7 +17,7 @@ from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import authors, history
 from reconciler.sandbox.faults import Aim
-from tests.kit.program import Case, Result
+from tests.kit.program import Case, Result, command
 
 NAMES = ("gadget", "widget")
 
@@ -106,3 +109,21 @@ def test_a_server_that_is_never_left_alone_is_sent_everything(case: Case) -> Non
     done = case.reconcile("--apply")
     assert done.code == 0, done.out
     assert sent(done) == 6
+
+
+def test_a_stop_while_it_waits_ends_the_run_and_makes_no_server_unknown(case: Case) -> None:
+    fleet(case, sync=False)
+    with subprocess.Popen(
+        command(case.folder, "-f", case.folder / "desired-state.yaml", "--apply"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stderr
+        while "settle" not in (line := run.stderr.readline()):
+            assert line, "it never settled"
+        run.send_signal(signal.SIGINT)
+        assert run.wait(10) == 130
+    report = json.loads((case.folder / "reports" / "latest.json").read_text())
+    assert report["exit_codes"] == [130, 2]
+    assert {row["unreachable"] for row in report["recap"]} == {0}
