@@ -43,6 +43,44 @@ def comes_back(stage: Stage) -> object:
 
 
 @row(
+    "3.3-early",
+    "a deletion before its target: is that served, and after the same deletion once more?",
+    {
+        SPEC: (False, False),
+        NGIT: (True, True),
+        RELAY: (True, False),
+        KHATRU: (True, False),
+        GITEA: (True, True),
+    },
+)
+def early(stage: Stage) -> object:
+    owner, writer = stage.person(), stage.person()
+    stage.host(owner)
+    issue = writer.sign(kinds.ISSUE, stage.about(owner))
+    deletion = writer.sign(kinds.DELETION, ("e", issue.id), at=NOW + 1)
+    stage.publish(deletion, issue)
+    first = stage.serves(issue)
+    stage.publish(deletion)
+    return first, stage.serves(issue)
+
+
+@row(
+    "3.3-anew",
+    "deleted and announced anew, with the git data still there: served, and after any push?",
+    some((False, True), NGIT) | some((True, True), SPEC, RELAY, KHATRU),
+)
+def anew(stage: Stage) -> object:
+    owner, two = stage.person(), stage.trunk.commits[1]
+    stage.host(owner)
+    stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 5))
+    again = owner.announce(stage.server, stage.name, at=NOW + 6)
+    stage.publish(again)
+    first = stage.serves(again)
+    stage.push(owner, {"refs/nostr/" + "34" * 32: two})
+    return first, stage.serves(again)
+
+
+@row(
     "3.3-foreign",
     "a deletion of somebody else's event: (accepted, is it still served?)",
     {
