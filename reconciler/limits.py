@@ -190,6 +190,22 @@ YAML_NODES: Final = 50_000
 second to read so many."""
 SAVED_PLAN_BYTES: Final = 64 * 2**20
 """Bytes of a saved plan that is read back: 100,000 actions of 600 bytes each."""
+SAVED_REPORT_BYTES: Final = 256 * 2**20
+"""A report of 2,000 repositories on 50 servers, where everything changes, has 100 MB."""
+LIVE_PING_SECONDS: Final = 30.0
+"""Silence on a subscription after which the relay is pinged."""
+LIVE_EVENTS: Final = 600
+"""Messages a minute that are heard of one relay's subscription; what is beyond waits for a run."""
+LIVE_REMEMBERED: Final = 10_000
+"""Events that a daemon has heard of: what comes from the next relay is no news."""
+SERVED_TOGETHER: Final = 8
+"""Answers of `serve` that are made at the same time; the page of a large fleet takes 3 s."""
+SERVED_SECONDS: Final = 10.0
+"""How long a client of `serve` may take to say what it wants."""
+HISTORY_RUNS: Final = 30
+"""Earlier reports that a view looks back on: a week of four a day."""
+HISTORY_BYTES: Final = 256 * 2**20
+"""Earlier reports that a view reads to tell the history of cells: 30 of 8 MB take 10 s."""
 KEY_FILE_BYTES: Final = 4 * 2**10
 """Bytes of a key file: 40 lines of a name and an nsec."""
 

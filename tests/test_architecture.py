@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("observe", "plan", "guard", "apply"),
     ("settling",),
     ("pipeline", "report"),
-    ("edge", "sign", "sandbox", "conformance"),
+    ("edge", "sign", "serving", "sandbox", "conformance"),
     ("cli",),
     ("__main__",),
 )
@@ -64,12 +64,13 @@ ONLY: Mapping[str, frozenset[str]] = {
     "plumbing": frozenset({"errors", "limits"}),
     "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "plumbing", "world"}),
     "sign": frozenset({"errors", "limits", "nostr"}),
+    "serving": frozenset({"limits", "model", "nostr", "report"}),
     "sandbox": frozenset({"errors", "limits", "nostr", "git", "pacing", "plumbing"}),
     "conformance": frozenset({"errors", "git", "nostr", "report"}),
 }
 """Rooms whose imports from the house are listed one by one; `reconciler` itself is open to all."""
 
-ONLY_CLI_WIRES = frozenset({"edge", "sign", "sandbox", "conformance", "cli"})
+ONLY_CLI_WIRES = frozenset({"edge", "sign", "serving", "sandbox", "conformance", "cli"})
 STAGES = frozenset({"observe", "plan", "guard", "apply"})
 
 _NAMES = """
@@ -79,12 +80,13 @@ subprocess sys tempfile tenacity threading time urllib3 uuid websocket
 """
 WORLDLY = frozenset(_NAMES.split())
 """Clock, chance, files, threads, processes and the network."""
-OUTER = frozenset({"edge", "sandbox", "conformance", "cli", "sign", "plumbing"})
+OUTER = frozenset({"edge", "sandbox", "serving", "conformance", "cli", "sign", "plumbing"})
 """Rooms that may touch the world."""
 ALLOWED: Mapping[str, frozenset[str]] = {
     "observe.again": frozenset({"concurrent"}),  # one worker pool: questions side by side
     "observe.look": frozenset({"concurrent"}),
     "observe.rounds": frozenset({"concurrent"}),
+    "report.explain": frozenset({"datetime"}),  # seconds as a date; no clock is asked
     "apply.execution": frozenset({"concurrent"}),  # servers and repositories side by side
     "apply.ledger": frozenset({"threading"}),  # the lock on its tables
     "report.terminal": frozenset({"io"}),  # text in memory

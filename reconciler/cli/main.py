@@ -18,6 +18,7 @@ from reconciler.cli.arguments import (
     Codes,
     Duration,
     Group,
+    Save,
     SavedPlan,
     Shard,
 )
@@ -50,6 +51,12 @@ from reconciler.report.formats import FORMATS
     help="Do it; with a saved plan, exactly that or nothing.",
 )
 @click.option("--out", type=PATH, help="With --plan: save the plan here.")
+@click.option(
+    "--base",
+    type=PATH,
+    help="Desired state before the change under review: what it asked for too is called drift, and "
+    "no other private network than its own is spoken to.",
+)
 @click.option(
     "--signers",
     "--keys",
@@ -96,6 +103,20 @@ from reconciler.report.formats import FORMATS
     help="What stdout gets.",
 )
 @click.option("--report-dir", type=PATH, default="reports", show_default=True)
+@click.option(
+    "--save",
+    type=Save(),
+    multiple=True,
+    help="Write what is shown to a file too, in any format.",
+)
+@click.option("--metrics", type=PATH, help="Write metrics here, for node_exporter's textfile.")
+@click.option(
+    "--notify",
+    metavar="URL",
+    help="Tell a webhook when not all is well, and when it is again. Better by RECONCILE_NOTIFY: "
+    "such an address is a secret.",
+)
+@click.option("--keep", type=click.IntRange(1), help="Leave this many reports, the newest.")
 @click.option("--state-dir", type=PATH, help="Archive and lock.")
 @click.option("--detailed-exitcode", is_flag=True, help="Leave with 2 when changes are pending.")
 @click.option(
@@ -105,6 +126,7 @@ from reconciler.report.formats import FORMATS
     help="Count these as success; what holds besides them still decides.",
 )
 @click.option("-v", "--verbose", "--diff", "verbose", is_flag=True, help="Every ref and event.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something is not well.")
 @click.version_option(__version__, prog_name="reconcile")
 @click.pass_context
 def main(context: click.Context, /, **given: Any) -> None:

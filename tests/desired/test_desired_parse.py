@@ -342,3 +342,46 @@ def test_one_value_of_a_right_document_exchanged(data: st.DataObject) -> None:
         place = place[step]
     with contextlib.suppress(UserFault):
         parse(json.dumps(document), place="x")
+
+
+NAMED = """version: 1
+servers:
+  - {url: https://git.example.org, name: own}
+  - https://relay.ngit.dev
+index_relays:
+  - {url: wss://index.ngit.dev, name: index}
+npubs:
+  - npub: NPUB
+    name: alice
+    servers: {block: [own]}
+""".replace("NPUB", ALICE)
+
+
+def test_servers_and_relays_are_called_by_the_file_s_names_else_by_their_hosts() -> None:
+    desired = parse(NAMED, place="x.yaml")
+    assert desired.index_relays == ("https://index.ngit.dev",)
+    urls = [server.url for server in desired.servers]
+    assert [desired.called(url) for url in (*urls, *desired.index_relays)] == [
+        "own",
+        "relay.ngit.dev",
+        "index",
+    ]
+
+
+def test_a_server_s_name_can_be_allowed_and_blocked() -> None:
+    (npub,) = parse(NAMED, place="x.yaml").npubs
+    assert npub.block == ("https://git.example.org",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: index", "name: own", '"own" stands here twice (first in line 3)'),
+        ("name: own}", "name: own, groups: [own]}", '"own" is the name of a group, too'),
+        ("[own]", "[index]", '"index" is neither a group nor one of the servers'),
+    ],
+)
+def test_a_name_means_one_server(old: str, new: str, message: str) -> None:
+    with pytest.raises(UserFault) as caught:
+        parse(NAMED.replace(old, new), place="x.yaml")
+    assert message in [mistake.message for mistake in caught.value.mistakes]

@@ -151,7 +151,7 @@ def test_check_apply_check_apply_change_once(fleet: DemoFleet, ansible: Ansible)
 
     secret = fleet.keys.read_text().split(": ")[1].split()[0]
     outputs = [play.text for play in (check, applied)]
-    outputs += [path.read_text() for path in (ansible.folder / "reports").iterdir()]
+    outputs += [path.read_text() for path in (ansible.folder / "reports").glob("*.json")]
     assert len(outputs) == 8  # two texts, four runs, the latest of them, and the latest apply
     assert not any(secret in text for text in outputs)
     assert not list((ansible.folder / "home").iterdir())

@@ -33,7 +33,7 @@ FULL = Look(verbose=True)
 def is_table(line: str) -> bool:
     """A row of ours; the names in it stand in code spans like all others."""
     numbers = line.startswith("|") and not set(line) - set("| -:0123456789")
-    return numbers or line.startswith("| server |")
+    return numbers or line.startswith(("| server |", "| |"))
 
 
 def outside_code(markdown: str) -> str:
@@ -81,10 +81,10 @@ def test_a_comment_fits_and_keeps_what_matters(count: int) -> None:
     shown = viewed(huge(count))
     text = markdown.plan(shown, FULL)
     assert len(text) <= COMMENT_CHARS
-    assert "**Destructive**" in text
+    assert "**Takes away**" in text
     assert "delete refs/heads/repository-0 " in text
     assert f"{count} refs deleted" in text
-    assert f"**{count} deletions**" in text
+    assert f" {count} deletions**" in text
     assert f"digest `{shown.digest}`" in text
     left = re.search(r"and (\d+) more", text)
     assert bool(left) is (count > 10)
@@ -121,7 +121,7 @@ def alike(count: int) -> Plan:
 @pytest.mark.parametrize("verbose", [False, True])
 def test_equal_repositories_are_counted_first_and_named_whole(verbose: bool) -> None:
     text = markdown.plan(viewed(alike(289)), Look(verbose=verbose))
-    assert "289 repositories alike, each: 1 changes" in text
+    assert "`+` `alpha.example: 1 ref each`" in text
     named = re.findall(r"`(alice/repository-\d+)`", text)
     assert set(named) == {f"alice/repository-{number}" for number in range(289)}
 
@@ -129,27 +129,25 @@ def test_equal_repositories_are_counted_first_and_named_whole(verbose: bool) -> 
 def test_verbosity_is_given_up_before_names_and_names_are_counted_never_cut() -> None:
     text = markdown.plan(viewed(alike(2_600)), FULL)
     assert len(text) <= COMMENT_CHARS
-    assert "2600 repositories alike, each: 1 changes" in text
-    assert "`+` `push 1 ref, the same" not in text
-    assert "push 1 ref on alpha.example" in text
+    assert "`+` `alpha.example: 1 ref each`" in text
     named = re.findall(r"alice/[^`\s,]*", text)
     assert all(re.fullmatch(r"alice/repository-\d+", name) for name in named)
     assert f"and {2_600 - len(set(named))} more" in text
 
 
-def test_repositories_that_do_not_fit_are_counted_not_their_sections() -> None:
-    plan = huge(800)
-    update = (RefUpdate("refs/heads/main", ZERO, oid(1)),)
-    actions = tuple(  # every two have a server of their own, so that each pair is a section
-        replace(a, server=f"https://{n // 2}.example", updates=update)
-        for n, a in enumerate(plan.actions)
-        if isinstance(a, Push)
-    )
-    text = markdown.plan(viewed(replace(plan, actions=actions, holds=())), Look())
+def test_holds_that_do_not_fit_are_counted() -> None:
+    shown = viewed(huge(3_000))
+    text = markdown.plan(shown, Look())
     assert len(text) <= COMMENT_CHARS
-    titles = re.findall(r"<summary>(\d+) repositor", text)
-    left = re.search(r"…and (\d+) more repositories", text)
-    assert left and sum(map(int, titles)) + int(left[1]) == 800
+    held = text.partition("Held back")[2]
+    left = re.search(r"and (\d+) more", held)
+    assert left and held.count("`states-tie`") + int(left[1]) == 3_000
+
+
+def test_no_name_is_cut_in_mid_word() -> None:
+    text = markdown.plan(viewed(alike(400)), Look())
+    glance, *_ = text.partition("<details>")
+    assert "| `alice/repository-0` and 399 alike | `~400` |" in glance
 
 
 def test_an_outcome_fits_and_says_how_it_ended_first() -> None:
