@@ -17,7 +17,7 @@ KILLED = {1: 1.5, 3: 3.0}
 """Which runs are killed, and after how many seconds."""
 EVENTS = 2 * REPOSITORIES + ISSUES
 BUDGET = 15
-"""Events at once, and in every quarter of an hour: enough for three repositories and their issues."""
+"""Events at once, and in every quarter of an hour: three repositories with their issues."""
 
 
 def run(place: Place) -> Sequence[Row]:
