@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -36,16 +36,22 @@ from reconciler.report.progress import Bar
 from reconciler.report.safe import safe
 from reconciler.world import Signer
 
+MakeClock = Callable[[Stop, float], Clock]
+"""A run's clock, from what ends the run and the seconds that it may take."""
 
-def reconcile(session: Session) -> tuple[int, ...]:
+
+def reconcile(session: Session, clock: MakeClock = Clock) -> tuple[int, ...]:
     """`reconcile --plan` and `--apply`; the exit codes that hold, worst first."""
     text = read(session.file, limit=YAML_BYTES, what="desired state")
     with signals() as caught:
-        return once(session, text, caught)
+        return once(session, text, caught, clock)
 
 
-def once(session: Session, text: bytes, caught: Caught) -> tuple[int, ...]:
+def once(
+    session: Session, text: bytes, caught: Caught, clock: MakeClock = Clock
+) -> tuple[int, ...]:
     """One run; `text` is the desired state. The exit codes that hold, worst first."""
+    made = clock(caught.stop, session.duration)
     base = _base(session)
     options = _options(session)
     signer = None
@@ -61,7 +67,7 @@ def once(session: Session, text: bytes, caught: Caught) -> tuple[int, ...]:
             text,
             str(session.file),
             options,
-            lambda desired: _connect(session, _confined(desired, base), signer, caught.stop),
+            lambda desired: _connect(session, _confined(desired, base), signer, made),
             signer,
             watcher,
             lambda plan, findings: show_plan(session, plan, findings, base),
@@ -100,11 +106,10 @@ def _options(session: Session) -> Options:
 
 @contextmanager
 def _connect(
-    session: Session, desired: Desired, signer: Signer | None, stop: Stop
+    session: Session, desired: Desired, signer: Signer | None, clock: Clock
 ) -> Iterator[Fleet]:
     if session.keys and signer:
         keys.check(session.keys, signer, desired)
-    clock = Clock(stop, session.duration)
     with _state(session, desired) as state, Fleet(desired, state, clock) as fleet:
         if fleet.warning:
             session.say(f"warning: {fleet.warning}")

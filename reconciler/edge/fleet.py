@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
@@ -119,7 +119,8 @@ class Fleet:
 
     def settle(self, seconds: float) -> None:
         """Sleep; a stop ends it."""
-        self._clock.stop.wait(seconds)
+        with suppress(Failure):
+            self._clock.until(self._clock.now() + seconds)
 
     def recall(self) -> Memory:
         """The memory of earlier runs; empty when it is lost or damaged."""
