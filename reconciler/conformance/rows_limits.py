@@ -300,6 +300,7 @@ def tag_limit(stage: Stage) -> object:
     "issues of repositories with identifiers of 29 and 30 characters are found by #a",
     all_of([True, True], ngit_relay=[True, False]),
     guesses=(GITEA,),
+    also={KHATRU: [True, False]},  # its LMDB store indexes no value above 100 characters
 )
 def tag_long(stage: Stage) -> object:
     owner, found = stage.person(), []
