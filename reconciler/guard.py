@@ -27,7 +27,7 @@ from reconciler.model.observed import Listing, Observed
 from reconciler.model.outcome import Finding
 from reconciler.model.plan import Plan
 from reconciler.nostr import kinds, urls
-from reconciler.nostr.event import Draft, Event
+from reconciler.nostr.event import Draft, Event, Template
 from reconciler.nostr.nip34 import Coordinate, State, announcement, state
 
 MASS_DELETE = "mass-delete"
@@ -46,6 +46,7 @@ def contract(plan: Plan, desired: Desired) -> tuple[str, ...]:
     """Breaches of what every plan promises; empty for a right plan."""
     servers = {s.url for s in desired.servers} | set(desired.index_relays)
     owners = {n.pubkey: n.signer for n in desired.npubs}
+    origins = {c: source.url for c, source in desired.sources if source.adopt}
     found = []
     keys = [action.key for action in plan.actions]
     if len(keys) != len(set(keys)):
@@ -56,6 +57,8 @@ def contract(plan: Plan, desired: Desired) -> tuple[str, ...]:
         if action.server and action.server not in servers:
             found.append(f"{action.key}: its server is not in the desired state")
         found += _breaches(action, owners)
+        if isinstance(action, Sign):
+            found += _unfounded(action, origins)
     return tuple(found)
 
 
@@ -72,7 +75,8 @@ def judge(
     """
     names = {repository.coordinate: repository.name for repository in plan.repositories}
     followed = {repository.coordinate: repository.state for repository in plan.repositories}
-    events = {event.id: event for event in observed.events}
+    events: dict[str, Template] = {event.id: event for event in observed.events}
+    events |= {sign.draft.id: sign.draft for sign in plan.signs}
     findings: list[Finding] = []
     for (coordinate, server), actions in _by_cell(plan).items():
         cell = observed.view(server).refs(coordinate)
@@ -95,7 +99,7 @@ def judge(
             )
     signs = tuple(sign.key for sign in plan.signs)
     if len(signs) > SIGNATURES:
-        detail = f"signs {len(signs)} announcements (limit {SIGNATURES})"
+        detail = f"makes {len(signs)} signatures (limit {SIGNATURES})"
         lifted = MASS_SIGN in accepted
         findings.append(
             Finding(
@@ -114,9 +118,11 @@ def _doubts(plan: Plan, observed: Observed, accepted: Collection[str]) -> Iterab
     """Why nothing should be signed now, each doubt with the repositories that it concerns."""
     events = {event.id: event for event in observed.events}
     names = {repository.coordinate: repository.name for repository in plan.repositories}
+    stands = {r.coordinate: events.get(r.announcement) for r in plan.repositories}
     groups: defaultdict[tuple[str, str], list[Sign]] = defaultdict(list)
     for sign in plan.signs:
-        for doubt in _doubted(sign, events.get(sign.before), observed):
+        standing = stands.get(sign.coordinate) or events.get(sign.before or "")
+        for doubt in _doubted(sign, standing, observed):
             groups[doubt].append(sign)
     for (guard, detail), signs in groups.items():
         first = ", ".join(names[sign.coordinate] for sign in signs[:3])
@@ -133,15 +139,17 @@ def _doubts(plan: Plan, observed: Observed, accepted: Collection[str]) -> Iterab
         )
 
 
-def _doubted(sign: Sign, before: Event | None, observed: Observed) -> Iterable[tuple[str, str]]:
-    """The owner may have announced anew where nobody could read, and what is signed now would undo
-    it; and a date ahead of its time cannot be taken back."""
-    named = relays(announcement(before)) if before else frozenset()
+def _doubted(sign: Sign, stands: Event | None, observed: Observed) -> Iterable[tuple[str, str]]:
+    """The owner may have announced anew where nobody could read, or a maintainer signed a state
+    there, and what is signed now would undo it; and a date ahead of its time cannot be taken back.
+    `stands` is the announcement that relays are read by; None: there is none yet."""
+    what = "state" if sign.draft.kind == kinds.STATE else "announcement"
+    named = relays(announcement(stands)) if stands else frozenset()
     read = {view.url for view in observed.views if view.unknown is None}
     silent = {view.url for view in observed.views if view.unknown} | (named - read)
     if silent:
         places = ", ".join(sorted(map(urls.host, silent)))
-        yield UNSURE, f"a newer announcement may stand on {places}, which could not be read"
+        yield UNSURE, f"a newer {what} may stand on {places}, which could not be read"
     skews = [view.skew for view in observed.views if view.skew is not None]
     ahead = median(skews) if skews else 0.0
     if abs(ahead) > CLOCK_SECONDS:
@@ -149,7 +157,7 @@ def _doubted(sign: Sign, before: Event | None, observed: Observed) -> Iterable[t
         yield CLOCK, f"our clock is {abs(ahead):.0f} s {words} the servers'"
     if sign.draft.created_at > observed.at + CLOCK_SECONDS:
         days = (sign.draft.created_at - observed.at) / 86_400
-        yield CLOCK, f"the announcement that stands is from the future, by {days:.1f} days"
+        yield CLOCK, f"the {what} that stands is from the future, by {days:.1f} days"
 
 
 def withheld(findings: Iterable[Finding]) -> frozenset[str]:
@@ -183,12 +191,25 @@ def _(action: Push, _: Mapping[str, str | None]) -> Iterable[str]:
 @_breaches.register
 def _(action: Sign, owners: Mapping[str, str | None]) -> Iterable[str]:
     draft = action.draft
-    if draft.kind != kinds.ANNOUNCEMENT or draft.pubkey != action.coordinate.owner:
-        yield f"{action.key}: would sign something else than the owner's announcement"
+    if draft.kind not in (kinds.ANNOUNCEMENT, kinds.STATE):
+        yield f"{action.key}: would sign neither an announcement nor a state"
+    if draft.pubkey != action.coordinate.owner:
+        yield f"{action.key}: would sign for somebody else than the owner"
     if owners.get(draft.pubkey) != action.signer:
         yield f"{action.key}: the signer is not the one of the desired state"
     if _identifier(draft) != action.coordinate.identifier:
         yield f"{action.key}: would sign for another repository"
+
+
+def _unfounded(sign: Sign, origins: Mapping[Coordinate, str]) -> Iterable[str]:
+    """States come from the source that the desired state names and from nothing else, and never
+    without refs: servers would delete everything."""
+    if sign.draft.kind != kinds.STATE:
+        return
+    if sign.source != origins.get(sign.coordinate):
+        yield f"{sign.key}: no source is named whose states are adopted"
+    if not state(sign.draft).refs:
+        yield f"{sign.key}: would sign a state without refs"
 
 
 def _identifier(draft: Draft) -> str | None:
@@ -220,7 +241,7 @@ def _by_cell(plan: Plan) -> dict[tuple[Coordinate, str], list[Action]]:
 
 
 def _effect(
-    actions: Iterable[Action], cell: Listing, events: Mapping[str, Event]
+    actions: Iterable[Action], cell: Listing, events: Mapping[str, Template]
 ) -> tuple[RefUpdate, ...]:
     """What the refs of a cell will go through; a state alone makes servers delete, too."""
     updates: dict[str, RefUpdate] = {}
@@ -232,7 +253,7 @@ def _effect(
     return tuple(updates.values())
 
 
-def _head(followed: str | None, events: Mapping[str, Event]) -> str | None:
+def _head(followed: str | None, events: Mapping[str, Template]) -> str | None:
     """The branch that a signed state names as HEAD, among its own; it has said what goes."""
     wanted = state(events[followed]) if followed and followed in events else None
     return wanted.head if wanted and wanted.head in dict(wanted.refs) else None

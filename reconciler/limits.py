@@ -109,6 +109,9 @@ MEMORY_SECONDS: Final = 24 * 60 * 60
 """How long what was sent counts against a server's budget, and how far ahead a server may be
 shut: no known budget takes longer to fill."""
 
+SIGNED_SECONDS: Final = 7 * 24 * 60 * 60
+"""How long an event that was signed here is remembered without any server showing it."""
+
 # --- HTTP and time ---------------------------------------------------------------------------
 NIP11_BYTES: Final = 64 * 2**10
 HTTP_ERROR_BYTES: Final = 4 * 2**10
@@ -178,6 +181,11 @@ YAML_DEPTH: Final = 16
 YAML_NODES: Final = 50_000
 SAVED_PLAN_BYTES: Final = 64 * 2**20
 KEY_FILE_BYTES: Final = 4 * 2**10
+
+NIP44_BYTES: Final = 2 * 2**20
+"""Bytes of one message to or from a remote signer, decrypted: a state of EVENT_BYTES."""
+SCRYPT_LOG_N: Final = range(16, 21)
+"""Work factors of an encrypted key (NIP-49), as powers of two: 20 takes 5 s and 1 GB."""
 
 SIGNATURES: Final = 50
 """Signatures of one run; more of them need a person, whatever the reason."""

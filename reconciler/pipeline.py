@@ -116,15 +116,19 @@ def run(
             findings=findings,
             outcomes=left.outcomes,
             remaining=left.remaining,
-            notes=_remember(world, memory, marks),
+            notes=_remember(world, memory, marks, observed),
         )
 
 
-def _remember(world: World, sent: Memory, marks: Sequence[Seen]) -> tuple[str, ...]:
+def _remember(
+    world: World, sent: Memory, marks: Sequence[Seen], observed: Observed
+) -> tuple[str, ...]:
     """Write the memory down. Losing it costs work, never the outcome of what was done."""
+    served = {event.id for event in observed.events} - {event.id for event in observed.unserved}
     try:
         world.remember(sent)
         world.note(marks)
+        world.store([event for event in world.unserved() if event.id not in served])
     except OSError as error:
         return (f"the memory of this run could not be written: {error.strerror}",)
     return ()

@@ -162,6 +162,10 @@ class World(Protocol):
     ) -> tuple[Ancestry, ...]:
         """Of each (old, new) in turn, what the archive knows; changes nothing, raises nothing."""
 
+    def root(self, coordinate: Coordinate, oid: str) -> str | None:
+        """The first commit of the main line that leads to this one, by the archive; None: it cannot
+        be told."""
+
     def try_clone(self, server: str, coordinate: Coordinate, oids: frozenset[str]) -> None:
         """Fetch these objects from one server as a clone would, and throw them away.
 
@@ -193,6 +197,12 @@ class World(Protocol):
     def note(self, marks: Sequence[Seen]) -> None:
         """Replace that memory."""
 
+    def unserved(self) -> tuple[Event, ...]:
+        """What was signed here, and no server showed yet (local memory)."""
+
+    def store(self, events: Sequence[Event]) -> None:
+        """Replace that memory. Raises OSError."""
+
     def settle(self, seconds: float) -> None:
         """Wait for servers that work after they have answered."""
 
@@ -203,6 +213,10 @@ class Stale(ReconcileError):
 
 class Signer(Protocol):
     """Signs drafts with a named key; never shows the key."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the keys are called."""
 
     def public_key(self, name: str) -> str | None:
         """The hex pubkey of a named key; None when there is no such key."""

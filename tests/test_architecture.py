@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("facts", "world", "desired"),
     ("observe", "plan", "guard", "apply"),
+    ("settling",),
     ("pipeline", "report"),
     ("edge", "sign", "sandbox", "conformance"),
     ("cli",),
@@ -90,7 +91,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 }
 """The exceptions, module by module."""
 
-WAIVERS = {"reconciler": 9, "tests": 3}
+WAIVERS = {"reconciler": 9, "tests": 2}
 """How many `noqa` and `type: ignore` there are; adding one is a decision."""
 WAIVER = re.compile(r"#\s*(noqa\b|type:\s*ignore)")
 MODULE_LINES = 400

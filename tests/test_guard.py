@@ -25,7 +25,7 @@ from reconciler.guard import (
 )
 from reconciler.limits import SIGNATURES
 from reconciler.model.actions import Action, Deed, Publish, Push, Sign, Wave, Why
-from reconciler.model.desired import Desired, Npub, Policies, Safety
+from reconciler.model.desired import Desired, Npub, Policies, Rule, Safety, Source
 from reconciler.model.observed import Absent, Observed, Refs, ServerView
 from reconciler.model.outcome import Finding
 from reconciler.model.plan import Plan
@@ -207,8 +207,13 @@ def test_many_signatures_at_the_limit_and_beyond() -> None:
 
 # --- the contract ------------------------------------------------------------------------------
 
+SOURCE = "https://git.example/widget.git"
 SIGNED = desired(
-    "alpha", "beta", "gamma", owners=[Npub(pubkey=ALICE.pubkey, name="alice", signer="key")]
+    "alpha",
+    "beta",
+    "gamma",
+    owners=[Npub(pubkey=ALICE.pubkey, name="alice", signer="key")],
+    rules=[Rule("alice/widget", source=Source(url=SOURCE, adopt=True))],
 )
 
 
@@ -233,6 +238,11 @@ DRAFT = SIGN.draft
 
 def drafted(**changed: Any) -> Sign:
     return replace(SIGN, draft=replace(DRAFT, **changed))
+
+
+def stated(source: str = SOURCE) -> Sign:
+    """A state of nothing."""
+    return replace(drafted(kind=30618), source=source)
 
 
 def updating(push: Push, *updates: RefUpdate) -> Push:
@@ -268,8 +278,11 @@ BREACHES: dict[str, tuple[Callable[[], Action], str]] = {
         lambda: updating(PUSH, RefUpdate("refs/heads/main", oid(1), oid(1))),
         "changes nothing",
     ),
-    "a state to sign": (lambda: drafted(kind=30618), "something else"),
-    "somebody else's name": (lambda: drafted(pubkey=BOB.pubkey), "something else"),
+    "another kind to sign": (lambda: drafted(kind=1), "neither an announcement nor a state"),
+    "a state from nowhere": (lambda: drafted(kind=30618), "no source is named"),
+    "a state from elsewhere": (lambda: stated(source="https://x.example/w"), "no source is named"),
+    "a state without refs": (stated, "without refs"),
+    "somebody else's name": (lambda: drafted(pubkey=BOB.pubkey), "for somebody else"),
     "another key": (lambda: replace(SIGN, signer="other"), "the signer is not the one"),
     "another repository": (
         lambda: drafted(tags=(("d", "gadget"), *DRAFT.tags[1:])),

@@ -16,7 +16,7 @@ from reconciler.apply.errands import Errand, errands
 from reconciler.apply.ledger import End, Ledger
 from reconciler.apply.work import Work
 from reconciler.errors import ReconcileError
-from reconciler.model.actions import Action, Push
+from reconciler.model.actions import Action, Push, Sign
 from reconciler.model.observed import Observed
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import Plan
@@ -49,7 +49,7 @@ def apply(
         withheld: keys that the guard keeps back.
         forks: servers that are worked on at the same time.
     """
-    events = {event.id: event for event in observed.events}
+    events = {event.id: event for event in (*observed.events, *world.unserved())}
     work = Work(plan=plan, world=world, watcher=watcher, events=events)
     ledger = Ledger(world=world, watcher=watcher)
     run = _Execution(work, ledger, world)
@@ -61,10 +61,13 @@ def apply(
             ledger.end(action, End(Result.DELEGATED, "the server gets it from another one"))
     for sign in plan.signs:
         if sign.key not in ledger.outcomes:
-            run.attempt(sign, partial(work.sign, sign, signer))
+            run.sign(sign, signer)
     queues = errands(plan.actions)
+    hosts = {server.url for server in plan.servers if server.grasp}
     with ThreadPoolExecutor(forks) as pool:
-        list(pool.map(run.server, queues.values()))
+        list(pool.map(run.server, [queues[url] for url in queues if url in hosts]))
+        # index relays come last: what they are told must be had somewhere
+        list(pool.map(run.broadcast, [queues[url] for url in queues if url not in hosts]))
     return tuple(ledger.outcomes[action.key] for action in plan.actions)
 
 
@@ -73,6 +76,22 @@ class _Execution:
     work: Work
     ledger: Ledger
     world: World
+
+    def sign(self, sign: Sign, signer: Signer | None) -> None:
+        """One signature, unless nothing can be done with it any more."""
+        if end := self.ledger.nowhere(sign):
+            self.ledger.end(sign, End(Result.SKIPPED, f"after: {end.detail}"))
+        else:
+            self.attempt(sign, partial(self.work.sign, sign, signer))
+
+    def broadcast(self, queue: Sequence[Errand]) -> None:
+        """Everything for one index relay, but what no server took."""
+        signs = {sign.draft.id: sign for sign in self.work.plan.signs}
+        for action in (action for errand in queue for action in errand.actions):
+            sign = signs.get(action.sends or "")
+            if sign and self.ledger.nowhere(sign) and action.key not in self.ledger.outcomes:
+                self.ledger.end(action, End(Result.SKIPPED, "after: no server took what it names"))
+        self.server(queue)
 
     def server(self, queue: Sequence[Errand]) -> None:
         """Everything that one server needs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from reconciler.model.actions import Action
+from reconciler.model.actions import Action, Sign
 from reconciler.model.observed import BadSource, Cause, Unknown
 from reconciler.model.outcome import Outcome, Result
 from reconciler.nostr.nip34 import Coordinate
@@ -73,6 +73,11 @@ class Ledger:
             if end.result in _BREAKS and (not action.leaf or end.result is Result.DEFERRED):
                 self._broken |= {(action.coordinate, place): end for place in action.places}
         self.watcher.step(f"{action.verb} {end.result}")
+
+    def nowhere(self, sign: Sign) -> End | None:
+        """Why nothing that this is signed for can get it any more; None while something can."""
+        ends = [self._broken.get((sign.coordinate, place)) for place in sign.places]
+        return ends[0] if ends and all(ends) else None
 
     def may(self, action: Action, *, signed: bool) -> bool:
         """May this action begin? If not, its outcome is written.

@@ -34,28 +34,37 @@ class Work:
     events: dict[str, Event]
 
     def sign(self, sign: Sign, signer: Signer | None) -> End:
-        """Sign, unless somebody announced anew since the plan was made (compare and swap).
+        """Sign, unless somebody signed another version since the plan was made (compare and swap).
 
         Raises:
             Failure: the servers could not be asked.
-            Stale: there is a newer announcement.
+            Stale: there is a newer version.
+            OSError: what was signed cannot be written down.
         """
         if signer is None or signer.public_key(sign.signer) is None:
-            return End(Result.HELD, f"no key named {sign.signer!r} was given (--keys)")
-        coordinate = sign.coordinate
-        newest = Filter(
-            kinds=(kinds.ANNOUNCEMENT,),
-            authors=(coordinate.owner,),
-            tags=(("d", (coordinate.identifier,)),),
-        )
-        before = self.events[sign.before]
-        for server in (s for s in self.plan.servers if s.unknown is None):
-            for event in self.world.relay(server.url).query([newest]):
-                if newest_first(event) < newest_first(before):
-                    raise Stale(f"a newer announcement, {event.id[:12]}, is on {server.name}")
+            return End(Result.HELD, f"no key named {sign.signer!r} was given (--signers)")
+        self._refuse_if_renewed(sign)
         event = signer.sign(sign.signer, sign.draft)
         self.events[event.id] = event
+        # before anybody hears of it: servers may keep it unseen, and lose it
+        self.world.store((*self.world.unserved(), event))
         return End(Result.DONE)
+
+    def _refuse_if_renewed(self, sign: Sign) -> None:
+        """Raises Failure, Stale: whoever may speak has signed another version in the meantime."""
+        coordinate, kind = sign.coordinate, sign.draft.kind
+        authority = {r.coordinate: r.authority for r in self.plan.repositories}
+        newest = Filter(
+            kinds=(kind,),
+            authors=authority[coordinate] if kind == kinds.STATE else (coordinate.owner,),
+            tags=(("d", (coordinate.identifier,)),),
+        )
+        what = "state" if kind == kinds.STATE else "announcement"
+        before = self.events[sign.before] if sign.before else None
+        for server in (s for s in self.plan.servers if s.unknown is None):
+            for event in self.world.relay(server.url).query([newest]):
+                if before is None or newest_first(event) < newest_first(before):
+                    raise Stale(f"a newer {what}, {event.id[:12]}, is on {server.name}")
 
     def push(self, push: Push) -> End:
         """One push, conditional on what stands there. Raises Failure, Stale."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from reconciler import __version__
 from reconciler.cli import keys
@@ -28,7 +32,7 @@ from reconciler.report.build import Header, build
 from reconciler.report.codes import Exit
 from reconciler.report.progress import Bar
 from reconciler.report.safe import safe
-from reconciler.sign.keyfile import KeyFileSigner, read_keys
+from reconciler.world import Signer
 
 
 def reconcile(session: Session) -> tuple[int, ...]:
@@ -37,7 +41,7 @@ def reconcile(session: Session) -> tuple[int, ...]:
     options = _options(session)
     signer = None
     if session.keys and options.write:
-        signer = KeyFileSigner(read_keys(session.keys))
+        signer = import_module("reconciler.cli.signing").opened(session)
     started = datetime.now(UTC)
     if session.apply:
         _keep(session)
@@ -69,19 +73,37 @@ def _options(session: Session) -> Options:
     return replace(session.options, saved=plan_from_json(raw, place=str(session.saved)))
 
 
-def _connect(session: Session, desired: Desired, signer: KeyFileSigner | None, stop: Stop) -> Fleet:
+@contextmanager
+def _connect(
+    session: Session, desired: Desired, signer: Signer | None, stop: Stop
+) -> Iterator[Fleet]:
     if session.keys and signer:
         keys.check(session.keys, signer, desired)
-    fleet = Fleet(desired, session.state_dir, Clock(stop, session.duration))
-    if fleet.warning:
-        session.say(f"warning: {fleet.warning}")
-    if session.apply:
-        probe(session.report_dir, "report folder", REPORTS)
-        fleet.repair()  # the lock is held, so what lies about is a dead run's
-    elif not session.state_dir.is_dir():
-        place = safe(str(session.state_dir))
-        session.say(f"no state at {place} (--state-dir): planned without memory of earlier runs")
-    return fleet
+    clock = Clock(stop, session.duration)
+    with _state(session, desired) as state, Fleet(desired, state, clock) as fleet:
+        if fleet.warning:
+            session.say(f"warning: {fleet.warning}")
+        if session.apply:
+            probe(session.report_dir, "report folder", REPORTS)
+            fleet.repair()  # the lock is held, so what lies about is a dead run's
+        yield fleet
+
+
+@contextmanager
+def _state(session: Session, desired: Desired) -> Iterator[Path]:
+    """The state folder. A plan that has none borrows one where sources must be read: what they
+    bring is then thrown away."""
+    if session.apply or session.state_dir.is_dir():
+        yield session.state_dir
+        return
+    place = safe(str(session.state_dir))
+    session.say(f"no state at {place} (--state-dir): planned without memory of earlier runs")
+    with ExitStack() as held:
+        state = session.state_dir
+        if desired.sources:
+            with suppress(OSError):
+                state = Path(held.enter_context(TemporaryDirectory(prefix="reconcile-")))
+        yield state
 
 
 def _header(session: Session, started: datetime) -> Header:

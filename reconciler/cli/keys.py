@@ -4,27 +4,27 @@ not after everything was observed."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from reconciler.errors import Mistake, UserFault
 from reconciler.model.desired import Desired
 from reconciler.nostr import nip19
-from reconciler.sign.keyfile import KeyFileSigner
+from reconciler.world import Signer
 
 
-def check(path: Path, keys: KeyFileSigner, desired: Desired) -> None:
+def check(path: str, keys: Signer, desired: Desired) -> None:
     """Every signer that the desired state names must be there, and be its owner's.
 
     Raises:
         UserFault: keys are missing or somebody else's; all of them at once.
     """
-    if desired.policies.announcements != "update":
+    adopting = any(source.adopt for _, source in desired.sources)
+    if desired.policies.announcements != "update" and not adopting:
         return
     if mistakes := tuple(_mistakes(path, keys, desired)):
         raise UserFault(*mistakes)
 
 
-def _mistakes(path: Path, keys: KeyFileSigner, desired: Desired) -> Iterator[Mistake]:
+def _mistakes(path: str, keys: Signer, desired: Desired) -> Iterator[Mistake]:
     names = ", ".join(keys.names) or "none"
     for npub in desired.npubs:
         if npub.signer is None:
@@ -32,8 +32,8 @@ def _mistakes(path: Path, keys: KeyFileSigner, desired: Desired) -> Iterator[Mis
         public = keys.public_key(npub.signer)
         if public is None:
             message = f"there is no key named {npub.signer}, the signer of {npub.name}"
-            yield Mistake(str(path), message, f"correct one of the names; the file has: {names}")
+            yield Mistake(path, message, f"correct one of the names; the file has: {names}")
         elif public != npub.pubkey:
             owner = nip19.npub(public)
             message = f"the key {npub.signer} is not that of {npub.name}: it signs for {owner}"
-            yield Mistake(str(path), message, "put the owner's own key there, or name another one")
+            yield Mistake(path, message, "put the owner's own key there, or name another one")

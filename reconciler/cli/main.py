@@ -49,7 +49,17 @@ from reconciler.report.formats import FORMATS
     help="Do it; with a saved plan, exactly that or nothing.",
 )
 @click.option("--out", type=PATH, help="With --plan: save the plan here.")
-@click.option("--keys", type=PATH, help="File with the keys that the desired state names.")
+@click.option(
+    "--signers",
+    "--keys",
+    "keys",
+    envvar=["RECONCILE_SIGNERS", "RECONCILE_KEYS"],
+    metavar="FILE|fd:N|env:NAME",
+    help="The keys that the desired state names.",
+)
+@click.option(
+    "--passphrase-fd", type=click.IntRange(0), help="Where the passphrases of encrypted keys are."
+)
 @click.option("--accept", type=Accept(), multiple=True, help="Lift one guard for this very plan.")
 @click.option("--limit", multiple=True, metavar="GLOB", help="Only repositories that match.")
 @click.option("--shard", type=Shard(), default="1/1", help="Only this share of the repositories.")

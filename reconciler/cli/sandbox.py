@@ -21,7 +21,9 @@ from reconciler.cli.interrupts import listen
 from reconciler.cli.session import Session
 from reconciler.errors import NetworkFault
 from reconciler.report.codes import Exit
+from reconciler.sandbox.demo import history
 from reconciler.sandbox.demo.fleet import FAMILIES, DemoFleet, start_fleet
+from reconciler.sandbox.demo.newcomer import newcomer
 from reconciler.sandbox.family.presets import PRESETS
 from reconciler.sandbox.faults import FAULTS
 from reconciler.sandbox.server import ServerSpec, start
@@ -58,7 +60,7 @@ def up(session: Session, folder: Path | None) -> None:
             "Try, from another terminal:",
             f"  git clone {clone}",
             f"  reconcile --plan -f {fleet.desired}",
-            f"  reconcile --apply -f {fleet.desired} --keys {fleet.keys}",
+            f"  reconcile --apply -f {fleet.desired} --signers {fleet.keys}",
             f"  a nostr client at {fleet.servers['alpha'].relay_url} (author {some.owner[:16]}…)",
             "",
             "Ctrl-C ends the fleet.",
@@ -113,18 +115,41 @@ def demo(session: Session) -> None:
         base = ["-f", fleet.desired, "--state-dir", fleet.folder / "state"]
         base += ["--report-dir", session.report_dir]
         first = _call(out, "What would be done?", ["--plan", *base])
-        done = _call(out, "Do it.", ["--apply", *base, "--keys", fleet.keys], hide_plan=True)
+        done = _call(out, "Do it.", ["--apply", *base, "--signers", fleet.keys], hide_plan=True)
         last = _call(out, "Is anything left?", ["--plan", "--detailed-exitcode", *base])
-    expected = (Exit.UNKNOWN, Exit.UNKNOWN, Exit.UNKNOWN)
-    out.print(f"\nThe whole story as JSON: {session.report_dir / 'latest.json'}", soft_wrap=True)
-    if (first, done, last) != expected:
-        out.print(f"exit codes {first}, {done}, {last}; expected 6, 6, 6", style="bold red")
+        expected = (Exit.UNKNOWN, Exit.UNKNOWN, Exit.UNKNOWN)
+        story = session.report_dir / "latest.json"
+        out.print(f"\nThe whole story as JSON: {story}", soft_wrap=True)
+        if (first, done, last) != expected:
+            out.print(f"exit codes {first}, {done}, {last}; expected 6, 6, 6", style="bold red")
+            sys.exit(Exit.OUR_FAULT)
+        out.print(
+            "Exit codes were 6 each time: epsilon could not be observed. The apply had 7 too: "
+            "carol's announcements, which nobody here may sign, do not list delta.",
+            style="dim",
+        )
+        _newcomer(session, fleet.folder / "newcomer")
+
+
+def _newcomer(session: Session, folder: Path) -> None:
+    """From a plain git host to four servers of four families, and a commit later the same."""
+    out = session.stdout
+    with newcomer(folder) as erin:
+        base = ["--apply", "-f", erin.desired, "--state-dir", folder / "state"]
+        base += ["--signers", erin.keys, "--report-dir", session.report_dir / "erin"]
+        out.print(Text("\nerin has a key and a repository on a plain git host, and says:\n"))
+        out.print(Text(erin.desired.read_text()), soft_wrap=True)
+        codes = [_call(out, "Put it on all four.", base, hide_plan=True)]
+        tips = [(history.refs(erin.source)["refs/heads/main"], erin.clones())]
+        tips.append((erin.commit(), ()))
+        codes.append(_call(out, "A commit at the host later.", base, hide_plan=True))
+        tips[1] = (tips[1][0], erin.clones())
+    for tip, cloned in tips:
+        same = sum(found == tip for found in cloned)
+        out.print(f"git clone of main: {tip[:10]} from {same} of {len(cloned)} servers")
+    if codes != [Exit.DONE, Exit.DONE] or any(set(cloned) != {tip} for tip, cloned in tips):
+        out.print(f"exit codes {codes}; expected 0 and 0, and equal clones", style="bold red")
         sys.exit(Exit.OUR_FAULT)
-    out.print(
-        "Exit codes were 6 each time: epsilon could not be observed. The apply had 7 too: carol's "
-        "announcements, which nobody here may sign, do not list delta.",
-        style="dim",
-    )
 
 
 @command.command()

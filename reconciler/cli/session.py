@@ -36,7 +36,8 @@ class Session:
     apply: bool
     saved: Path | None
     out: Path | None
-    keys: Path | None
+    keys: str | None
+    passphrase_fd: int | None
     format: str
     report_dir: Path
     state_dir: Path
@@ -83,7 +84,8 @@ def resolve(given: dict[str, Any]) -> Session:
         apply=saved is not None,
         saved=None if saved in (None, Path()) else saved,
         out=given["out"],
-        keys=given["keys"],
+        keys=given["keys"] or _credential(),
+        passphrase_fd=given["passphrase_fd"],
         format=given["format_"],
         report_dir=given["report_dir"],
         state_dir=state.absolute(),
@@ -93,6 +95,13 @@ def resolve(given: dict[str, Any]) -> Session:
         duration=given["max_duration"],
         options=options,
     )
+
+
+def _credential() -> str | None:
+    """The signers file that systemd hands to a unit (LoadCredential=signers:…)."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    place = Path(folder) / "signers" if folder else None
+    return str(place) if place and place.is_file() else None
 
 
 def _state_dir() -> Path:

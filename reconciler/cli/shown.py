@@ -33,7 +33,7 @@ def show_plan(session: Session, plan: Plan, findings: tuple[Finding, ...]) -> No
     signs = len(plan.signs)
     if session.apply and signs and not session.keys:
         said = "1 signature is" if signs == 1 else f"{signs} signatures are"
-        session.say(f"no --keys: {said} held, and whatever needs them")
+        session.say(f"no --signers: {said} held, and whatever needs them")
     if not session.apply:
         _summarise(session, lambda: FORMATS["markdown"].plan(shown, session.look))
 

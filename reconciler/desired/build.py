@@ -6,6 +6,8 @@ import ipaddress
 from typing import Final
 
 from reconciler.desired import dates
+from reconciler.desired.references import split_key
+from reconciler.desired.sources import adopts
 from reconciler.model.desired import (
     AcceptedHold,
     Desired,
@@ -15,6 +17,7 @@ from reconciler.model.desired import (
     Rule,
     Safety,
     Server,
+    Source,
     Throttle,
 )
 from reconciler.model.plan import HoldReason
@@ -34,7 +37,7 @@ def build(root: dict[str, Json], digest: str) -> Desired:
         servers=tuple(_server(item, throttle) for item in root["servers"]),
         npubs=npubs,
         index_relays=tuple(map(urls.canonical, root.get("index_relays", ()))),
-        rules=tuple(_rule(key, rule) for key, rule in root.get("repositories", {}).items()),
+        rules=tuple(_rule(root, key, rule) for key, rule in root.get("repositories", {}).items()),
         policies=_policies(policies),
     )
 
@@ -64,8 +67,22 @@ def _npub(item: dict[str, Json]) -> Npub:
     )
 
 
-def _rule(key: str, rule: dict[str, Json]) -> Rule:
-    return Rule(key, *_places(rule["servers"]))
+def _rule(root: dict[str, Json], key: str, rule: dict[str, Json]) -> Rule:
+    source = _source(root, split_key(key)[0], rule) if "source" in rule else None
+    return Rule(key, *_places(rule.get("servers", {})), source)
+
+
+def _source(root: dict[str, Json], name: str, rule: dict[str, Json]) -> Source:
+    owner = next(npub for npub in root["npubs"] if npub["name"] == name)
+    rewrites = rule.get("rewrites", ())
+    return Source(
+        url=urls.source(rule["source"]),
+        adopt=adopts(root, owner, rule),
+        rewrites=None if rewrites == _ALL else tuple(rewrites),
+        name=rule.get("name", ""),
+        description=rule.get("description", ""),
+        web=tuple(rule.get("web", ())),
+    )
 
 
 def _places(servers: dict[str, Json]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:

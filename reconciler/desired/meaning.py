@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 from reconciler.desired import dates
 from reconciler.desired.places import Path, Tree
 from reconciler.desired.references import check_references
+from reconciler.desired.sources import check_sources
 from reconciler.desired.wording import LEAK_REMEDY, SECRET, show
 from reconciler.errors import Mistake, PeerFault
 from reconciler.nostr import kinds, nip19, urls
@@ -48,6 +50,8 @@ def check(tree: Tree, root: Json, *, refer: bool) -> Iterator[Mistake]:
     yield from _dates(tree, found)
     if refer and not wrong:
         yield from check_references(tree, found, tuple(servers))
+        plain = partial(_plain, tree, private, "https")
+        yield from check_sources(tree, found, tuple(servers), plain)
 
 
 def section(parent: Json, key: str) -> dict[str, Json]:
@@ -111,14 +115,22 @@ def _address(
         yield tree.at_value(path, f"{show(text)} is a repository, not a server", remedy)
     elif scheme == "wss" and text.lower().startswith("http"):
         yield tree.at_value(path, f"{show(text)} is not a relay URL", f"write {urls.relay(url)}")
-    elif url.startswith("http:") and not _is_private(url, private):
-        network = "127.0.0.0/8" if _loopback(url) else "the network of its address"
-        remedy = f"write {scheme}://…, or list {network} in policies.egress.allow_private"
-        yield tree.at_value(path, f"{show(text)} is not encrypted", remedy)
+    else:
+        yield from _plain(tree, private, scheme, path, text, url)
     if url in seen:
         message = f"{show(text)} stands here twice (first in line {tree.line(seen[url])})"
         yield tree.at_value(path, message, "keep one of the two")
     seen.setdefault(url, path)
+
+
+def _plain(
+    tree: Tree, private: Networks, scheme: str, path: Path, text: str, url: str
+) -> Iterator[Mistake]:
+    """A URL that is not encrypted, outside the networks where it may be."""
+    if url.startswith("http:") and not _is_private(url, private):
+        network = "127.0.0.0/8" if _loopback(url) else "the network of its address"
+        remedy = f"write {scheme}://…, or list {network} in policies.egress.allow_private"
+        yield tree.at_value(path, f"{show(text)} is not encrypted", remedy)
 
 
 def _url_remedy(text: str, scheme: str) -> str:

@@ -69,6 +69,10 @@ class Archive:
                     self._put_aside_if_damaged(coordinate)
         return found
 
+    def root(self, coordinate: Coordinate, oid: str) -> str | None:
+        """The first commit of the main line that leads to this one; None: it cannot be told."""
+        return self._store(coordinate).root(oid)
+
     # --- changes ---
 
     def gather(

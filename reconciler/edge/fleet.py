@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
 
-from reconciler.edge import seen
+from reconciler.edge import seen, signed
 from reconciler.edge.allowance import Allowances
 from reconciler.edge.archive import Archive
 from reconciler.edge.child import Git, find_git, git_version, known_holes
@@ -23,7 +23,7 @@ from reconciler.edge.imports import Imports
 from reconciler.edge.line import RelayLine
 from reconciler.edge.memory import MemoryFile
 from reconciler.edge.relay import RelayClient
-from reconciler.edge.smart import SmartHttp
+from reconciler.edge.smart import SmartHttp, grasp
 from reconciler.edge.throttle import Limiter
 from reconciler.errors import PeerFault, UserFault
 from reconciler.git.receive_pack import RefUpdate
@@ -40,6 +40,7 @@ from reconciler.model.observed import (
     Unknown,
 )
 from reconciler.nostr import nip11, urls
+from reconciler.nostr.event import Event
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plumbing.child import Children
@@ -67,12 +68,14 @@ class Fleet:
         self._holds_lock = False
         self._memory = MemoryFile(state / "memory.sqlite3")
         self._seen = state / "seen.json"
+        self._signed = state / "signed.json"
         self._children = Children()
         git = Git(state / "home", find_git(), self._children)
         self.warning = known_holes(git_version(git.program))
         imports = Imports(git, self._locate, self.refs, charge=self._fetching)
         self._archive = Archive(state / "archive", git, imports)
-        self._git = SmartHttp(self._http, self._archive, self._clock)
+        self._git = SmartHttp(self._http, self._archive, self._clock, self._address)
+        self._sources = frozenset(source.url for _, source in desired.sources)
 
     def __enter__(self) -> Fleet:
         self._held.enter_context(self._clock.stop.under_way(self._children.kill))
@@ -133,6 +136,14 @@ class Fleet:
     def note(self, marks: Sequence[Seen]) -> None:
         """Write down what this run saw."""
         seen.save(self._seen, marks)
+
+    def unserved(self) -> tuple[Event, ...]:
+        """What was signed here and no server showed yet."""
+        return signed.load(self._signed, self.now())
+
+    def store(self, events: Sequence[Event]) -> None:
+        """Write that memory down."""
+        signed.save(self._signed, events)
 
     def repair(self) -> None:
         """Clear what a killed run left in the archive; the caller holds the run lock."""
@@ -195,6 +206,10 @@ class Fleet:
         """What the archive knows of these moves."""
         return self._archive.ancestry(coordinate, pairs)
 
+    def root(self, coordinate: Coordinate, oid: str) -> str | None:
+        """The first commit of the main line that leads to this one."""
+        return self._archive.root(coordinate, oid)
+
     def try_clone(self, server: str, coordinate: Coordinate, oids: frozenset[str]) -> None:
         """What a clone of these objects from this server comes to. Raises Failure."""
         with self._writing():
@@ -249,5 +264,8 @@ class Fleet:
         if parts.scheme == "http" and not self._egress.allows_plain(server):
             raise Failure(Unknown(Cause.EGRESS, "http:// is spoken to listed networks only"))
         pinned = {"http.curloptResolve": f"{parts.hostname}:{port}:{address}"}
-        url = urls.clone(server, coordinate.owner, coordinate.identifier)
-        return Source(url, pinned, parts.scheme)
+        return Source(self._address(server, coordinate), pinned, parts.scheme)
+
+    def _address(self, server: str, coordinate: Coordinate) -> str:
+        """A source is one repository, whose URL is whole."""
+        return server if server in self._sources else grasp(server, coordinate)

@@ -5,7 +5,7 @@ gitprotocol-http, protocol v0; fetching is left to the `git` program (`edge.arch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from reconciler.edge.archive import Archive
@@ -32,19 +32,31 @@ from reconciler.world import Failure, Pushed, Stale
 _APPEARING = Backoff(first=0.1, most=1.0)
 """Between two looks for a repository that a server is about to make."""
 
+Address = Callable[[str, Coordinate], str]
+"""The URL of a repository on a server; of one on its source, that source's own."""
+
+
+def grasp(server: str, coordinate: Coordinate) -> str:
+    """On a GRASP server (GRASP-01)."""
+    return urls.clone(server, coordinate.owner, coordinate.identifier)
+
 
 class SmartHttp:
     """The git side of every server; packs come from the archive."""
 
-    def __init__(self, http: Http, archive: Archive, clock: Clock) -> None:
+    def __init__(
+        self, http: Http, archive: Archive, clock: Clock, address: Address = grasp
+    ) -> None:
+        """Args: HTTP, where packs come from, the clock, and where a repository is."""
         self._clock = clock
         self._http = http
         self._archive = archive
+        self._address = address
 
     def refs(self, server: str, coordinate: Coordinate) -> Listing | Absent:
         """One GET of info/refs. Raises Failure."""
         found = self._advertised(server, coordinate, UPLOAD)
-        return Listing(found.refs, found.head) if found else Absent()
+        return Listing(found.refs, found.head, found.peeled) if found else Absent()
 
     def push(self, server: str, coordinate: Coordinate, updates: tuple[RefUpdate, ...]) -> Pushed:
         """One conditional push (`world.World.push`). Raises Failure, Stale."""
@@ -61,7 +73,7 @@ class SmartHttp:
         lost race for a lock and khatru's text behind the report may all come after the work is
         done, so the server is listed again before the push counts as failed. Raises Failure.
         """
-        url = urls.clone(server, coordinate.owner, coordinate.identifier) + f"/{RECEIVE}"
+        url = f"{self._address(server, coordinate)}/{RECEIVE}"
         try:
             answer = self._http.post(
                 url, body, kind=RECEIVE, limit=REPORT_BYTES, seconds=PUSH_READ_SECONDS
@@ -97,7 +109,7 @@ class SmartHttp:
         self, server: str, coordinate: Coordinate, service: str
     ) -> Advertisement | None:
         """A parsed advertisement; None when the server answers 404."""
-        url = urls.clone(server, coordinate.owner, coordinate.identifier)
+        url = self._address(server, coordinate)
         try:
             kind, body = self._http.get(
                 f"{url}/info/refs?service={service}",

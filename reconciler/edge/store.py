@@ -62,6 +62,20 @@ class Store:
         end = time.monotonic() + QUESTION_SECONDS
         return tuple(self._ancestry(pair, names, end) for pair in wanted)
 
+    def root(self, oid: str) -> str | None:
+        """The commit without parents from which the first-parent line leads to this one; None when
+        it cannot be told."""
+        if not self.holds((oid,)):
+            return None
+        try:
+            done = self._run(
+                "rev-list", "--first-parent", "--max-parents=0", oid, seconds=QUESTION_SECONDS
+            )
+        except Failure:
+            return None
+        lines = done.out.decode("ascii", "replace").split()
+        return lines[0] if done.code == 0 and lines else None
+
     def is_torn(self) -> bool:
         """Is a pack, or a pack's index, not what git wrote? Each ends with its own SHA-1.
 

@@ -14,11 +14,21 @@ def may_sign(desired: Desired, pubkey: str) -> bool:
     return bool(npub and npub.signer) and desired.policies.announcements == "update"
 
 
+def may_sign_states(desired: Desired, pubkey: str) -> bool:
+    """Does the desired state name a signer for this owner?"""
+    npub = desired.npub(pubkey)
+    return bool(npub and npub.signer)
+
+
 def witnesses(desired: Desired, announcement: Announcement) -> frozenset[str]:
-    """Relays to read before this announcement is signed anew (canonical web form): all that it
-    names. Empty where nothing is to be signed: it lists all allowed servers, or nobody may sign.
+    """Relays to read before this announcement, or a state, is signed anew (canonical web form):
+    all that it names. Empty where nothing is to be signed: it lists all allowed servers and no
+    source is adopted, or nobody may sign.
     """
     coordinate = announcement.coordinate
+    source = desired.source(coordinate)
+    if source and source.adopt and may_sign_states(desired, coordinate.owner):
+        return frozenset() if announcement.private else relays(announcement)
     allowed = {server.url for server in desired.allowed(coordinate)}
     if allowed <= announcement.servers() or announcement.private:
         return frozenset()

@@ -11,18 +11,22 @@ from reconciler.limits import ADVERT_REFS
 ZERO = "0" * 40
 UPLOAD = "git-upload-pack"
 RECEIVE = "git-receive-pack"
+PEELED = "^{}"
+"""Ends the name of an entry that says what an annotated tag points to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advertisement:
     """What a server says it holds: (name, object id) sorted by name, peeled entries left out.
 
-    `head` is the branch that HEAD names, where the server says so (`symref` capability).
+    `head` is the branch that HEAD names, where the server says so (`symref` capability); `peeled`
+    what annotated tags point to, by the tag's name.
     """
 
     refs: tuple[tuple[str, str], ...]
     capabilities: frozenset[str]
     head: str | None
+    peeled: tuple[tuple[str, str], ...] = ()
 
 
 def parse(body: bytes, service: str) -> Advertisement:
@@ -51,8 +55,14 @@ def parse(body: bytes, service: str) -> Advertisement:
         refs.pop(decoration, None)
     if len(refs) > ADVERT_REFS:
         raise PeerFault(f"the server advertises more than {ADVERT_REFS} refs")
-    kept = {name: oid for name, oid in refs.items() if not name.endswith("^{}")}
-    return Advertisement(tuple(sorted(kept.items())), capabilities, _head(capabilities))
+    kept = {name: oid for name, oid in refs.items() if not name.endswith(PEELED)}
+    points = {n.removesuffix(PEELED): oid for n, oid in refs.items() if n.endswith(PEELED)}
+    return Advertisement(
+        tuple(sorted(kept.items())),
+        capabilities,
+        _head(capabilities),
+        tuple(sorted(points.items())),
+    )
 
 
 def _lines(packets: tuple[Packet, ...], service: str) -> list[bytes]:

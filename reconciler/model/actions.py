@@ -15,7 +15,7 @@ from typing import ClassVar, Self
 
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.nostr import kinds
-from reconciler.nostr.event import Draft
+from reconciler.nostr.event import Draft, Tags
 from reconciler.nostr.nip34 import Coordinate
 
 
@@ -55,6 +55,8 @@ class Why(StrEnum):
     PULL_REF_MISSING = "pull-ref-missing"
     EVENT_MISSING = "event-missing"
     SERVER_UNLISTED = "server-not-listed"
+    NEVER_ANNOUNCED = "repository-new"
+    SOURCE_AHEAD = "source-ahead"
 
 
 class Deed(ABC):
@@ -125,7 +127,11 @@ class Deed(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sign(Deed):
-    """Sign `draft`, the announcement that lists `adds` too. `before`: the event it replaces."""
+    """Sign `draft`: an announcement that lists `adds` too, or a state of what `source` lists.
+
+    `before` is the event it replaces, `added` and `dropped` the tags by which it differs from that;
+    None: it is the first. `adds` are the servers that get it, and what it names, by this plan.
+    """
 
     verb: ClassVar[Verb] = Verb.SIGN
     server: ClassVar[None] = None
@@ -133,15 +139,19 @@ class Sign(Deed):
 
     coordinate: Coordinate
     signer: str
-    before: str
+    before: str | None
     adds: tuple[str, ...]
     draft: Draft
     why: Why = Why.SERVER_UNLISTED
+    added: Tags = ()
+    dropped: Tags = ()
+    source: str = ""
 
     @property
     def key(self) -> str:
         """Stable name of this action within a plan."""
-        return f"sign:{self.coordinate}"
+        what = "state:" if self.draft.kind == kinds.STATE else ""
+        return f"sign:{what}{self.coordinate}"
 
     @property
     def wave(self) -> Wave:
@@ -186,7 +196,8 @@ class Publish(Deed):
     def key(self) -> str:
         """Stable name of this action within a plan."""
         # a drafted event's id moves with its created_at; its coordinate does not
-        what = f"draft:{self.coordinate}" if self.signed else self.event_id
+        state = "state:" if self.kind == kinds.STATE else ""
+        what = f"draft:{state}{self.coordinate}" if self.signed else self.event_id
         return f"publish:{self.server}:{what}"
 
     @property

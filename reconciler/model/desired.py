@@ -15,11 +15,13 @@ from reconciler.nostr.nip34 import Coordinate
 class Throttle:
     """What one server is asked to bear. `concurrency` counts requests at the same time;
     `per_minute` git fetches and pushes, `events_per_minute` publications, both with that burst.
+    `family_limits`: what its family lets through counts, too; its operator may have set it free.
     """
 
     concurrency: int = 5
     per_minute: int = 30
     events_per_minute: int = 60
+    family_limits: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,35 @@ class Npub:
         return _any(self.include, identifier) and not _any(self.exclude, identifier)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a repository comes from: a git host that the operator trusts.
+
+    `url` is canonical (`nostr.urls.source`). With `adopt` states are signed from what it lists,
+    else it only serves objects. `rewrites` are tips that may take the place of what they do not
+    contain, or that may go although nothing contains them; None: any. `name`, `description` and
+    `web` are for the first announcement.
+    """
+
+    url: str
+    adopt: bool = False
+    rewrites: tuple[str, ...] | None = ()
+    name: str = ""
+    description: str = ""
+    web: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """An override for the repositories whose `<npub name>/<identifier>` is `pattern`, or matches it
     as a glob. `allow` and `block` hold groups and canonical server URLs; `allow=None` allows what
-    the owner allows.
+    the owner allows. A `source` stands in the rule of one repository's very name only.
     """
 
     pattern: str
     allow: tuple[str, ...] | None = None
     block: tuple[str, ...] = ()
+    source: Source | None = None
 
     def fits(self, name: str) -> bool:
         """Is this repository meant?"""
@@ -160,6 +181,23 @@ class Desired:
             for server in self.servers
             if (allow is None or _names(server, allow)) and not _names(server, block)
         )
+
+    @property
+    def sources(self) -> tuple[tuple[Coordinate, Source], ...]:
+        """Every repository that has a source, with it, sorted by repository."""
+        owners = {npub.name: npub.pubkey for npub in self.npubs}
+        found = []
+        for rule in self.rules:
+            owner, _, identifier = rule.pattern.partition("/")
+            if rule.source and owner in owners:
+                found.append((Coordinate(owners[owner], identifier), rule.source))
+        return tuple(sorted(found, key=lambda pair: pair[0]))
+
+    def source(self, coordinate: Coordinate) -> Source | None:
+        """The source of one repository."""
+        owner = self.npub(coordinate.owner)
+        name = f"{owner.name}/{coordinate.identifier}" if owner else ""
+        return next((rule.source for rule in self.rules if rule.pattern == name), None)
 
     def rule(self, name: str) -> Rule | None:
         """The one rule for a repository: that of its very name, else the first glob that matches,

@@ -62,10 +62,14 @@ class BadSource:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A complete ref advertisement: (name, object id) sorted by name; `head` where it is told."""
+    """A complete ref advertisement: (name, object id) sorted by name; `head` where it is told.
+
+    `peeled` is what annotated tags point to, by the tag's name.
+    """
 
     refs: tuple[tuple[str, str], ...]
     head: str | None = None
+    peeled: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +189,29 @@ class ServerView:
         return found or self.unknown or Unknown(Cause.SKIPPED, "")
 
 
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """The source of one repository as it answered in this run.
+
+    A listing is one whose objects the archive holds, all of them. `root` is the first commit of
+    its main line; None where it could not be told.
+    """
+
+    url: str
+    refs: Refs
+    root: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """One observation of the whole fleet, at `at` seconds since 1970.
 
-    `events` are all verified events that any server served; `archived` the object ids, among those
+    `events` are all verified events that any server served, and those that were signed here and
+    that none serves yet (`unserved`); `archived` the object ids, among those
     that matter, which our own archive already holds, sorted by repository; `ancestry` what moving
-    refs would drop, sorted by repository; `seen` is the memory of earlier runs.
+    refs would drop, sorted by repository; `seen` is the memory of earlier runs. `sources` are those
+    of the desired state, sorted by repository. `began` is when the run began whose later look this
+    is, in seconds since 1970; None: it is the first look.
     """
 
     at: int
@@ -200,6 +220,9 @@ class Observed:
     archived: tuple[tuple[Coordinate, frozenset[str]], ...] = ()
     ancestry: tuple[tuple[Coordinate, tuple[Ancestry, ...]], ...] = ()
     seen: tuple[Seen, ...] = ()
+    sources: tuple[tuple[Coordinate, SourceView], ...] = ()
+    unserved: tuple[Event, ...] = ()
+    began: int | None = None
 
     def view(self, url: str) -> ServerView:
         """The view of a server by its canonical URL."""

@@ -42,13 +42,28 @@ class HoldReason(StrEnum):
     STATE_VANISHED = "state-vanished"
     OBJECTS_GONE = "objects-gone"
     PAUSED = "server-paused"
+    TOO_LARGE = "event-too-large"
+    SERVES_DELETED = "serves-deleted"
+    SOURCE_UNREAD = "source-unread"
+    SOURCE_DIVERGED = "source-diverged"
+    NEXT_STATE = "next-state"
+    DELETED = "announcement-deleted"
 
 
 ADVISORY = frozenset(
-    {HoldReason.PULL_DATA_NOWHERE, HoldReason.PULL_REF_DIFFERS, HoldReason.FOREIGN_REFS}
+    {
+        HoldReason.PULL_DATA_NOWHERE,
+        HoldReason.PULL_REF_DIFFERS,
+        HoldReason.FOREIGN_REFS,
+        HoldReason.TOO_LARGE,
+        HoldReason.SERVES_DELETED,
+        HoldReason.NEXT_STATE,
+    }
 )
-"""Holds that any stranger can cause with one event or ref. They are said, and keep no cell and no
-run from being in sync."""
+"""Holds that are said, and keep no cell and no run from being in sync: any stranger can cause them
+with one event or ref, or the next run does by itself what is left."""
+OF_SOURCE = frozenset({HoldReason.SOURCE_UNREAD, HoldReason.SOURCE_DIVERGED})
+"""Holds on what a source would change; servers go on following the state that stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +215,8 @@ class Plan:
     @property
     def complete(self) -> bool:
         """Was everything observed?"""
-        return all(cell.verdict is not Verdict.UNKNOWN for cell in self.cells) and all(
-            server.unknown is None for server in self.servers
+        return (
+            all(cell.verdict is not Verdict.UNKNOWN for cell in self.cells)
+            and all(server.unknown is None for server in self.servers)
+            and all(hold.reason is not HoldReason.SOURCE_UNREAD for hold in self.holds)
         )

@@ -19,18 +19,19 @@ except ImportError:  # no wheel on this platform: verification stays possible, s
 
 
 @lru_cache(maxsize=2**16)
-def verify(pubkey: bytes, digest: bytes, signature: bytes) -> bool:
-    """Is this a valid BIP-340 signature? Sizes in bytes: 32, 32, 64; other sizes are invalid.
+def verify(pubkey: bytes, message: bytes, signature: bytes) -> bool:
+    """Is this a valid BIP-340 signature? A key has 32 bytes and a signature 64, other sizes are
+    invalid; a message has any size, and that of an event is its id, 32 bytes.
 
     Remembered by all three inputs: a fleet serves the same event once a server, and the answer
     depends on nothing else.
     """
-    if (len(pubkey), len(digest), len(signature)) != (32, 32, 64):
+    if (len(pubkey), len(signature)) != (32, 64):
         return False
     if coincurve is None:
-        return slowly.verify(pubkey, digest, signature)
+        return slowly.verify(pubkey, message, signature)
     try:
-        return coincurve.PublicKeyXOnly(pubkey).verify(signature, digest)
+        return coincurve.PublicKeyXOnly(pubkey).verify(signature, message)
     except ValueError:
         return False
 
@@ -45,6 +46,18 @@ def sign(secret: bytes, digest: bytes) -> bytes:
     if len(digest) != 32:
         raise OurFault("BIP-340 signs 32-byte digests here")
     return _private(secret).sign_schnorr(digest)
+
+
+def shared_x(secret: bytes, pubkey: bytes) -> bytes:
+    """The x of the point that two keys share, not hashed (NIP-44: "unhashed 32-byte x coordinate").
+
+    Raises:
+        ValueError: the pubkey has not 32 bytes, or is not on the curve.
+    """
+    if len(pubkey) != 32:
+        raise ValueError("a public key has 32 bytes")
+    private = _private(secret)
+    return coincurve.PublicKey(b"\2" + pubkey).multiply(private.secret).format()[1:]
 
 
 def _private(secret: bytes) -> coincurve.PrivateKey:

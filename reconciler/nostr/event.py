@@ -32,8 +32,23 @@ def is_hex32(value: object) -> bool:
     return isinstance(value, str) and _HEX32.fullmatch(value) is not None
 
 
+class _Tagged:
+    """What drafts and events are asked alike."""
+
+    __slots__ = ()
+    tags: Tags
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The first values of all tags called `name`, in order."""
+        return tuple(tag[1] for tag in self.tags if len(tag) > 1 and tag[0] == name)
+
+    def first(self, name: str) -> str | None:
+        """The first value of the first tag called `name`."""
+        return next(iter(self.values(name)), None)
+
+
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(_Tagged):
     """An event that nobody has signed yet. `created_at` is in seconds since 1970."""
 
     pubkey: str
@@ -55,7 +70,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(_Tagged):
     """A verified event. Build it with `verify` or `seal`; the constructor refuses others."""
 
     id: str
@@ -70,14 +85,6 @@ class Event:
     def __post_init__(self, gate: object) -> None:
         if gate is not _GATE:
             raise OurFault("an Event is made by verify(), never by its constructor")
-
-    def values(self, name: str) -> tuple[str, ...]:
-        """The first values of all tags called `name`, in order."""
-        return tuple(tag[1] for tag in self.tags if len(tag) > 1 and tag[0] == name)
-
-    def first(self, name: str) -> str | None:
-        """The first value of the first tag called `name`."""
-        return next(iter(self.values(name)), None)
 
     @property
     def expires(self) -> int | None:
@@ -114,6 +121,10 @@ class Event:
             "content": self.content,
             "sig": self.sig,
         }
+
+
+Template = Event | Draft
+"""What an event says, whether or not it has been signed yet; its id is known either way."""
 
 
 def verify(raw: Json) -> Event:
@@ -169,7 +180,13 @@ def seal(draft: Draft, signature: bytes) -> Event:
     return verify(fields)
 
 
-def newest_first(event: Event) -> tuple[int, str]:
+def without(tags: Tags, others: Tags) -> Tags:
+    """Those of the tags that are not among the others."""
+    gone = set(others)
+    return tuple(tag for tag in tags if tag not in gone)
+
+
+def newest_first(event: Template) -> tuple[int, str]:
     """Sort key of NIP-01: newest first; among equal seconds the lowest id first."""
     return (-event.created_at, event.id)
 

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from reconciler.errors import PeerFault
+from reconciler.errors import OurFault, PeerFault
 from reconciler.git.refname import is_branch_or_tag
 from reconciler.limits import ADVERT_REFS, IDENTIFIER_BYTES
 from reconciler.nostr import addresses, kinds, urls
 from reconciler.nostr.addresses import Address
-from reconciler.nostr.event import Draft, Event, Tag, is_hex32
+from reconciler.nostr.event import Draft, Event, Tag, Template, is_hex32
 
 _OID = re.compile(r"[0-9a-f]{40}")
 _HEAD = "ref: refs/heads/"
@@ -43,14 +43,22 @@ def parse_coordinate(text: str) -> Coordinate | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """A kind 30617 event, read. `maintainers` are the pubkeys that it invites, owner left out."""
+    """A kind 30617 event, read. `maintainers` are the pubkeys that it invites, owner left out.
 
-    event: Event
+    `event` is a draft where a plan reckons with what it will have signed.
+    """
+
+    event: Template
     coordinate: Coordinate
     clone: tuple[str, ...]
     relays: tuple[str, ...]
     maintainers: tuple[str, ...]
     private: bool
+
+    @property
+    def signed(self) -> Event:
+        """The event, where it was read from one. Raises OurFault."""
+        return _signed(self.event)
 
     def servers(self) -> frozenset[str]:
         """Canonical URLs of the GRASP servers listed: in `clone` and in `relays` (GRASP-01)."""
@@ -67,7 +75,7 @@ def _listed_servers(
     return frozenset(server for server in cloned if server) & {_normal(url) for url in relays}
 
 
-def announcement(event: Event) -> Announcement:
+def announcement(event: Template) -> Announcement:
     """Read an announcement.
 
     Raises:
@@ -86,15 +94,21 @@ def announcement(event: Event) -> Announcement:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A kind 30618 event, read. `refs` are (full name, object id), sorted by name."""
+    """A kind 30618 event, read. `refs` are (full name, object id), sorted by name; `event` is a
+    draft where a plan reckons with what it will have signed."""
 
-    event: Event
+    event: Template
     identifier: str
     refs: tuple[tuple[str, str], ...]
     head: str | None
 
+    @property
+    def signed(self) -> Event:
+        """The event, where it was read from one. Raises OurFault."""
+        return _signed(self.event)
 
-def state(event: Event) -> State:
+
+def state(event: Template) -> State:
     """Read a state. Heads and tags count; peeled entries (`^{}`) and other names are decoration.
 
     Raises:
@@ -171,7 +185,13 @@ def _normal(url: str) -> str:
         return url
 
 
-def _identifier(event: Event, kind: int) -> str:
+def _signed(event: Template) -> Event:
+    if isinstance(event, Event):
+        return event
+    raise OurFault("a draft stands where an event belongs")
+
+
+def _identifier(event: Template, kind: int) -> str:
     if event.kind != kind:
         raise PeerFault(f"kind {event.kind} where {kind} was expected")
     identifier = event.first("d")
@@ -182,11 +202,11 @@ def _identifier(event: Event, kind: int) -> str:
     return identifier
 
 
-def _listed(event: Event, name: str) -> tuple[str, ...]:
+def _listed(event: Template, name: str) -> tuple[str, ...]:
     return tuple(value for tag in event.tags if tag and tag[0] == name for value in tag[1:])
 
 
-def _maintainers(event: Event) -> tuple[str, ...]:
+def _maintainers(event: Template) -> tuple[str, ...]:
     """Role tags M and m where any role tag stands (v3), else the `maintainers` tag (v1)."""
     roles = [tag for tag in event.tags if len(tag) > 1 and tag[0] in ("M", "m", "o")]
     if roles:
@@ -202,7 +222,7 @@ def _is_active(role: Tag) -> bool:
     return boundaries == 0 or boundaries % 2 == 1
 
 
-def _head(event: Event) -> str | None:
+def _head(event: Template) -> str | None:
     value = event.first("HEAD") or ""
     branch = value.removeprefix("ref: ")
     return branch if value.startswith(_HEAD) and is_branch_or_tag(branch) else None

@@ -15,15 +15,15 @@ _P = SECP256k1.curve.p()
 _N = SECP256k1.order
 
 
-def verify(pubkey: bytes, digest: bytes, signature: bytes) -> bool:
+def verify(pubkey: bytes, message: bytes, signature: bytes) -> bool:
     """BIP-340 "Verification", step by step; as `bip340.verify` answers."""
-    if (len(pubkey), len(digest), len(signature)) != (32, 32, 64):
+    if (len(pubkey), len(signature)) != (32, 64):
         return False
     key = _lift_x(int.from_bytes(pubkey, "big"))
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if key is None or r >= _P or s >= _N:
         return False
-    tagged = _tagged_hash(b"BIP0340/challenge", signature[:32] + pubkey + digest)
+    tagged = _tagged_hash(b"BIP0340/challenge", signature[:32] + pubkey + message)
     e = int.from_bytes(tagged, "big") % _N
     generator = Point(SECP256k1.curve, SECP256k1.generator.x(), SECP256k1.generator.y(), _N)
     point = generator * s + key * ((_N - e) % _N)

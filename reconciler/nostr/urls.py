@@ -54,6 +54,20 @@ def canonical(text: str) -> str:
     return f"{scheme}://{where}{parts.path.rstrip('/')}"
 
 
+def source(text: str) -> str:
+    """The URL of a git repository on any host, in canonical web form.
+
+    Raises:
+        PeerFault: not a plain http or https URL with a path; user names have no place in it.
+    """
+    found = canonical(text)
+    if not text.lower().startswith("http"):
+        raise PeerFault("a git repository is not fetched over a WebSocket")
+    if not urlsplit(found).path:
+        raise PeerFault("the URL names a host and no repository on it")
+    return found
+
+
 def relay(server: str) -> str:
     """The relay URL of a canonical server URL."""
     scheme, _, rest = server.partition("://")

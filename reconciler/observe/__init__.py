@@ -8,7 +8,8 @@ The questions come in rounds (`rounds`), because the answers to one name the sub
     4  events that name those events, until no new ones turn up (GRASP-02's layers); what others
        serve and a server did not show, by id
     5  the refs of every cell
-    6  the objects of refs that would move, so that a forced update can be called one (`objects`)
+    6  the sources, with all their objects; and the objects of refs that would move, so that a
+       forced update can be called one (`objects`)
 
 A server that fails any question is `unknown` from then on: its silence is never read as absence.
 """

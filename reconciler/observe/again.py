@@ -56,10 +56,11 @@ def look_again(
             selection=selection,
             seats=seats,
             pool=pool,
-            base=before.events,
+            base=(*before.events, *world.unserved()),
         )
         rounds.run()
-        return _joined(before, seen(rounds), selection.only or frozenset(), rounds.knowledge())
+        found = seen(rounds, before.sources)
+        return _joined(before, found, selection.only or frozenset(), rounds.knowledge())
 
 
 def _joined(
@@ -77,6 +78,9 @@ def _joined(
         archived=_replaced(before.archived, now.archived),
         ancestry=_replaced(before.ancestry, now.ancestry),
         seen=before.seen,
+        sources=before.sources,
+        unserved=now.unserved,
+        began=before.at if before.began is None else before.began,
     )
 
 

@@ -6,13 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection
+from reconciler.facts.sources import branches_and_tags
 from reconciler.model.desired import Desired
-from reconciler.model.observed import Observed
+from reconciler.model.observed import Listing, Observed, SourceView, lookup
 from reconciler.nostr.nip34 import Coordinate, pull_tip
 from reconciler.observe import objects
 from reconciler.observe.rounds import Rounds
 from reconciler.observe.seat import Seat, union
 from reconciler.world import Watcher, World
+
+Sources = tuple[tuple[Coordinate, SourceView], ...]
+"""Sources sorted by repository."""
 
 
 def observe(
@@ -44,41 +48,51 @@ def observe(
             selection=selection,
             seats=seats,
             pool=pool,
+            base=world.unserved(),
         )
         rounds.run()
-        return seen(rounds, every=every)
+        wanted = rounds.wanted(rounds.knowledge())
+        return seen(rounds, objects.sources(desired, world, watcher, wanted), every=every)
 
 
-def seen(rounds: Rounds, *, every: int = 0) -> Observed:
+def seen(rounds: Rounds, sources: Sources, *, every: int = 0) -> Observed:
     """What the rounds came to, with the objects that decide; inside their pool."""
     world, watcher = rounds.world, rounds.watcher
     known = rounds.knowledge()
+    served = union(rounds.seats)
+    unserved = tuple(event for event in world.unserved() if event.id not in served)
+    events = served | {event.id: event for event in unserved}
     memory = world.recall()
     views = tuple(seat.view(memory, world.skew(seat.url)) for seat in rounds.seats)
     tried = rounds.pool.map(lambda view: objects.tried(world, watcher, view, every), views)
     moved = rounds.pool.map(
-        lambda coordinate: objects.ancestry(world, watcher, views, coordinate, known),
-        rounds.selection.of(rounds.desired, known),
+        lambda c: objects.ancestry(world, watcher, views, c, known, lookup(sources, c)),
+        rounds.wanted(known),
     )
     return Observed(
         at=world.now(),
-        events=tuple(sorted(union(rounds.seats).values(), key=lambda e: e.id)),
+        events=tuple(sorted(events.values(), key=lambda e: e.id)),
         views=tuple(tried),
-        archived=_archived(world, rounds.selection, known),
+        archived=_archived(world, rounds.selection, known, sources),
         ancestry=tuple(found for found in moved if found[1]),
         seen=world.seen(),
+        sources=sources,
+        unserved=unserved,
     )
 
 
 def _archived(
-    world: World, selection: Selection, known: Knowledge
+    world: World, selection: Selection, known: Knowledge, sources: Sources
 ) -> tuple[tuple[Coordinate, frozenset[str]], ...]:
     """Which of the objects that matter the archive already holds."""
     rows = []
-    for coordinate in selection.known(known):
+    listings = {c: view.refs for c, view in sources if isinstance(view.refs, Listing)}
+    for coordinate in sorted({*selection.known(known), *listings}):
         wanted = {
             oid for state in known.states.get(coordinate.identifier, ()) for _, oid in state.refs
         }
         wanted |= {tip for event in known.related(coordinate) if (tip := pull_tip(event))}
+        if listing := listings.get(coordinate):
+            wanted |= set(branches_and_tags(listing).values())
         rows.append((coordinate, world.archived(coordinate, frozenset(wanted))))
     return tuple(rows)

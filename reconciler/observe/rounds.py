@@ -11,6 +11,7 @@ from reconciler.facts.dialects import detect
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection
 from reconciler.facts.signing import witnesses
+from reconciler.facts.sources import unannounced
 from reconciler.limits import MAINTAINER_DEPTH, WITNESSES
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Absent, Cause, Listing, Unknown
@@ -52,9 +53,9 @@ class Rounds:
         self.watcher.stage("observe", len(self.seats))
         self._each(self._greet)
         known = self.knowledge()
-        coordinates = self.selection.of(self.desired, known)
+        coordinates = self.wanted(known)
         if self.selection.only is None:  # a second look signs nothing
-            self._ask_witnesses(coordinates, known)
+            self._ask_witnesses(self.selection.of(self.desired, known), known)
         self._ask_authority(coordinates)
         self._ask(tag_filters("aAq", map(str, coordinates)))
         self._ask_replies(coordinates)
@@ -94,7 +95,8 @@ class Rounds:
         except Failure as failure:
             if failure.unknown.cause not in (Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND):
                 seat.unknown = failure.unknown
-        if rate := detect(seat.info).budgets.events:
+        obeyed = all(s.throttle.family_limits for s in self.desired.servers if s.url == seat.url)
+        if obeyed and (rate := detect(seat.info).budgets.events):
             seconds = rate.wait(rate.burst) + _MARGIN_SECONDS
             lasting = rate.each is not Per.CONNECTION
             self.world.obey(seat.url, rate.burst, seconds, lasting=lasting)
@@ -176,6 +178,11 @@ class Rounds:
 
     def _each(self, do: Callable[[Seat], None]) -> None:
         list(self.pool.map(do, self.seats))
+
+    def wanted(self, known: Knowledge) -> tuple[Coordinate, ...]:
+        """Announced repositories, and those that a source would have announced."""
+        fresh = unannounced(self.desired, known, self.selection, self.world.seen())
+        return tuple(sorted((*self.selection.of(self.desired, known), *fresh)))
 
     def knowledge(self) -> Knowledge:
         """What all answers so far mean."""

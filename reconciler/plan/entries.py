@@ -12,6 +12,7 @@ from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection
 from reconciler.model.desired import AcceptedHold, Desired, Server
 from reconciler.model.plan import Entry, Hold, HoldReason, Unmatched, Verdict
+from reconciler.nostr.nip34 import Coordinate
 from reconciler.plan.cell import CellPlan
 
 _NEAR = 3
@@ -52,15 +53,20 @@ def accepted(
 
 
 def unmatched(
-    desired: Desired, known: Knowledge, selection: Selection, holds: Sequence[Hold]
+    desired: Desired,
+    known: Knowledge,
+    selection: Selection,
+    holds: Sequence[Hold],
+    fresh: Sequence[Coordinate] = (),
 ) -> tuple[Unmatched, ...]:
     """Entries that fit nothing which was found.
 
-    Rules and limits are held against every announced repository of the npubs, so that neither
+    Rules and limits are held against every announced repository of the npubs, and those that are to
+    be announced (`fresh`), so that neither
     `--limit` nor `--shard` makes them look wrong; accepted holds can be judged in whole runs only.
     """
     owners = dict(selection.owners)
-    ours = [c for c in known.announcements if c.owner in owners]
+    ours = [c for c in (*known.announcements, *fresh) if c.owner in owners]
     names = sorted(selection.name(coordinate) for coordinate in ours)
     found = [
         Unmatched(Entry.RULE, rule.pattern, _near(rule.pattern, names))

@@ -8,6 +8,7 @@ from reconciler.facts.signing import may_sign
 from reconciler.model.actions import Sign
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Listing, Observed, ServerView, lookup
+from reconciler.nostr.event import without
 from reconciler.nostr.nip34 import Announcement, Coordinate, with_servers
 
 
@@ -17,13 +18,19 @@ def wanted(desired: Desired, observed: Observed, announcement: Announcement) -> 
     Servers that the announcement lists are always wanted. A number of replicas bounds what is
     added: others join by rendezvous hash until that many healthy ones are found.
     """
-    allowed = tuple(server.url for server in desired.allowed(announcement.coordinate))
+    return places(desired, observed, announcement.coordinate, announcement.servers())
+
+
+def places(
+    desired: Desired, observed: Observed, coordinate: Coordinate, listed: frozenset[str]
+) -> tuple[str, ...]:
+    """The same for a repository that lists these servers."""
+    allowed = tuple(server.url for server in desired.allowed(coordinate))
     replicas = desired.policies.replicas
     if replicas is None:
         return allowed
-    listed = announcement.servers()
     chosen = {url for url in allowed if url in listed}
-    for url in ranked(str(announcement.coordinate), allowed):
+    for url in ranked(str(coordinate), allowed):
         if sum(observed.view(u).unknown is None for u in chosen) < replicas:
             chosen.add(url)
     return tuple(url for url in allowed if url in chosen)
@@ -41,9 +48,8 @@ def signing(
     npub = desired.npub(owner)
     if not npub or not may_sign(desired, owner) or announcement.private:
         return None
-    listed = announcement.servers() | {s.url for s in desired.servers if s.paused(observed.at)}
-    views = (observed.view(url) for url in places if url not in listed)
-    adds = tuple(view.url for view in views if view.unknown is None and is_grasp(view))
+    listed = announcement.servers()
+    adds = fit(desired, observed, tuple(url for url in places if url not in listed))
     if not adds:
         return None
     draft = with_servers(announcement, adds, at=observed.at)
@@ -54,7 +60,22 @@ def signing(
         before=announcement.event.id,
         adds=adds,
         draft=draft,
+        added=without(draft.tags, announcement.event.tags),
+        dropped=without(announcement.event.tags, draft.tags),
     )
+
+
+def fit(desired: Desired, observed: Observed, places: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of some servers that an announcement may list from now on."""
+    found = reachable(desired, observed, places)
+    return tuple(url for url in found if is_grasp(observed.view(url)))
+
+
+def reachable(desired: Desired, observed: Observed, places: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of some servers that can be written to in this run."""
+    paused = {server.url for server in desired.servers if server.paused(observed.at)}
+    views = (observed.view(url) for url in places if url not in paused)
+    return tuple(view.url for view in views if view.unknown is None)
 
 
 def is_grasp(view: ServerView) -> bool:
@@ -72,15 +93,18 @@ def is_grasp(view: ServerView) -> bool:
 def sources(
     observed: Observed, coordinate: Coordinate, oids: frozenset[str]
 ) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Servers that advertise some of these objects, those with most first; and what nobody has.
+    """Servers, and the repository's own source, that advertise some of these objects, those with
+    most first; and what nobody has.
 
     Objects in the archive need no source.
     """
     missing = oids - (lookup(observed.archived, coordinate) or frozenset())
+    origin = lookup(observed.sources, coordinate)
+    answers = [(view.url, view.refs(coordinate)) for view in observed.views]
+    answers += [(origin.url, origin.refs)] if origin else []
     offers = {
-        view.url: {oid for _, oid in refs.refs} & missing
-        for view in observed.views
-        for refs in (view.refs(coordinate),)
+        url: {oid for _, oid in refs.refs} & missing
+        for url, refs in answers
         if isinstance(refs, Listing)
     }
     found = frozenset().union(*offers.values()) if offers else frozenset()

@@ -12,9 +12,10 @@ from reconciler.facts.dialects import detect
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.seen import is_gone
 from reconciler.facts.selection import Selection
+from reconciler.facts.sources import adopted, traces, unannounced
 from reconciler.model.actions import Action
 from reconciler.model.desired import Desired, Server
-from reconciler.model.observed import Observed, ServerView
+from reconciler.model.observed import Listing, Observed, ServerView, lookup
 from reconciler.model.plan import Hold, HoldReason, Plan, RepositorySummary, ServerSummary
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
@@ -32,6 +33,9 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
         Repository.of(desired, observed, known, coordinate, selection.name(coordinate))
         for coordinate in selection.of(desired, known)
     ]
+    fresh = unannounced(desired, known, selection, observed.seen)
+    first = {c: Repository.first(desired, observed, known, c, selection.name(c)) for c in fresh}
+    repositories += [repository for repository in first.values() if repository]
     cells = [
         cell
         for repository in repositories
@@ -39,13 +43,16 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
     ]
     actions = [action for cell in cells for action in cell.actions]
     for repository in repositories:
-        actions += [repository.sign] if repository.sign else []
+        signs = (repository.sign, repository.sign_state)
+        actions += [sign for sign in signs if sign]
         for view in observed.views:
             actions += [] if view.grasp or view.witness else plan_index(repository, view, known)
     ordered = _ordered(_once(actions))
     left = delegations(desired, observed, repositories, ordered)
     holds = [hold for repository in repositories for hold in repository.holds]
     holds += [hold for cell in cells for hold in cell.holds]
+    holds += [hold for c, found in first.items() if not found for hold in _unborn(observed, c)]
+    holds += _deleted(desired, known, selection)
     holds += _unreadable(known, selection)
     holds += _vanished(desired, observed, known, selection)
     return Plan(
@@ -62,8 +69,8 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
         ),
         cells=verdicts(cells, left, now=observed.at),
         discovered=_discovered(desired, repositories),
-        silent=_silent(desired, known),
-        unmatched=entries.unmatched(desired, known, selection, holds),
+        silent=_silent(desired, known, fresh),
+        unmatched=entries.unmatched(desired, known, selection, holds, fresh),
         forced=forced(actions, observed),
         delegated=left,
     )
@@ -143,9 +150,26 @@ def _discovered(desired: Desired, repositories: Sequence[Repository]) -> tuple[s
     return tuple(sorted(listed - known))
 
 
-def _silent(desired: Desired, known: Knowledge) -> tuple[str, ...]:
+def _unborn(observed: Observed, coordinate: Coordinate) -> Iterable[Hold]:
+    """Why a repository that nobody announced is not announced now; a server that could take it is
+    told of elsewhere."""
+    view = lookup(observed.sources, coordinate)
+    if view and not isinstance(view.refs, Listing):
+        yield reasons.source_unread(coordinate, view.url, view.refs)
+    elif view and view.root is None:
+        yield reasons.source_unread(coordinate, view.url, "it lists no branch with a first commit")
+
+
+def _deleted(desired: Desired, known: Knowledge, selection: Selection) -> Iterable[Hold]:
+    """Repositories with a source that were announced once and are not any more."""
+    wanted = (c for c, _ in desired.sources if adopted(desired, c))
+    gone = (c for c in wanted if c not in known.announcements and traces(c, known))
+    return [reasons.deleted(coordinate) for coordinate in selection.taken(gone)]
+
+
+def _silent(desired: Desired, known: Knowledge, fresh: Iterable[Coordinate]) -> tuple[str, ...]:
     """Npubs that announced nothing which anybody serves: a wrong npub looks like that."""
-    heard = {coordinate.owner for coordinate in known.announcements}
+    heard = {coordinate.owner for coordinate in (*known.announcements, *fresh)}
     return tuple(npub.name for npub in desired.npubs if npub.pubkey not in heard)
 
 

@@ -16,7 +16,7 @@ from reconciler.model.actions import Action, Publish, Wave, Why
 from reconciler.model.observed import ServerView
 from reconciler.nostr import kinds
 from reconciler.nostr.addresses import address_of, deleted_by
-from reconciler.nostr.event import Event, newest_first
+from reconciler.nostr.event import Event, Template, newest_first
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plan.repository import Repository
 
@@ -40,8 +40,9 @@ def announcement(repository: Repository, view: ServerView, known: Knowledge) -> 
     current, sign = repository.announcement.event, repository.sign
     before = _served_version(view, known, current)
     found = []
-    listed = view.url in repository.announcement.servers()
-    if current.id not in view.served and (sign is None or listed):
+    first = sign is not None and sign.before is None
+    listed = not first and view.url in repository.announcement.servers()
+    if not first and current.id not in view.served and (sign is None or listed):
         found.append(_announcing(repository, view, current.id, Wave.ANNOUNCE, before))
     if sign:
         wave = Wave.UPDATE if listed or not view.grasp else Wave.ANNOUNCE
@@ -105,22 +106,25 @@ def state(
         return ()
     before = _served_version(view, known, state.event)
     why = Why.STATE_OUTDATED if before else Why.STATE_MISSING
-    event = state.event
+    event, signed = state.event, repository.sign_state is not None
+    # others are told of a new state when the servers have what it names
+    wave = Wave.UPDATE if signed and not view.grasp else Wave.STATE
     return (
         Publish(
             coordinate=repository.coordinate,
             server=view.url,
             event_id=event.id,
             kind=event.kind,
-            wave=Wave.STATE,
+            wave=wave,
             why=why,
             before=before,
+            signed=signed,
             aligns=aligns,
         ),
     )
 
 
-def _served_version(view: ServerView, known: Knowledge, event: Event) -> str | None:
+def _served_version(view: ServerView, known: Knowledge, event: Template) -> str | None:
     """The newest version of an announcement or state that the server serves now."""
     address = Coordinate(event.pubkey, event.first("d") or "")
     versions = [
@@ -132,7 +136,7 @@ def _served_version(view: ServerView, known: Knowledge, event: Event) -> str | N
     return min(mine, key=newest_first).id if mine else None
 
 
-def newer_state(repository: Repository, view: ServerView, known: Knowledge) -> Event | None:
+def newer_state(repository: Repository, view: ServerView, known: Knowledge) -> Template | None:
     """A state by the authority that the server serves and that is newer than the one followed.
 
     It is from the future, unreadable or its author's alone to send: not ours to spread or undo.

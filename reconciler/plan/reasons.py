@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reconciler.facts.authority import Ruling
 from reconciler.git.refname import clash
-from reconciler.model.observed import Observed, Seen, Unknown
+from reconciler.model.observed import Absent, Observed, Seen, Unknown
 from reconciler.model.plan import Hold, HoldReason
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Announcement, Coordinate, State
+
+_NAMED = 3
+"""How many refs a hold names."""
 
 
 def _everywhere(coordinate: Coordinate, reason: HoldReason, detail: str, release: str) -> Hold:
@@ -95,6 +100,38 @@ def pulls_nowhere(observed: Observed, coordinate: Coordinate, lost: int) -> tupl
     detail = _absent(f"{what} are on no server", f"{what} were not found", answered)
     release = "their authors push refs/nostr/<event id> to any listed server"
     return (_everywhere(coordinate, HoldReason.PULL_DATA_NOWHERE, detail, release),)
+
+
+def source_unread(coordinate: Coordinate, url: str, why: Absent | Unknown | str) -> Hold:
+    """Nothing is adopted from a source that could not be read to the end."""
+    said = "it has no such repository" if isinstance(why, Absent) else str(why)
+    release = "the source can be read, or another one is named"
+    detail = f"{urls.host(url)}: {said}"
+    return _everywhere(coordinate, HoldReason.SOURCE_UNREAD, detail, release)
+
+
+def source_diverged(coordinate: Coordinate, url: str, kept: Sequence[tuple[str, str]]) -> Hold:
+    """What the source has otherwise than the newest state, and cannot be taken without a loss."""
+    named = "; ".join(f"{name}: {why}" for name, why in kept[:_NAMED])
+    more = f"; and {len(kept) - _NAMED} more" if len(kept) > _NAMED else ""
+    detail = f"{urls.host(url)}: {named}{more}"
+    release = (
+        "the missing commits are pushed to the source, or the repository's `rewrites` names the "
+        "new tip (the old one, where a branch went)"
+    )
+    return _everywhere(coordinate, HoldReason.SOURCE_DIVERGED, detail, release)
+
+
+def next_state(coordinate: Coordinate, detail: str) -> Hold:
+    """What is left for a state that the next run signs."""
+    return _everywhere(coordinate, HoldReason.NEXT_STATE, detail, "the next run signs it")
+
+
+def deleted(coordinate: Coordinate) -> Hold:
+    """A repository with a source whose announcement its owner deleted."""
+    detail = "its owner deleted the announcement, or a version of it that cannot be followed stands"
+    release = "the owner announces it, or the desired state names no source"
+    return _everywhere(coordinate, HoldReason.DELETED, detail, release)
 
 
 def state_vanished(mark: Seen, observed: Observed) -> Hold:

@@ -62,7 +62,8 @@ def of_apply(
 
 def _stuck(plan: Plan) -> bool:
     """Does something wait for a person, which nobody has accepted as normal?"""
-    asked = [h for h in plan.holds if h.reason not in ADVISORY]
+    # a source that could not be read is unknown, and heals by itself
+    asked = [h for h in plan.holds if h.reason not in ADVISORY | {HoldReason.SOURCE_UNREAD}]
     held = {(hold.coordinate, hold.server) for hold in asked}
     return any(not hold.accepted for hold in asked) or any(
         cell.verdict in _STUCK

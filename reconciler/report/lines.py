@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.actions import Action, Publish, Push, Sign, Wave
 from reconciler.nostr import kinds, urls
+from reconciler.nostr.event import Tag, Tags
 from reconciler.report.safe import safe
-from reconciler.report.words import counted, describe, kind_name, on, plural
+from reconciler.report.words import counted, deed, describe, kind_name, on, plural
 
 _ADDRESSED = (kinds.ANNOUNCEMENT, kinds.STATE)
+_LISTS = ("clone", "relays", "web", "maintainers")
+"""Tags of which each value is a thing of its own (NIP-34)."""
+_TAG_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,32 @@ def lines(actions: Sequence[Action], places: int) -> Iterable[Line]:
 def _signatures(actions: Sequence[Action], _: int) -> Iterable[Line]:
     for action in actions:
         if isinstance(action, Sign):
-            added = ", ".join(urls.host(url) for url in action.adds)
-            text = f"sign the announcement (key {safe(action.signer)}), adding {added}"
-            yield Line("s", text, (f"id {action.draft.id}", f"replaces {action.before}"))
+            text = f"{deed(action)} (key {safe(action.signer)}), {what_for(action)}"
+            ids = [f"id {action.draft.id}"]
+            ids += [f"replaces {action.before}"] if action.before else []
+            yield Line("s", text, (*ids, *_changed(action)))
+
+
+def what_for(sign: Sign) -> str:
+    """What a signature brings: the servers that an announcement adds, where a state comes from."""
+    if sign.draft.kind == kinds.STATE:
+        return f"from {safe(urls.host(sign.source))}"
+    return f"adding {', '.join(map(urls.host, sign.adds))}"
+
+
+def _changed(sign: Sign) -> Iterable[str]:
+    """How the signed event will differ from the one before it, value by value."""
+    old, new = dict.fromkeys(_values(sign.dropped)), dict.fromkeys(_values(sign.added))
+    yield from (f"- {safe(' '.join(tag), _TAG_CHARS)}" for tag in old if tag not in new)
+    yield from (f"+ {safe(' '.join(tag), _TAG_CHARS)}" for tag in new if tag not in old)
+
+
+def _values(tags: Tags) -> Iterable[Tag]:
+    for tag in tags:
+        if tag[:1] and tag[0] in _LISTS:
+            yield from ((tag[0], value) for value in tag[1:])
+        else:
+            yield tag
 
 
 def _events(actions: Sequence[Action], _: int) -> Iterable[Line]:

@@ -19,10 +19,10 @@ from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report import standing
 from reconciler.report.forced import forced
-from reconciler.report.lines import Line, Section, lines, merged
+from reconciler.report.lines import Line, Section, lines, merged, what_for
 from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal
-from reconciler.report.words import clock, on, plural
+from reconciler.report.words import clock, kind_name, on, plural
 
 _WAITS = frozenset({Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE, Verdict.HOLLOW})
 
@@ -113,13 +113,14 @@ def _sections(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Section]:
 
 
 def _signatures(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
-    """Everything that would be signed, by key and by the servers that it adds."""
-    groups: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    """Everything that would be signed, by key and by what it brings."""
+    groups: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
     for sign in plan.signs:
-        groups[sign.signer, sign.adds].append(names[sign.coordinate])
-    for (signer, adds), repositories in groups.items():
-        what = plural(len(repositories), "announcement")
-        text = f"{what} with the key {safe(signer)}, adding {', '.join(map(urls.host, adds))}"
+        kind = kind_name(sign.draft.kind)
+        noun = f"first {kind}" if sign.before is None else kind
+        groups[sign.signer, noun, what_for(sign)].append(names[sign.coordinate])
+    for (signer, noun, purpose), repositories in groups.items():
+        text = f"{plural(len(repositories), noun)} with the key {safe(signer)}, {purpose}"
         yield Line("s", text, names=tuple(sorted(repositories)))
 
 

@@ -77,8 +77,9 @@ def deed(action: Action) -> str:
 
 
 @deed.register
-def _(_: Sign) -> str:
-    return "sign the announcement"
+def _(action: Sign) -> str:
+    first = "first " if action.before is None else ""
+    return f"sign the {first}{kind_name(action.draft.kind)}"
 
 
 @deed.register

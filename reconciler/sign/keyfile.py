@@ -1,12 +1,15 @@
-"""Key files: one `name: nsec1…` a line, readable by nobody but us; and the signer that uses them.
+"""Signers files: one `name: key` a line, readable by nobody but us; and the signer that uses them.
 
     # comment
     alice-key: nsec1…
     bob-key: 64 hex digits
+    carol-key: ncryptsec1…        NIP-49; its passphrase is asked for
+    dave-key: bunker              NIP-46; paired by `reconcile pair dave-key`
 
 The file is opened once, without following a link and without waiting for a pipe, and what is
 checked is that open file, so nothing can be swapped between check and use. No message ever holds
-key material.
+key material. Instead of a file it may be a descriptor that was handed down (`fd:3`) or a variable
+(`env:GRASP_SIGNERS`), for jobs that have no file of their own.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +26,14 @@ from reconciler.errors import KeyFileFault, Mistake, OurFault, PeerFault, UserFa
 from reconciler.limits import KEY_FILE_BYTES
 from reconciler.nostr import bip340, kinds, nip19
 from reconciler.nostr.event import Draft, Event, is_hex32, seal
+from reconciler.sign import nip49
 from reconciler.sign.process import forbid_dumps
 from reconciler.sign.secret import Secret
 
-SIGNED_KINDS = frozenset({kinds.ANNOUNCEMENT})
-"""Kinds that are ever signed: states are followed, not made."""
+BUNKER = "bunker"
+"""Stands where a key would: the name was paired with a remote signer."""
+SIGNED_KINDS = frozenset({kinds.ANNOUNCEMENT, kinds.STATE})
+"""Kinds that are ever signed."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -41,15 +47,43 @@ _REFUSED = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """What a signers file names: keys that are here, and names that were paired with a bunker."""
+
+    keys: Mapping[str, Secret]
+    paired: tuple[str, ...] = ()
+
+
+Ask = Callable[[str], str]
+"""From the name of a key to its passphrase. Raises UserFault."""
+
+
 def read_keys(path: Path) -> dict[str, Secret]:
-    """The keys of a file by name. From now on this process leaves no core file.
+    """The keys of a file by name (`read_signers`)."""
+    return dict(read_signers(str(path), no_passphrase).keys)
+
+
+def read_signers(place: str, ask: Ask) -> Signers:
+    """The signers that a file names. From now on this process leaves no core file.
+
+    Args:
+        place: a path, `fd:N` or `env:NAME`.
+        ask: for passphrases of encrypted keys.
 
     Raises:
         KeyFileFault: others may read or replace the file, or it is no plain file of ours.
         UserFault: missing, too large, or lines that hold no key; every such line at once.
     """
     forbid_dumps()
-    return _keys(_read(path), str(path))
+    return _signers(_contents(place), place, ask)
+
+
+def no_passphrase(name: str) -> str:
+    """Nobody can be asked. Raises UserFault."""
+    message = f"the key {name} is encrypted, and nobody is there to be asked for its passphrase"
+    remedy = "hand the passphrase down: --passphrase-fd N"
+    raise UserFault(Mistake("the passphrase", message, remedy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +134,32 @@ class KeyFileSigner:
         return seal(draft, bip340.sign(key.secret.reveal(), bytes.fromhex(draft.id)))
 
 
+def _contents(place: str) -> bytes:
+    """The bytes of a signers file, wherever it is."""
+    kind, _, name = place.partition(":")
+    if kind == "env":
+        # what was handed to us is for us: no child inherits it
+        if (text := os.environ.pop(name, None)) is None:
+            remedy = "set it, or name another place"
+            raise UserFault(Mistake(place, "there is no such variable", remedy))
+        return _bounded(text.encode("utf-8", "surrogateescape"), place)
+    if kind == "fd" and name.isdecimal():
+        try:
+            with os.fdopen(int(name), "rb") as file:
+                return _bounded(file.read(KEY_FILE_BYTES + 1), place)
+        except OSError as error:
+            message = f"the descriptor cannot be read: {error.strerror}"
+            raise UserFault(Mistake(place, message, "hand one down: 3<file")) from None
+    return _bounded(_read(Path(place)), place)
+
+
+def _bounded(data: bytes, place: str) -> bytes:
+    if len(data) > KEY_FILE_BYTES:
+        message = f"the key file is larger than {KEY_FILE_BYTES} bytes"
+        raise UserFault(Mistake(place, message, "is this really a key file?"))
+    return data
+
+
 def _read(path: Path) -> bytes:
     folder = _open(path.parent, path, os.O_DIRECTORY | os.O_RDONLY | os.O_CLOEXEC, None)
     try:
@@ -108,15 +168,11 @@ def _read(path: Path) -> bytes:
             faults = [*_file_faults(path, os.fstat(file)), *_folder_faults(path, os.fstat(folder))]
             if faults:
                 raise KeyFileFault(*faults)
-            data = os.read(file, KEY_FILE_BYTES + 1)
+            return os.read(file, KEY_FILE_BYTES + 1)
         finally:
             os.close(file)
     finally:
         os.close(folder)
-    if len(data) > KEY_FILE_BYTES:
-        message = f"the key file is larger than {KEY_FILE_BYTES} bytes"
-        raise UserFault(Mistake(str(path), message, "is this really a key file?"))
-    return data
 
 
 def _open(target: Path, path: Path, flags: int, folder: int | None) -> int:
@@ -137,6 +193,8 @@ def _file_faults(path: Path, found: os.stat_result) -> Iterator[Mistake]:
         remedy = f"give a plain file, and run: chmod 600 {path}"
         yield Mistake(str(path), "the key file is not a plain file", remedy)
         return
+    if _is_credential(path, found):
+        return
     if found.st_uid != os.geteuid():
         remedy = f"as its owner: chown {os.geteuid()} {path} && chmod 600 {path}"
         yield Mistake(str(path), f"the key file belongs to user {found.st_uid}", remedy)
@@ -146,6 +204,15 @@ def _file_faults(path: Path, found: os.stat_result) -> Iterator[Mistake]:
         yield Mistake(str(path), message, f"chmod 600 {path}")
 
 
+def _is_credential(path: Path, found: os.stat_result) -> bool:
+    """Did systemd put it there for this unit (LoadCredential=)? Such a file may be root's, and
+    readable by a group that stands for an access list; others never read it."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder or path.parent != Path(folder):
+        return False
+    return found.st_uid in (0, os.geteuid()) and not found.st_mode & (stat.S_IRWXO | stat.S_IWGRP)
+
+
 def _folder_faults(path: Path, found: os.stat_result) -> Iterator[Mistake]:
     """In a sticky folder (/tmp) others can add files, but not replace ours."""
     if found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX:
@@ -153,33 +220,43 @@ def _folder_faults(path: Path, found: os.stat_result) -> Iterator[Mistake]:
         yield Mistake(str(path), message, f"chmod go-w {path.parent}")
 
 
-def _keys(data: bytes, place: str) -> dict[str, Secret]:
+def _signers(data: bytes, place: str, ask: Ask) -> Signers:
     keys: dict[str, Secret] = {}
+    paired: list[str] = []
     mistakes: list[Mistake] = []
     for number, line in enumerate(data.split(b"\n"), start=1):
         content = line.split(b"#")[0].strip()
         if not content:
             continue
         try:
-            name, secret = _line(content)
-            if name in keys:
+            name, value = _line(content)
+            if name in keys or name in paired:
                 raise PeerFault("this name already has a key further up")
-            keys[name] = secret
+            if value == BUNKER:
+                paired.append(name)
+            else:
+                keys[name] = _key(name, value, ask)
         except PeerFault as fault:
             column = len(line) - len(line.lstrip()) + 1
-            remedy = "write one `name: nsec1…` (or 64 hex digits) a line"
+            remedy = "write one `name: nsec1…` a line (or 64 hex digits, ncryptsec1…, bunker)"
             mistakes.append(Mistake(place, str(fault), remedy, number, column))
     if mistakes:
         raise UserFault(*mistakes)
-    return keys
+    return Signers(keys, tuple(paired))
 
 
-def _line(content: bytes) -> tuple[str, Secret]:
-    """Name and key of a line; the PeerFault for a bad one never quotes it."""
+def _line(content: bytes) -> tuple[str, str]:
+    """Name and value of a line; the PeerFault for a bad one never quotes it."""
     name, separator, value = content.decode("utf-8", "replace").partition(":")
     if not separator or not _NAME.fullmatch(name.strip()):
         raise PeerFault("the line does not start with a name and a colon")
-    text = value.strip()
+    return name.strip(), value.strip()
+
+
+def _key(name: str, text: str, ask: Ask) -> Secret:
+    """The key of a line; the PeerFault for a bad one never quotes it."""
+    if text.lower().startswith(f"{nip49.PREFIX}1"):
+        return nip49.decrypt(text, ask(name))
     key = bytes.fromhex(text) if is_hex32(text.lower()) else nip19.decode("nsec", text)
     if len(key) != 32:
         raise PeerFault("the key has not 32 bytes")
@@ -187,4 +264,4 @@ def _line(content: bytes) -> tuple[str, Secret]:
         bip340.public_key(key)
     except ValueError:
         raise PeerFault("the key is not a number that secp256k1 allows") from None
-    return name.strip(), Secret(key)
+    return Secret(key)

@@ -17,16 +17,20 @@ class Secret:
     """
 
     __slots__ = ("_data",)
-    _data: bytes
+    _data: bytearray
 
     def __init__(self, data: bytes) -> None:
         if len(data) != 32:
             raise OurFault("a secret key has 32 bytes")
-        object.__setattr__(self, "_data", bytes(data))
+        object.__setattr__(self, "_data", bytearray(data))
 
     def reveal(self) -> bytes:
         """The key itself, for the one call that needs it; never keep it in a variable."""
-        return self._data
+        return bytes(self._data)
+
+    def wipe(self) -> None:
+        """Overwrite it. What `reveal` gave out is Python's to forget: bytes cannot be changed."""
+        self._data[:] = bytes(len(self._data))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise OurFault("a secret does not change")

@@ -105,9 +105,9 @@ def test_without_keys_signatures_are_one_line_before_anything_starts(case: Case)
     case.desired(signer=True)
     done = case.reconcile("--apply")
     assert done.code == 7
-    said = [line for line in done.err.splitlines() if "--keys" in line]
-    assert said == ["no --keys: 3 signatures are held, and whatever needs them"]
+    said = [line for line in done.err.splitlines() if "--signers" in line]
+    assert said == ["no --signers: 3 signatures are held, and whatever needs them"]
     assert done.err.index(said[0]) < done.err.index("apply: ")
     kept = done.out.partition("Kept back")[2].partition("Recap")[0]
-    assert "3 signatures: no key named 'owner-key' was given (--keys)" in kept
+    assert "3 signatures: no key named 'owner-key' was given (--signers)" in kept
     assert "not attempted" in done.out

@@ -53,6 +53,8 @@ def test_the_base_of_this_table_is_right() -> None:
     parse(GOOD, place="d.yaml")
 
 
+RULE = "servers: {allow: [own], block: [https://relay.ngit.dev]}"
+
 # (what to replace, by what, line, column, part of the message, part of the remedy)
 Row = tuple[str, str, int, int, str, str]
 
@@ -171,6 +173,95 @@ MEANING: dict[str, Row] = {
     "wss": ("https://git.example.org\n", "wss://relay.ngit.dev\n", 4, 10, "twice", "keep one"),
     "port": ("git.example.org\n", "relay.ngit.dev:443\n", 4, 10, "twice", "keep one"),
     "relay twice": ("index.ngit.dev]", "i.x, wss://i.x/]", 6, 27, "twice", "keep one"),
+    "a source on a server": (
+        RULE,
+        "source: https://relay.ngit.dev/npub1x/w.git",
+        14,
+        13,
+        "is on one of the servers",
+        "the host that",
+    ),
+    "a source that is a host": (
+        RULE,
+        "source: https://x.example",
+        14,
+        13,
+        "no repository on it",
+        "widget.git",
+    ),
+    "a source in plain": (
+        RULE,
+        "source: http://x.example/w.git",
+        14,
+        13,
+        "is not encrypted",
+        "https://",
+    ),
+    "a source by ssh": (
+        RULE,
+        "source: ssh://git@x.example/w.git",
+        14,
+        13,
+        "one of",
+        "https://",
+    ),
+    "a source as a relay": (
+        RULE,
+        "source: wss://x.example/w.git",
+        14,
+        13,
+        "not fetched over",
+        "https://",
+    ),
+    "a source with a password": (
+        RULE,
+        "source: https://me:x@x.example/w.git",
+        14,
+        13,
+        "one of",
+        "https://",
+    ),
+    "states without a source": (
+        RULE,
+        "states: adopt",
+        14,
+        5,
+        "means nothing without",
+        "source:",
+    ),
+    "a tip that is none": (
+        RULE,
+        "source: https://x.example/w.git\n    rewrites: [main]",
+        15,
+        16,
+        'cannot be "main"',
+        "40 digits",
+    ),
+    "a word for rewrites": (
+        RULE,
+        "source: https://x.example/w.git\n    rewrites: some",
+        15,
+        15,
+        'cannot be "some"',
+        "all",
+    ),
+    "a source of several": (
+        f"alice/widget:\n    {RULE}",
+        "alice/w*:\n    source: https://x.example/w.git",
+        13,
+        3,
+        "means several repositories",
+        "an entry for each",
+    ),
+    "a source that nobody signs for": (
+        f"    signer: alice-key\n    repositories: {{include: [nostr-*], exclude: [x]}}\n"
+        f"repositories:\n  alice/widget:\n    {RULE}",
+        "repositories:\n  alice/widget:\n    source: https://x.example/w.git\n    states: adopt",
+        12,
+        5,
+        "has no signer",
+        "states: follow",
+    ),
     "relay a server": (
         "index.ngit.dev",
         "relay.ngit.dev",

@@ -18,7 +18,15 @@ from reconciler import schemas
 from reconciler.desired import parse, shape, yamltree
 from reconciler.desired.wording import show, suggest
 from reconciler.errors import UserFault
-from reconciler.model.desired import AcceptedHold, Desired, Pause, Policies, Safety, Throttle
+from reconciler.model.desired import (
+    AcceptedHold,
+    Desired,
+    Pause,
+    Policies,
+    Safety,
+    Source,
+    Throttle,
+)
 from reconciler.model.plan import HoldReason
 from reconciler.nostr import kinds
 from reconciler.nostr.nip34 import Coordinate
@@ -125,6 +133,42 @@ def test_rules_by_glob() -> None:
     assert [rule.pattern for rule in desired.rules] == ["ali*/w*"]
     assert desired.allowed(Coordinate(ALICE_HEX, "widget")) == ()
     assert len(desired.allowed(Coordinate(ALICE_HEX, "gadget"))) == 1
+
+
+def test_a_source_is_adopted_where_the_nearest_word_says_so() -> None:
+    rule = "repositories:\n  alice/widget: {source: 'HTTPS://git.example.org:443/w.git/'%s}\n"
+    signer = LEAST.replace("name: alice", "name: alice, signer: key%s")
+    words = {"follow": "follow", "adopt": "adopt", "": ""}
+    seen = set()
+    for policy in words:
+        for owner in words:
+            for own in words:
+                text = signer % (f", states: {owner}" if owner else "")
+                text += rule % (f", states: {own}" if own else "")
+                text += f"policies: {{states: {policy}}}\n" if policy else ""
+                source = read(text).source(Coordinate(ALICE_HEX, "widget"))
+                assert source is not None
+                assert source.adopt is ((own or owner or policy) == "adopt")
+                seen.add(source.url)
+    assert seen == {"https://git.example.org/w.git"}
+
+
+def test_what_a_first_announcement_says() -> None:
+    rule = "{source: 'https://x.example/w', rewrites: all, name: W, description: d, web: ['https://w']}"
+    desired = read(f"{LEAST}repositories: {{alice/widget: {rule}}}\n")
+    assert desired.sources == (
+        (
+            Coordinate(ALICE_HEX, "widget"),
+            Source(
+                url="https://x.example/w",
+                rewrites=None,
+                name="W",
+                description="d",
+                web=("https://w",),
+            ),
+        ),
+    )
+    assert desired.source(Coordinate(ALICE_HEX, "gadget")) is None
 
 
 def test_accepted_holds_end_with_their_day() -> None:

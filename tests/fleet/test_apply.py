@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -17,12 +19,14 @@ from reconciler.model.actions import Publish, Push, Sign, Wave
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
 from reconciler.model.outcome import Outcome, Result
-from reconciler.model.plan import Plan
+from reconciler.model.plan import HoldReason, Plan
+from reconciler.nostr import kinds
 from reconciler.nostr.nip34 import announcement, with_servers
 from reconciler.observe import observe
 from reconciler.plan import plan
 from reconciler.sandbox.demo import history
 from reconciler.sign.keyfile import KeyFileSigner, read_keys
+from tests.kit.git import backend
 from tests.kit.program import DAY, Case
 
 
@@ -59,8 +63,8 @@ class Bench:
 
 
 @contextmanager
-def bench(case: Case, *, signer: bool = False) -> Iterator[Bench]:
-    file = case.desired(signer=signer)
+def bench(case: Case, *, signer: bool = False, more: str = "") -> Iterator[Bench]:
+    file = case.desired(more, signer=signer)
     desired = parse(file.read_text(), place=file.name)
     state = case.folder / "state"
     with locked(state), Fleet(desired, state) as world:
@@ -107,6 +111,35 @@ def test_an_announcement_that_was_renewed_meanwhile_is_not_signed_over(case: Cas
     assert results(done, "sign:") == [Result.STALE]
     assert set(results(done, "publish:")) == {Result.SKIPPED}
     assert case.servers["two"].counters.snapshot()["events_received"] == 0
+
+
+def test_a_state_that_was_renewed_meanwhile_is_not_signed_over(case: Case, tmp_path: Path) -> None:
+    case.start("one", "two", family="spec")
+    case.repository("widget", on=["one", "two"])
+    with backend(tmp_path / "sources") as url, bench(case, signer=True, more=source(url)) as stages:
+        theirs = Path(shutil.copytree(case.sources["widget"], tmp_path / "theirs.git"))
+        history.extend(case.sources["widget"], 1)
+        seen, found = stages.look()
+        assert [sign.draft.kind for sign in found.signs] == [kinds.STATE]
+        case.sources["widget"] = theirs
+        history.extend(theirs, 2)
+        newer = case.host("widget", None, ["one"], at=case.now - DAY)
+        moved = case.refs("one", "widget")
+        signer = KeyFileSigner(read_keys(case.folder / "keys"))
+        done = apply(found, seen, stages.world, signer, stages.watcher, forks=4)
+        assert results(done, "sign:") == [Result.STALE]
+        assert newer.id[:12] in done[0].detail
+        assert set(results(done, "publish:")) | set(results(done, "push:")) == {Result.SKIPPED}
+        assert case.refs("one", "widget") == moved
+        assert stages.world.unserved() == ()
+        _, again = stages.look()
+        assert [hold.reason for hold in again.holds] == [HoldReason.SOURCE_DIVERGED]
+        assert not again.signs
+
+
+def source(url: str) -> str:
+    """The rule by which states come from the first of a case's sources."""
+    return f"repositories: {{alice/widget: {{source: {url}/0.git, states: adopt}}}}\n"
 
 
 def test_after_a_stop_nothing_is_begun(case: Case) -> None:

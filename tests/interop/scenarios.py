@@ -9,6 +9,7 @@ from . import (
     scenarios_ngit,
     scenarios_people,
     scenarios_refs,
+    scenarios_source,
     scenarios_spread,
 )
 from .scenario import SCENARIOS, Scenario
@@ -20,6 +21,7 @@ MODULES = (
     scenarios_people,
     scenarios_harm,
     scenarios_ngit,
+    scenarios_source,
     scenarios_audit,
 )
 

@@ -71,7 +71,7 @@ class Desk:
         return self.run("git", "rev-parse", "HEAD").out.strip()
 
 
-def _desk(world: World, person: Outsider, relay: str) -> Desk:
+def desk_of(world: World, person: Outsider, relay: str) -> Desk:
     return Desk(person, world.folder / "home" / person.name, world.programs.tools["ngit"], relay)
 
 
@@ -86,7 +86,7 @@ def _init(world: World, desk: Desk, servers: list[Server]) -> Repo:
     desk.run("git", "push", "origin", "main")
     repo = Repo(desk.person, "widget", Source(desk.work / ".git"))
     world.repos.append(repo)
-    _look(world, repo, {MAIN: _tip(desk)})
+    look(world, repo, {MAIN: _tip(desk)})
     return repo
 
 
@@ -94,7 +94,7 @@ def _tip(desk: Desk, name: str = "main") -> str:
     return desk.run("git", "rev-parse", name).out.strip()
 
 
-def _look(world: World, repo: Repo, refs: dict[str, str]) -> None:
+def look(world: World, repo: Repo, refs: dict[str, str]) -> None:
     """What ngit signed is what is meant from now on."""
     repo.refs = refs
     own = {"authors": [repo.owner.pubkey]}
@@ -109,7 +109,7 @@ def _scene(world: World) -> tuple[Desk, Repo]:
     world.fleet()
     newcomer = world.servers.pop()
     alice = world.person("alice")
-    desk = _desk(world, alice, world.servers[0].relay_url)
+    desk = desk_of(world, alice, world.servers[0].relay_url)
     try:
         repo = _init(world, desk, world.servers)
     finally:
@@ -131,7 +131,7 @@ def init(world: World) -> None:
     repo.source = Source(desk.work / ".git")
     desk.commit("two")
     desk.run("git", "push", "-q", "origin", "main")
-    _look(world, repo, {MAIN: _tip(desk)})
+    look(world, repo, {MAIN: _tip(desk)})
     converge(world)
 
 
@@ -144,15 +144,15 @@ def force(world: World) -> None:
     desk.run("git", "fetch", "-q", "origin")
     desk.run("git", "commit", "-q", "--amend", "-m", "another one")
     desk.run("git", "push", "-q", "--force", "origin", "main")
-    _look(world, repo, {MAIN: _tip(desk)})
+    look(world, repo, {MAIN: _tip(desk)})
     converge(world)
     time.sleep(SECOND)
     desk.run("git", "push", "-q", "origin", "main:side")
-    _look(world, repo, {MAIN: _tip(desk), "refs/heads/side": _tip(desk)})
+    look(world, repo, {MAIN: _tip(desk), "refs/heads/side": _tip(desk)})
     converge(world)
     time.sleep(SECOND)
     desk.run("git", "push", "-q", "origin", "--delete", "side")
-    _look(world, repo, {MAIN: _tip(desk)})
+    look(world, repo, {MAIN: _tip(desk)})
     converge(world)
 
 
@@ -162,7 +162,7 @@ def pull(world: World) -> None:
     finds nothing to do."""
     desk, repo = _scene(world)
     converge(world)
-    stranger = _desk(world, world.person("carol", owner=False), world.servers[0].relay_url)
+    stranger = desk_of(world, world.person("carol", owner=False), world.servers[0].relay_url)
     stranger.run("git", "clone", "-q",
                  f"nostr://{desk.person.npub}/{world.servers[0].host}/widget",
                  stranger.work, cwd=stranger.home)  # fmt: skip

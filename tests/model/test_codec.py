@@ -54,16 +54,24 @@ COORDINATES = st.builds(
 UPDATES = st.builds(RefUpdate, st.sampled_from(["refs/heads/é", "refs/tags/v1"]), OIDS, OIDS)
 TUPLES = st.lists(TEXT, max_size=3).map(tuple)
 DRAFTS = st.builds(
-    Draft, HEX, st.integers(0, 2**40), st.just(30617), st.lists(TUPLES, max_size=3).map(tuple), TEXT
+    Draft,
+    HEX,
+    st.integers(0, 2**40),
+    st.sampled_from([30617, 30618]),
+    st.lists(TUPLES, max_size=3).map(tuple),
+    TEXT,
 )
 SIGNS = st.builds(
     Sign,
     coordinate=COORDINATES,
     signer=TEXT,
-    before=HEX,
+    before=st.none() | HEX,
     adds=st.lists(URLS, max_size=2).map(tuple),
     draft=DRAFTS,
     why=st.sampled_from(Why),
+    added=st.lists(TUPLES, max_size=2).map(tuple),
+    dropped=st.lists(TUPLES, max_size=2).map(tuple),
+    source=st.just("") | URLS,
 )
 PUBLISHES = st.builds(
     Publish,

@@ -58,4 +58,10 @@ def test_stores_refuse(name: str) -> None:
 
 def test_reveal_is_the_only_door() -> None:
     assert SECRET.reveal() == DATA
-    assert [n for n in dir(Secret) if not n.startswith("_")] == ["reveal"]
+    assert [n for n in dir(Secret) if not n.startswith("_")] == ["reveal", "wipe"]
+
+
+def test_a_wiped_secret_is_gone() -> None:
+    secret = Secret(DATA)
+    secret.wipe()
+    assert secret.reveal() == bytes(32)

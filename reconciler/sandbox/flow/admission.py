@@ -136,7 +136,7 @@ def _state_refusal(service: Service, found: Announced, state: State) -> str | No
 def _stored_state(service: Service, found: Announced, state: State) -> Answer:
     """Served at once; repositories follow as the family does."""
     rules = service.family.states
-    added = service.save(state.event)
+    added = service.save(state.signed)
     if added is Added.STORED and rules.alignment is Alignment.DELETES:
         own = Coordinate(state.event.pubkey, state.identifier)
         service.agenda.add(Task.PRUNE, own, rules.deletes_seconds)

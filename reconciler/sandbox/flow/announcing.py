@@ -101,7 +101,7 @@ def _refusal(service: Service, announcement: Announcement, *, listed: bool) -> s
 
 def _unhosted(service: Service, announcement: Announcement) -> Answer:
     """Stored without a repository; where dropping the service ends hosting, what was there goes."""
-    answer = keep(service, announcement.event)
+    answer = keep(service, announcement.signed)
     if answer.accepted and service.family.announcements.drop_archives:
         service.repos.remove(announcement.coordinate)
     return answer
@@ -109,7 +109,7 @@ def _unhosted(service: Service, announcement: Announcement) -> Answer:
 
 def _hosted(service: Service, announcement: Announcement) -> Answer:
     """Stored and served at once; the repository comes when the family makes it."""
-    answer = keep(service, announcement.event)
+    answer = keep(service, announcement.signed)
     coordinate, rules = announcement.coordinate, service.family.announcements
     if (
         not answer.accepted

@@ -124,7 +124,7 @@ class Delivery:
     def _serve(self, state: State) -> Added:
         self._service.purgatory.drop_state(state.event.id)
         self.standing = self.standing.without(state)
-        added = self._service.save(state.event)
+        added = self._service.save(state.signed)
         if added is Added.STORED:
             self.standing = self.standing.serving(state)
         return added
@@ -134,7 +134,7 @@ class Delivery:
         purgatory = self._service.purgatory
         if entry := purgatory.announcement(coordinate):
             purgatory.drop_announcement(coordinate)
-            if self._service.save(entry.announcement.event) is not Added.STORED:
+            if self._service.save(entry.announcement.signed) is not Added.STORED:
                 found = self._service.announced(coordinate.identifier)  # a deletion outdates it
                 self.standing = replace(self.standing, announced=found)
 

@@ -159,7 +159,7 @@ def _exact_refusal(family: Family, push: Push, rest: tuple[RefUpdate, ...]) -> s
     if not ours:
         return words.none_counts.format(**_counted(push.waiting))
     after = _after(push.current, rest)
-    matching = tuple(s for s in ours if dict(s.refs) == after and not odd(s.event))
+    matching = tuple(s for s in ours if dict(s.refs) == after and not odd(s.signed))
     state = newest(matching, family.states.tie)
     if state is None:
         best = newest(ours, family.states.tie)

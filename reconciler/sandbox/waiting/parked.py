@@ -66,7 +66,7 @@ class ParkedAnnouncement:
 
     def to_json(self) -> Json:
         """As plain values."""
-        event = self.announcement.event.to_json()
+        event = self.announcement.signed.to_json()
         return {"event": event, "expires": self.expires, "soft": self.soft}
 
     @classmethod
@@ -95,7 +95,7 @@ class ParkedState:
 
     def to_json(self) -> Json:
         """As plain values."""
-        return {"event": self.state.event.to_json(), "expires": self.expires}
+        return {"event": self.state.signed.to_json(), "expires": self.expires}
 
     @classmethod
     def from_json(cls, raw: Json, downtime: float, read: ReadState) -> ParkedState:

@@ -222,12 +222,12 @@ class Purgatory:
             gone = tuple(
                 e.announcement.coordinate
                 for e in self._announcements.all()
-                if hit(e.announcement.event, Address(kinds.ANNOUNCEMENT, author, e.identifier))
+                if hit(e.announcement.signed, Address(kinds.ANNOUNCEMENT, author, e.identifier))
             )
             for coordinate in gone:
                 self._announcements.drop(coordinate)
             for state in self._states.all():
-                if hit(state.state.event, Address(kinds.STATE, author, state.identifier)):
+                if hit(state.state.signed, Address(kinds.STATE, author, state.identifier)):
                     self._states.drop(state.state.event.id)
             for pull in self._pulls.all():
                 if pull.event and hit(pull.event, None):
