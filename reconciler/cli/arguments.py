@@ -17,6 +17,7 @@ PATH = click.Path(path_type=Path)
 
 _ELSEWHERE = {
     "conformance": "reconciler.cli.conformance",
+    "pair": "reconciler.cli.pair",
     "sandbox": "reconciler.cli.sandbox",
     "validate": "reconciler.cli.validate",
 }

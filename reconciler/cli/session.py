@@ -38,6 +38,7 @@ class Session:
     out: Path | None
     keys: str | None
     passphrase_fd: int | None
+    approval_wait: float
     format: str
     report_dir: Path
     state_dir: Path
@@ -86,6 +87,7 @@ def resolve(given: dict[str, Any]) -> Session:
         out=given["out"],
         keys=given["keys"] or _credential(),
         passphrase_fd=given["passphrase_fd"],
+        approval_wait=given["approval_wait"],
         format=given["format_"],
         report_dir=given["report_dir"],
         state_dir=state.absolute(),
