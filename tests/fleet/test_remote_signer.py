@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +18,8 @@ from reconciler.sandbox.demo.host import plain_host
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 from tests.kit.bunker import Bunker, Json
 from tests.kit.program import Case, Result, command, newest
+
+Play = Callable[[Bunker, Json, str], Iterable[str]]
 
 
 @pytest.fixture
@@ -163,11 +165,11 @@ def test_a_name_that_was_never_paired(case: Case) -> None:
     ids=["silence", "a refusal", "another word", "a stranger"],
 )
 def test_who_does_not_answer_is_not_paired(
-    case: Case, relay: RunningServer, play: object, said: str
+    case: Case, relay: RunningServer, play: Play, said: str
 ) -> None:
     case.start("one")
     case.desired()
-    with Bunker(relay.relay_url, play=play) as bunker:  # type: ignore[arg-type]
+    with Bunker(relay.relay_url, play=play) as bunker:
         done = pair(case, bunker, "--seconds", "2")
     assert done.returncode == 7
     assert said in done.stderr
