@@ -67,6 +67,9 @@ PACK_BYTES: Final = 2 * 2**30
 """Bytes of one pack, compressed."""
 CHILD_MEMORY_BYTES: Final = 2 * 2**30
 """Address space of a git child: a 232-byte pack can ask for 4 GB."""
+CHILDREN_MEMORY_BYTES: Final = 2**30
+"""Memory of all git children together, files that they map left out: eight fetches of 30 MB take
+half of it. A child's own bound is one for each process, and git is several."""
 CHILD_CPU_SECONDS: Final = 300
 CHILD_WALL_SECONDS: Final = 900
 """Wall clock of a git child: half the 30 minutes that purgatory waits."""
@@ -75,10 +78,14 @@ CHILD_OUTPUT_BYTES: Final = 32 * 2**20
 CHILD_CHATTER_BYTES: Final = 16 * 2**20
 """Bytes of a child's stderr, which a server can fill (side-band); one that says more is ended."""
 CHILD_CHATTER_KEPT_BYTES: Final = 64 * 2**10
-FETCH_IDLE_SECONDS: Final = 60.0
-FETCH_PROGRESS_BYTES: Final = 60_000
-"""A fetch that brings fewer pack bytes than this in FETCH_IDLE_SECONDS (1 kB/s, git's own bound on
-silence) is ended, however much the server talks besides."""
+FETCH_IDLE_SECONDS: Final = 30.0
+FETCH_PROGRESS_BYTES: Final = 30_000
+"""A fetch that brings fewer pack bytes than this in FETCH_IDLE_SECONDS is ended, however much the
+server talks besides, and the server is not fetched from again in the run: 1 kB/s, as git has it
+(http.lowSpeedLimit), whose own bound only ends the one fetch."""
+FETCH_MEMORY_BYTES: Final = 256 * 2**20
+"""Memory of one fetch beyond the bytes that it brought: git needs some 64 bytes an object, and a
+few files whole. A listing can make its older releases take all there is."""
 FETCH_BYTES: Final = 256 * 2**20
 """Disk of one fetch among several; a larger one is done again, alone, and may take PACK_BYTES."""
 FREE_BYTES: Final = 256 * 2**20
@@ -109,6 +116,8 @@ SIGNED_SECONDS: Final = 7 * 24 * 60 * 60
 NIP11_BYTES: Final = 64 * 2**10
 HTTP_ERROR_BYTES: Final = 4 * 2**10
 """Bytes of an error page that are read to find the reason."""
+RESOLVE_SECONDS: Final = 10.0
+"""For a name's addresses: what resolvers take to ask two times (resolv.conf: timeout, attempts)."""
 CONNECT_SECONDS: Final = 5.0
 """TCP and TLS set-up. A server that accepts and then hangs is caught by READ_SECONDS."""
 DOOR_SECONDS: Final = 10.0

@@ -73,10 +73,10 @@ class Settling:
         self.watcher.stage("settle", len(flying))
         start, pause = self.world.seconds(), _FIRST_SECONDS
         while True:
-            now = self._looked(now, flying)
-            late = self._late(now)
+            looked = self._looked(now, flying)
             if self.watcher.stopped():
-                break
+                return now  # a look that a stop cut short tells nothing
+            now, late = looked, self._late(looked)
             now = replace(now, outcomes=_merged(now.outcomes, self._do(late)))
             still = self._cells(now.outcomes, _OPEN) | self._cells(now.outcomes, Result, late)
             self._say(flying - still)

@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("facts", "world", "desired"),
     ("observe", "plan", "guard", "apply"),
+    ("settling",),
     ("pipeline", "report"),
     ("edge", "sign", "sandbox", "conformance"),
     ("cli",),

@@ -9,7 +9,7 @@ from reconciler.model.actions import Action, Sign
 from reconciler.model.observed import BadSource, Cause, Unknown
 from reconciler.model.outcome import Outcome, Result
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.world import Failure, NotGathered, NotNow, Watcher, World
+from reconciler.world import Failure, NotGathered, Watcher, World
 
 _BREAKS = frozenset({Result.FAILED, Result.UNREACHABLE, Result.STALE, Result.HELD, Result.DEFERRED})
 """Results after which the later waves of the same cell are not attempted."""
@@ -29,7 +29,7 @@ class End:
     @classmethod
     def of(cls, failure: Failure, *, now: int) -> End:
         """What a failure of the world's means for the action that met it."""
-        if isinstance(failure, NotNow):
+        if failure.until is not None:
             return cls(Result.DEFERRED, str(failure), failure.until)
         bad = failure.bad if isinstance(failure, NotGathered) else ()
         return replace(cls.without(failure.unknown, now=now), bad_sources=bad)

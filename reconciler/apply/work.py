@@ -105,7 +105,8 @@ class Work:
     def send(self, server: str, actions: Sequence[Action]) -> tuple[End, ...]:
         """Events in one conversation, in order; the budget has paid for them. Raises Failure."""
         events = [self.events[action.sends] for action in actions if action.sends]
-        return tuple(self._judged(server, ok) for ok in self.world.relay(server).publish(events))
+        answers = self.world.relay(server).publish(events)
+        return tuple(self._judged(server, answer) for answer in answers)
 
     def _judged(self, server: str, answer: Ok | Unknown) -> End:
         """OK proves nothing (read-back does); a refusal may yet mean "already so"."""

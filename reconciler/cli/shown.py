@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 from reconciler.cli.places import OUT, unwritable
@@ -34,7 +35,7 @@ def show_plan(session: Session, plan: Plan, findings: tuple[Finding, ...]) -> No
         said = "1 signature is" if signs == 1 else f"{signs} signatures are"
         session.say(f"no --signers: {said} held, and whatever needs them")
     if not session.apply:
-        _summarise(session, FORMATS["markdown"].plan(shown, session.look))
+        _summarise(session, lambda: FORMATS["markdown"].plan(shown, session.look))
 
 
 def finish(session: Session, report: Report) -> tuple[int, ...]:
@@ -50,7 +51,7 @@ def finish(session: Session, report: Report) -> tuple[int, ...]:
     if session.apply:
         told = story(report)
         session.show(FORMATS[session.format].outcome(told, session.look))
-        _summarise(session, FORMATS["markdown"].outcome(told, session.look))
+        _summarise(session, lambda: FORMATS["markdown"].outcome(told, session.look))
     session.say(lost or f"report: {session.report_dir / 'latest.json'}")
     return tuple(map(int, report.exit_codes))
 
@@ -73,7 +74,7 @@ def _save(session: Session, report: Report) -> str:
     return ""
 
 
-def _summarise(session: Session, text: str) -> None:
+def _summarise(session: Session, text: Callable[[], str]) -> None:
     """Add to the page that GitHub shows of a job; say so where it cannot be written."""
     place = os.environ.get("GITHUB_STEP_SUMMARY")
     if not place:
@@ -82,6 +83,6 @@ def _summarise(session: Session, text: str) -> None:
         # a pipe that nobody reads must not be waited for
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
         with os.fdopen(os.open(place, flags, 0o644), "w", encoding="utf-8") as page:
-            page.write(text)
+            page.write(text())
     except OSError as error:
         session.say(f"GITHUB_STEP_SUMMARY: {safe(place)}: {error.strerror or error}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from math import ceil
 from secrets import SystemRandom
 from typing import TypeVar
 
@@ -25,7 +27,7 @@ class Passing(Failure):
     alone for (Retry-After), None where it said nothing."""
 
     def __init__(self, unknown: Unknown, after: float | None = None) -> None:
-        super().__init__(unknown)
+        super().__init__(unknown, None if after is None else ceil(time.time() + after))
         self.after = after
 
 

@@ -35,6 +35,10 @@ _FIXED: Final[dict[tuple[int, ...], tuple[int, ...]]] = {
 _VERSION_SECONDS: Final = 10.0
 
 
+class Excess(Failure):
+    """git was ended by us: it took too much of something."""
+
+
 @dataclass(frozen=True)
 class Git:
     """Runs git. `home` is an empty directory of ours; `program` its absolute path."""
@@ -65,8 +69,8 @@ class Git:
             watch: looks at it now and then; what it raises ends git.
 
         Raises:
-            Failure: it did not end in time, said too much, could not be started, or the run was
-                stopped.
+            Excess: it did not end in time, said too much or took too much memory.
+            Failure: it could not be started, or the run was stopped.
         """
         settings = {**_SETTINGS, **(config or {})}
         self.home.mkdir(parents=True, exist_ok=True)  # not before: a plan runs no git
@@ -83,9 +87,9 @@ class Git:
         except Stopped:
             raise Failure(Unknown(Cause.STOPPED, "the run was stopped")) from None
         except Overdue as killed:
-            raise Failure(Unknown(Cause.TIMEOUT, str(killed))) from None
+            raise Excess(Unknown(Cause.TIMEOUT, str(killed))) from None
         except Killed as killed:
-            raise Failure(Unknown(Cause.PROTOCOL, str(killed))) from None
+            raise Excess(Unknown(Cause.PROTOCOL, str(killed))) from None
         except OSError as error:
             detail = f"git cannot be started: {error.strerror}"
             raise Failure(Unknown(Cause.LOCAL, detail)) from None

@@ -2,15 +2,19 @@
 
 Time-outs of sockets bound silence: a peer that sends one byte now and then keeps them waiting for
 ever. At the deadline, when an answer comes too slowly, or when a stopped run cuts what is under
-way, the socket is shut down, which ends whatever call waits for it.
+way, the socket is shut down, which ends whatever call waits for it. One thread waits for all
+deadlines.
 """
 
 from __future__ import annotations
 
+import heapq
 import socket
 import time
 from contextlib import ExitStack, suppress
-from threading import Event, Lock, Thread
+from functools import cache
+from itertools import count
+from threading import Condition, Lock, Thread
 
 from reconciler.edge.stop import Stop
 from reconciler.limits import PROGRESS_BYTES
@@ -32,26 +36,27 @@ class Deadline:
         """
         self.seconds = seconds
         self.passed = False
+        self.over = False
         self.why = f"no whole answer within {seconds:.0f} s"
-        self._end = time.monotonic() + seconds
-        self._window = window
+        self._end = _NEVER
         self._head = head
+        self._window = window
         self._due = _NEVER
         self._missing = 0
         self._stop = stop
         self._socket: socket.socket | None = None
         self._lock = Lock()
-        self._over = Event()
         self._held = ExitStack()
 
     def __enter__(self) -> Deadline:
-        Thread(target=self._keep_time, daemon=True).start()
-        self._held.enter_context(self._stop.under_way(self._cut))
+        self._end = time.monotonic() + self.seconds
+        _bell().add(self)
+        self._held.enter_context(self._stop.under_way(self.end))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._held.close()
-        self._over.set()
+        self.over = True
         with self._lock:
             self._socket = None
 
@@ -60,7 +65,7 @@ class Deadline:
         with self._lock:
             self._socket = found
         if self.passed:
-            self._cut()
+            self.end()
 
     def sent(self) -> None:
         """Something was said; now the peer has to answer."""
@@ -78,19 +83,62 @@ class Deadline:
         self._missing = 0
         self._due = _NEVER
 
-    def _keep_time(self) -> None:
-        while (left := min(self._end, self._due) - time.monotonic()) > 0:
-            # what is due may change meanwhile
-            if self._over.wait(min(left, self._head, self._window)):
-                return
+    def look(self) -> float | None:
+        """What is due may change: when to look again; None: it is over, or was ended now."""
+        if self.over:
+            return None
+        now = time.monotonic()
+        due = min(self._end, self._due)
+        if due > now:
+            return min(due, now + self._head, now + self._window)
         if self._due < self._end:
             drips = f"it drips: fewer than {PROGRESS_BYTES} bytes in {self._window:.0f} s"
             self.why = drips if self._missing else "no answer in time"
-        self._cut()
+        self.end()
+        return None
 
-    def _cut(self) -> None:
+    def end(self) -> None:
+        """It is reached."""
         self.passed = True
         with self._lock, suppress(OSError):
             if self._socket:
                 # not the TLS layer's own shutdown, which is not for two threads
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class _Bell:
+    """Ends deadlines when their time has come. Those that are over by then stay in the list until
+    then, which is cheaper than to look for them."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, int, Deadline]] = []
+        self._numbers = count()
+        self._changed = Condition()
+        Thread(target=self._ring, name="deadlines", daemon=True).start()
+
+    def add(self, deadline: Deadline) -> None:
+        """This one, too."""
+        if (moment := deadline.look()) is None:
+            return
+        with self._changed:
+            entry = (moment, next(self._numbers), deadline)
+            heapq.heappush(self._waiting, entry)
+            if self._waiting[0] is entry:
+                self._changed.notify()
+
+    def _ring(self) -> None:
+        while True:
+            with self._changed:
+                while (left := self._left()) is None or left > 0:
+                    self._changed.wait(left)
+                deadline = heapq.heappop(self._waiting)[2]
+            self.add(deadline)
+
+    def _left(self) -> float | None:
+        return self._waiting[0][0] - time.monotonic() if self._waiting else None
+
+
+@cache
+def _bell() -> _Bell:
+    """One for the process."""
+    return _Bell()

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from reconciler.edge.resolver import Resolver
 from reconciler.limits import CONNECT_SECONDS
 from reconciler.model.observed import Cause, Unknown
 from reconciler.nostr import networks
 from reconciler.world import Failure
+
+_ATTEMPTS = 2
+"""Time-outs of the connection that a host may cost, however many addresses it has."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +28,15 @@ class Egress:
     """The policy of one run. `allow` are networks that may be contacted although not public."""
 
     allow: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    resolver: Resolver = field(default_factory=Resolver)
 
-    def addresses(self, host: str, port: int) -> tuple[str, ...]:
+    def addresses(self, host: str) -> tuple[str, ...]:
         """All addresses of a host, each one allowed.
 
         Raises:
             Failure: it does not resolve, or one address is refused.
         """
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or "no such name"
-            raise Failure(Unknown(Cause.RESOLVE, f"{host}: {reason.lower()}")) from None
-        addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+        addresses = self.resolver.addresses(host)
         for address in addresses:
             if not self.permits(address):
                 detail = f"{host} is {address}, which is not public (policies.egress.allow_private)"
@@ -54,9 +55,13 @@ class Egress:
             Failure: refused by policy or by the peer, or timed out.
         """
         last: OSError | None = None
-        for address in self.addresses(host, port):
+        end = time.monotonic() + _ATTEMPTS * CONNECT_SECONDS
+        for address in self.addresses(host):
+            left = min(CONNECT_SECONDS, end - time.monotonic())
+            if left <= 0:
+                break
             try:
-                connection = socket.create_connection((address, port), timeout=CONNECT_SECONDS)
+                connection = socket.create_connection((address, port), timeout=left)
             except OSError as error:
                 last = error
                 continue
@@ -69,7 +74,7 @@ class Egress:
         """May `http://` be spoken to this host? Only where every address is a listed network."""
         host = urlsplit(url).hostname or ""
         try:
-            return all(self._is_listed(ipaddress.ip_address(a)) for a in self.addresses(host, 80))
+            return all(self._is_listed(ipaddress.ip_address(a)) for a in self.addresses(host))
         except (Failure, ValueError):
             return False
 

@@ -13,15 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler.edge.child import Git, check
-from reconciler.limits import FETCH_IDLE_SECONDS, FETCH_PROGRESS_BYTES, FREE_BYTES
+from reconciler.edge.child import Excess, Git, check
+from reconciler.limits import (
+    FETCH_IDLE_SECONDS,
+    FETCH_MEMORY_BYTES,
+    FETCH_PROGRESS_BYTES,
+    FREE_BYTES,
+)
 from reconciler.model.observed import Cause, Unknown
 from reconciler.plumbing.child import Heard
 from reconciler.plumbing.staging import FETCH, size, wanted
 from reconciler.world import Failure
 
-_STAGED: Final = {"core.fsync": "none", "fetch.unpackLimit": "1"}
-"""Nothing here outlives the fetch; and a pack shows by its size how far it has come."""
+_STAGED: Final = {
+    "core.fsync": "none",
+    "fetch.unpackLimit": "1",
+    "http.lowSpeedTime": str(2 * int(FETCH_IDLE_SECONDS)),
+}
+"""Nothing here outlives the fetch; a pack shows by its size how far it has come; and it is we who
+lose patience, so that the server is not asked again."""
 
 
 class TooLarge(Failure):
@@ -58,6 +68,7 @@ def fetch(
 
     Raises:
         TooLarge: more than the quota.
+        Excess: more time or memory than a fetch may take.
         Failure: anything else.
     """
     done = git.run(
@@ -94,14 +105,17 @@ class _Watch:
         self._work = 0
 
     def __call__(self, heard: Heard) -> None:
-        """Raises Failure."""
+        """Raises Failure: Excess where the server is not to be asked again."""
         now, found = time.monotonic(), size(self._path)
         if found > self._quota:
             detail = f"what it sends is larger than {self._quota >> 20} MB"
             raise TooLarge(Unknown(Cause.PROTOCOL, detail))
+        if heard.memory > FETCH_MEMORY_BYTES + found:
+            detail = f"git took {heard.memory >> 20} MB of memory for {found >> 20} MB that came"
+            raise Excess(Unknown(Cause.PROTOCOL, detail))
         ensure_room(self._path)
         if found - self._size >= FETCH_PROGRESS_BYTES or heard.work > self._work:
             self._since, self._size, self._work = now, found, heard.work
         if now - self._since > self._idle:
             detail = f"no pack came for {self._idle:.0f} s, whatever else was said"
-            raise Failure(Unknown(Cause.TIMEOUT, detail))
+            raise Excess(Unknown(Cause.TIMEOUT, detail))

@@ -277,7 +277,7 @@ class Fleet:
         """For git's own fetches: the address that the egress policy checked, and nothing else."""
         parts = urlsplit(server)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = self._egress.addresses(parts.hostname or "", port)[0]
+        address = self._egress.addresses(parts.hostname or "")[0]
         if parts.scheme == "http" and not self._egress.allows_plain(server):
             raise Failure(Unknown(Cause.EGRESS, "http:// is spoken to listed networks only"))
         pinned = {"http.curloptResolve": f"{parts.hostname}:{port}:{address}"}

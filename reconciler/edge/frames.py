@@ -30,6 +30,8 @@ from reconciler.limits import DOOR_BYTES, PEER_TEXT_CHARS, WS_MESSAGE_BYTES
 from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
+_COME = 64 * 2**10
+
 
 class _NoCookies(SimpleCookieJar):
     """Keeps nothing, so it has nothing to give.
@@ -86,6 +88,7 @@ class BoundedSocket(websocket.WebSocket):
         self._spend = spend
         self._bytes = 0
         self._deadline = float("inf")
+        self._come = memoryview(b"")
 
     def upgrade(self, url: str, ready: socket.socket) -> None:
         """The opening handshake (RFC 6455, section 4), over a connection that stands.
@@ -120,11 +123,14 @@ class BoundedSocket(websocket.WebSocket):
         return frame
 
     def _recv(self, bufsize: int) -> bytes:
+        """The library asks three times a frame; the socket is asked for all that is there."""
         if time.monotonic() > self._deadline:
             raise TimeoutError("the message takes too long")
-        found: bytes = super()._recv(bufsize)  # type: ignore[no-untyped-call]
-        self._spend(len(found))
-        return found
+        if not self._come:
+            self._come = memoryview(super()._recv(_COME))  # type: ignore[no-untyped-call]
+            self._spend(len(self._come))
+        found, self._come = self._come[:bufsize], self._come[bufsize:]
+        return bytes(found)
 
 
 def connect(

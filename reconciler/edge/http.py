@@ -1,38 +1,34 @@
-"""HTTP by `requests`: no redirects, no cookies, nothing from the environment, bounded bodies.
+"""HTTP by the standard library: no redirects, no cookies, nothing from the environment, bounded
+bodies.
 
-Connections are kept alive per host and are made by the egress policy, so that the address which was
-checked is the one that is dialled. A question that met a bad moment is asked twice more. A host
-that has fallen silent once, or failed otherwise twice in a row, is not asked again in this run: a
-hanging server costs one time-out, not one a repository.
+Connections are kept alive per host (`edge.connections`). A question that met a bad moment is asked
+twice more. A host that has fallen silent once, or failed otherwise twice in a row, is not asked
+again in this run: a hanging server costs one time-out, not one a repository.
 """
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from http.client import IncompleteRead
-from http.cookiejar import DefaultCookiePolicy
+from functools import lru_cache
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from threading import Lock
-from typing import Protocol
 from urllib.parse import urlsplit
-
-import requests
-from urllib3.exceptions import HTTPError
 
 from reconciler import __version__
 from reconciler.edge.again import LATER, Passing, again, seconds_of
 from reconciler.edge.allowance import Allowance, Allowances
 from reconciler.edge.clock import Clock
+from reconciler.edge.connections import Body, Connections, Request
 from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress
-from reconciler.edge.pools import Adapter, kept
 from reconciler.limits import (
     ANSWER_SECONDS,
-    CONNECT_SECONDS,
     HTTP_ERROR_BYTES,
     PEER_TEXT_CHARS,
     SERVER_SECONDS,
@@ -43,31 +39,17 @@ from reconciler.world import Failure
 _STRIKES = 2
 _WHOLE = 6
 """A whole answer may take so many times the silence that is allowed within it."""
+_CHUNK = 64 * 2**10
 _AGENT = f"grasp-reconciler/{__version__}"
-
-
-class Body(Protocol):
-    """A request body of known length, in chunks."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[bytes]: ...
 
 
 class Http:
     """One client for a run; safe to share between threads."""
 
     def __init__(self, egress: Egress, clock: Clock, allowances: Allowances) -> None:
-        self._egress = egress
+        self._connections = Connections(egress)
         self._clock = clock
         self._allowances = allowances
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers.update({"User-Agent": _AGENT})
-        # no cookies: what one server sets would reach another one of its domain, or of its host
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = Adapter(egress)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
         self._strikes: Counter[str] = Counter()
         self._last: dict[str, Unknown] = {}
         self._skews: dict[str, float] = {}
@@ -89,7 +71,7 @@ class Http:
         """
         host = urlsplit(url).netloc
         allowance = self._allowances.of(url)
-        request = requests.Request("GET", url, {"Accept": accept})
+        request = Request(url, {"Accept": accept, "User-Agent": _AGENT})
 
         def attempt() -> tuple[str, bytes]:
             with self._counting(host):
@@ -106,8 +88,9 @@ class Http:
         headers = {
             "Content-Type": f"application/x-{kind}-request",
             "Accept": f"application/x-{kind}-result",
+            "User-Agent": _AGENT,
         }
-        request = requests.Request("POST", url, headers, data=body)
+        request = Request(url, headers, body)
         allowance = self._allowances.of(url)
         self._ask(host)
         with self._counting(host):
@@ -123,42 +106,28 @@ class Http:
 
     def close(self) -> None:
         """End all connections."""
-        self._session.close()
+        self._connections.close()
 
     def _exchange(
-        self,
-        request: requests.Request,
-        allowance: Allowance,
-        bounds: Deadline,
-        limit: int,
-        seconds: float,
+        self, request: Request, allowance: Allowance, bounds: Deadline, limit: int, seconds: float
     ) -> tuple[str, bytes]:
         self._clock.begin()
-        if request.url.startswith("http://") and not self._egress.allows_plain(request.url):
-            raise Failure(Unknown(Cause.EGRESS, "http:// is spoken to listed networks only"))
-        with kept(bounds, allowance, self._clock), _translated():
-            answer = self._session.send(
-                self._session.prepare_request(request),
-                timeout=(CONNECT_SECONDS, seconds),
-                allow_redirects=False,
-                stream=True,
-            )
-            with answer:
-                self._compare(answer)
-                if answer.status_code != 200:
-                    raise _refusal(answer)
-                kind = answer.headers.get("Content-Type", "")
-                return kind, _read(answer, limit, allowance, bounds)
+        with (
+            _kept(bounds, allowance, self._clock),
+            _translated(),
+            self._connections.exchange(request, bounds, seconds) as answer,
+        ):
+            self._compare(request.url, answer)
+            if answer.status != 200:
+                raise _refusal(answer)
+            return answer.headers.get("Content-Type", ""), _read(answer, limit, allowance, bounds)
 
-    def _compare(self, answer: requests.Response) -> None:
+    def _compare(self, url: str, answer: HTTPResponse) -> None:
         """Note how far the server's clock is from ours."""
-        if "Age" in answer.headers:  # out of a cache, dated by another moment
+        theirs = _moment(answer.headers.get("Date", ""))
+        if theirs is None or "Age" in answer.headers:  # out of a cache, dated by another moment
             return
-        try:
-            theirs = parsedate_to_datetime(answer.headers["Date"]).timestamp()
-        except (KeyError, ValueError, OverflowError):
-            return
-        host = urlsplit(answer.url).netloc
+        host = urlsplit(url).netloc
         with self._lock:
             found = [time.time() - theirs, *filter(None, [self._skews.get(host)])]
             self._skews[host] = min(found, key=abs)
@@ -193,29 +162,49 @@ def _strikes(unknown: Unknown, before: int) -> int:
     return 0 if unknown.cause in (Cause.HTTP, Cause.NOT_FOUND, Cause.RATE) else before + 1
 
 
-def _read(answer: requests.Response, limit: int, allowance: Allowance, bounds: Deadline) -> bytes:
-    body, start, seen = bytearray(), time.monotonic(), 0
-    bounds.came(0)
-    # what is there, and not what fills a buffer: a drip shows as one
-    while chunk := answer.raw.read1(64 * 1024, decode_content=True):
-        came, seen = answer.raw.tell() - seen, answer.raw.tell()
-        bounds.came(came)
+@lru_cache(maxsize=64)
+def _moment(date: str) -> float | None:
+    """A `Date` header as seconds since 1970; remembered, because a second has many answers."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read(answer: HTTPResponse, limit: int, allowance: Allowance, bounds: Deadline) -> bytes:
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Failure(Unknown(Cause.PROTOCOL, "the answer is compressed, unasked"))
+    body, start = bytearray(), time.monotonic()
+    while chunk := _chunk(answer):
+        bounds.came(len(chunk))
         allowance.spend_bytes(len(chunk))
         if time.monotonic() - start > ANSWER_SECONDS:
             raise Failure(Unknown(Cause.TIMEOUT, "the answer drips without end"))
         body += chunk
         if len(body) > limit:
             raise Failure(Unknown(Cause.PROTOCOL, f"the answer is larger than {limit} bytes"))
+    answer.read()  # nothing; but only now http.client knows that it has ended
     return bytes(body)
 
 
-def _refusal(answer: requests.Response) -> Failure:
-    code = answer.status_code
+def _chunk(answer: HTTPResponse) -> bytes:
+    """What of the body has come; nothing at its end."""
+    try:
+        found = answer.read1(_CHUNK)
+    except TimeoutError:
+        raise Failure(Unknown(Cause.TIMEOUT, "silence in the middle")) from None
+    if not found and answer.length:
+        raise IncompleteRead(b"", answer.length)
+    return found
+
+
+def _refusal(answer: HTTPResponse) -> Failure:
+    code = answer.status
     if code in (301, 302, 303, 307, 308):
         return Failure(Unknown(Cause.PROTOCOL, f"{code}: redirects are not followed"))
+    text = answer.read(HTTP_ERROR_BYTES).decode("utf-8", "replace")
     if code == 404:
         return Failure(Unknown(Cause.NOT_FOUND, "404"))
-    text = next(answer.iter_content(HTTP_ERROR_BYTES), b"").decode("utf-8", "replace")
     said = " ".join(text.split())[:PEER_TEXT_CHARS] if "<" not in text else ""
     kind = Cause.RATE if code == 429 else Cause.HTTP
     unknown = Unknown(kind, f"{code} {answer.reason or ''} {said}".strip())
@@ -226,27 +215,35 @@ def _refusal(answer: requests.Response) -> Failure:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """The libraries' exceptions become one Failure each."""
+    """The library's exceptions become one Failure each."""
     try:
         yield
-    except requests.exceptions.SSLError as error:
+    except ssl.SSLError as error:
         raise Failure(Unknown(Cause.TLS, str(error)[:PEER_TEXT_CHARS])) from None
-    except requests.exceptions.Timeout:
+    except TimeoutError:
         raise Failure(Unknown(Cause.TIMEOUT, "no answer in time")) from None
-    except (requests.exceptions.RequestException, HTTPError) as error:
-        if "Read timed out" in str(error):
-            raise Failure(Unknown(Cause.TIMEOUT, "silence in the middle")) from None
+    except (OSError, HTTPException) as error:
         raise Passing(Unknown(Cause.CUT, _short(error))) from None
 
 
 def _short(error: Exception) -> str:
-    """The innermost words; urllib3 wraps them in tuples and addresses of objects."""
-    inner: BaseException = error
-    while causes := [arg for arg in inner.args if isinstance(arg, BaseException)]:
-        inner = causes[-1]
-    if isinstance(inner, IncompleteRead):
+    if isinstance(error, IncompleteRead):
         return "the answer ended in the middle"
-    if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror
-    reason = getattr(inner, "reason", None)
-    return str(reason or inner)[:200]
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)[:200]
+
+
+@contextmanager
+def _kept(deadline: Deadline, allowance: Allowance, clock: Clock) -> Iterator[None]:
+    """Run one exchange under a deadline, whatever form its end takes inside the library."""
+    try:
+        with deadline:
+            yield
+    except Failure:
+        if not deadline.passed:
+            raise
+    if deadline.passed:
+        clock.begin()
+        allowance.left()
+        raise Failure(Unknown(Cause.TIMEOUT, deadline.why))

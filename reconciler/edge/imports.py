@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Lock
 
-from reconciler.edge.child import Git
+from reconciler.edge.child import Excess, Git
 from reconciler.edge.fetch import Source, TooLarge, ensure_room, fetch
 from reconciler.edge.store import Store
 from reconciler.limits import FETCH_BYTES, FETCH_IDLE_SECONDS, PACK_BYTES
@@ -40,8 +40,9 @@ def free(server: str) -> AbstractContextManager[Callable[[int], None]]:
 class Imports:
     """Fetches of one run; safe to share between threads.
 
-    A server that let a fetch wait in vain is not asked again. Fetches run side by side as long as
-    they are small; large ones wait for each other, so that all together fill no disk.
+    A server that let a fetch wait in vain, or made git take too much, is not asked again. Fetches
+    run side by side as long as they are small; large ones wait for each other, so that all together
+    fill no disk.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class Imports:
         try:
             fetch(self._git, source, offer.oids, stage, quota=quota, idle=self._idle)
         except Failure as failure:
-            if failure.unknown.cause is Cause.TIMEOUT:
+            if isinstance(failure, Excess):
                 self._struck[offer.source] = failure.unknown
             raise
         finally:

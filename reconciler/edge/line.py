@@ -22,7 +22,7 @@ from reconciler.errors import PeerFault
 from reconciler.limits import DOOR_SECONDS, READ_SECONDS, RELAY_IDLE_SECONDS, WS_CONTROL_BYTES
 from reconciler.model.observed import Cause, Unknown
 from reconciler.nostr import messages
-from reconciler.nostr.messages import RelayMessage
+from reconciler.nostr.messages import RelayMessage, SentText
 from reconciler.world import Failure
 
 _LONG = re.compile(rb'\s*\[\s*"(?:EVENT|NEG-MSG)"')
@@ -100,7 +100,7 @@ class RelayLine:
         """One message to the relay; within a turn."""
         self._socket.send(text)
 
-    def next(self) -> RelayMessage:
+    def next(self) -> RelayMessage | SentText:
         """The next message that can be read, within a turn; the others are counted as odd.
 
         Raises:
@@ -119,10 +119,12 @@ class RelayLine:
         if last and self._bounds:
             self._bounds.answered()
 
-    def strictly_next(self) -> RelayMessage:
+    def strictly_next(self) -> RelayMessage | SentText:
         """The next message, within a turn. Raises PeerFault when it cannot be read."""
         data = self._socket.receive()
         self._allowance.spend_message()
+        if sent := messages.sent_text(data):
+            return sent
         if len(data) > WS_CONTROL_BYTES and not _LONG.match(data):
             raise _Unreadable(f"a message was larger than {WS_CONTROL_BYTES} bytes, and no event")
         try:

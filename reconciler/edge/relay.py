@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import count
 
 import websocket
@@ -15,14 +16,21 @@ from reconciler.model.observed import Cause, Unknown
 from reconciler.nostr import messages
 from reconciler.nostr.event import Event, verify
 from reconciler.nostr.filters import Filter
-from reconciler.nostr.messages import Closed, Eose, Ok, Sent
+from reconciler.nostr.messages import Closed, Eose, Ok, Sent, SentText
 from reconciler.nostr.negentropy.dialogue import Declined, Dialogue, Difference
 from reconciler.nostr.paging import Pager
-from reconciler.nostr.strictjson import Json
+from reconciler.nostr.strictjson import loads
 from reconciler.world import Failure
 
 _IN_FLIGHT = 50
 """Publications that wait for their OK at the same time."""
+_KNOWN = 2**14
+_KNOWN_BYTES = 4 * 2**10
+"""Texts of events that are remembered, and the bytes of each: together SERVER_KEPT_BYTES."""
+
+
+_Part = Sent | SentText | Eose | Closed
+"""What an answer consists of."""
 
 
 class RelayClient:
@@ -134,8 +142,8 @@ class RelayClient:
         self._line.send(messages.req(name, wanted))
         found: list[Event] = []
         size = 0
-        while isinstance(message := self._named(name), Sent):
-            found += self._read(message.raw, wanted)
+        while isinstance(message := self._named(name), Sent | SentText):
+            found += self._read(message, wanted)
             size += 1
         if isinstance(message, Eose):
             self._line.send(messages.close(name))
@@ -143,23 +151,20 @@ class RelayClient:
             raise Failure(_closed(message.message))
         return found, size
 
-    def _named(self, name: str) -> Sent | Eose | Closed:
+    def _named(self, name: str) -> _Part:
         """The next message of this question."""
         while True:
             self._line.check()
             message = self._line.next()
-            if isinstance(message, Sent | Eose | Closed) and message.subscription == name:
-                self._line.used(last=not isinstance(message, Sent))
+            if isinstance(message, _Part) and message.subscription == name:
+                self._line.used(last=isinstance(message, Eose | Closed))
                 return message
 
-    def _read(self, raw: Json, wanted: Filter) -> list[Event]:
+    def _read(self, message: Sent | SentText, wanted: Filter) -> list[Event]:
         """The event, if it is one and was asked for. One that is not costs the server nothing: a
         stranger can put it there, and ngit-relay's index finds by prefix."""
-        name = raw.get("id") if isinstance(raw, dict) else None
-        event = self._kept.get(name) if isinstance(name, str) else None
         try:
-            if event is None or event.to_json() != raw:
-                event = verify(raw)
+            event = verify(message.raw) if isinstance(message, Sent) else _event(message.text)
         except PeerFault as fault:
             self._line.odd[str(fault)] += 1
             return []
@@ -206,6 +211,21 @@ def _unanswered(unknown: Unknown) -> Unknown:
     """Of an event that was sent: it may have arrived, also where it was we who gave up."""
     ours = unknown.cause in (Cause.STOPPED, Cause.BUDGET)
     return Unknown(Cause.TIMEOUT, f"sent, not answered: {unknown.detail}") if ours else unknown
+
+
+def _event(text: bytes) -> Event:
+    """Raises PeerFault."""
+    return _known(text) if len(text) <= _KNOWN_BYTES else _known.__wrapped__(text)
+
+
+@lru_cache(_KNOWN)
+def _known(text: bytes) -> Event:
+    """What the relays of a fleet send is the same, mostly to the byte: it is read once."""
+    try:
+        raw = loads(text)
+    except PeerFault:
+        raise PeerFault("a message could not be read") from None
+    return verify(raw)
 
 
 def _weight(event: Event) -> int:

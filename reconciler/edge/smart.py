@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
-
 from reconciler.edge.archive import Archive
 from reconciler.edge.clock import Clock
 from reconciler.edge.http import Http
@@ -28,7 +26,11 @@ from reconciler.limits import (
 from reconciler.model.observed import Absent, Cause, Listing, Unknown
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.pacing.backoff import Backoff
 from reconciler.world import Failure, Pushed, Stale
+
+_APPEARING = Backoff(first=0.1, most=1.0)
+"""Between two looks for a repository that a server is about to make."""
 
 Address = Callable[[str, Coordinate], str]
 """The URL of a repository on a server; of one on its source, that source's own."""
@@ -130,14 +132,16 @@ class SmartHttp:
     def _wait_for_repository(self, server: str, coordinate: Coordinate) -> Advertisement:
         """ngit-relay makes the repository a moment after it accepts the announcement
         (docs/protocol.md §1.3)."""
-        retrying = Retrying(
-            retry=retry_if_exception(_is_absent),
-            stop=stop_after_delay(SETTLE_SECONDS),
-            wait=wait_exponential_jitter(multiplier=0.1, max=1, jitter=0.1),
-            sleep=lambda seconds: self._clock.until(self._clock.now() + seconds),
-            reraise=True,
-        )
-        return retrying(self._receiving, server, coordinate)
+        end = self._clock.now() + SETTLE_SECONDS
+        asked = 0
+        while True:
+            try:
+                return self._receiving(server, coordinate)
+            except Failure as failure:
+                if failure.unknown.cause is not Cause.NOT_FOUND or self._clock.now() > end:
+                    raise
+            asked += 1
+            self._clock.until(self._clock.now() + _APPEARING.delay(asked))
 
     def _receiving(self, server: str, coordinate: Coordinate) -> Advertisement:
         advert = self._advertised(server, coordinate, RECEIVE)
@@ -189,7 +193,3 @@ def _still_needed(updates: tuple[RefUpdate, ...], refs: dict[str, str]) -> tuple
             raise Stale(f"{update.name}: expected {update.old[:12]}, found {now[:12]}")
         left.append(update)
     return tuple(left)
-
-
-def _is_absent(error: BaseException) -> bool:
-    return isinstance(error, Failure) and error.unknown.cause is Cause.NOT_FOUND

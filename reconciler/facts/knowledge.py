@@ -23,8 +23,8 @@ from reconciler.nostr.nip34 import (
     state,
 )
 
-_ADDRESS_TAGS = ("a", "A", "q")
 _EVENT_TAGS = ("e", "E", "q")
+_NAMING = frozenset({"a", "A", *_EVENT_TAGS})
 _T = TypeVar("_T")
 
 
@@ -185,9 +185,9 @@ def _by_identifier(states: list[State]) -> dict[str, tuple[State, ...]]:
 def _children(events: Iterable[Event]) -> dict[str, tuple[str, ...]]:
     children: defaultdict[str, set[str]] = defaultdict(set)
     for event in events:
-        for name in (*_ADDRESS_TAGS, *_EVENT_TAGS):
-            for value in event.values(name):
-                children[value].add(event.id)
+        for tag in event.tags:
+            if len(tag) > 1 and tag[0] in _NAMING:
+                children[tag[1]].add(event.id)
         if event.kind in (kinds.ANNOUNCEMENT, kinds.STATE):
             own = Coordinate(event.pubkey, event.first("d") or "")
             children[str(own)].add(event.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import Enum
 
 from reconciler.errors import PeerFault
@@ -36,77 +36,49 @@ def encode_all(packets: Iterable[Packet]) -> bytes:
     return b"".join(p.value if isinstance(p, Special) else encode(p) for p in packets)
 
 
-class Parser:
-    """Turns bytes, however they are cut, into packets."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[Packet]:
-        """Take more bytes; yield the packets that are now whole.
-
-        Raises:
-            PeerFault: a length that is not hex, is 3, or is over the limit.
-        """
-        self._buffer += data
-        while (packet := self._next()) is not None:
-            yield packet
-
-    @property
-    def rest(self) -> bytes:
-        """Bytes that do not make a whole packet yet."""
-        return bytes(self._buffer)
-
-    def _next(self) -> Packet | None:
-        if len(self._buffer) < 4:
-            return None
-        head = bytes(self._buffer[:4])
-        if head in _SPECIALS:
-            del self._buffer[:4]
-            return _SPECIALS[head]
-        length = _length(head)
-        if len(self._buffer) < length:
-            return None
-        payload = bytes(self._buffer[4:length])
-        del self._buffer[:length]
-        return payload
-
-
 def parse_all(data: bytes) -> tuple[Packet, ...]:
     """All packets of a complete message.
 
     Raises:
-        PeerFault: as `Parser.feed`, or the message ends inside a packet.
+        PeerFault: a length that is not hex, is 3, or is over the limit; or the message ends inside
+            a packet.
     """
-    parser = Parser()
-    packets = tuple(parser.feed(data))
-    if parser.rest:
-        raise PeerFault("the answer ends in the middle of a pkt-line")
-    return packets
+    packets: list[Packet] = []
+    position = 0
+    while position < len(data):
+        packet, position = _at(data, position)
+        if packet is None:
+            raise PeerFault("the answer ends in the middle of a pkt-line")
+        packets.append(packet)
+    return tuple(packets)
 
 
 def split(data: bytes) -> tuple[tuple[Packet, ...], bytes]:
     """Packets up to and with the first flush, and the bytes behind it (a pack, for example).
 
     Raises:
-        PeerFault: as `Parser.feed`, or there is no flush.
+        PeerFault: as `parse_all`, or there is no flush.
     """
     packets: list[Packet] = []
     position = 0
-    while position + 4 <= len(data):
-        head = data[position : position + 4]
-        if head == FLUSH.value:
-            return (*packets, FLUSH), data[position + 4 :]
-        if head in _SPECIALS:
-            packets.append(_SPECIALS[head])
-            position += 4
-            continue
-        length = _length(head)
-        if position + length > len(data):
-            break
-        packets.append(data[position + 4 : position + length])
-        position += length
-    raise PeerFault("the request has no flush packet")
+    while True:
+        packet, position = _at(data, position)
+        if packet is None:
+            raise PeerFault("the request has no flush packet")
+        packets.append(packet)
+        if packet is FLUSH:
+            return tuple(packets), data[position:]
+
+
+def _at(data: bytes, position: int) -> tuple[Packet | None, int]:
+    """The packet that starts here, None where it is not whole, and where the next one starts."""
+    head = data[position : position + 4]
+    if len(head) < 4:
+        return None, position
+    if head in _SPECIALS:
+        return _SPECIALS[head], position + 4
+    end = position + _length(head)
+    return (data[position + 4 : end], end) if end <= len(data) else (None, position)
 
 
 def _length(head: bytes) -> int:

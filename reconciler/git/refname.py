@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from reconciler.limits import REF_BYTES
 
@@ -14,8 +15,10 @@ TAGS = "refs/tags/"
 NOSTR = "refs/nostr/"
 
 
+@lru_cache(maxsize=2**14)
 def is_valid(name: str) -> bool:
-    """Would `git check-ref-format` accept this full name (at least one slash)?"""
+    """Would `git check-ref-format` accept this full name (at least one slash)? Remembered: the
+    branches of many repositories are called the same, and every server shows them."""
     return (
         "/" in name
         and name != "@"

@@ -15,11 +15,13 @@ from reconciler.nostr.nip34 import Coordinate
 class Throttle:
     """What one server is asked to bear. `concurrency` counts requests at the same time;
     `per_minute` git fetches and pushes, `events_per_minute` publications, both with that burst.
+    `family_limits`: what its family lets through counts, too; its operator may have set it free.
     """
 
     concurrency: int = 5
     per_minute: int = 30
     events_per_minute: int = 60
+    family_limits: bool = True
 
 
 @dataclass(frozen=True, slots=True)

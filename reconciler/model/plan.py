@@ -42,6 +42,8 @@ class HoldReason(StrEnum):
     STATE_VANISHED = "state-vanished"
     OBJECTS_GONE = "objects-gone"
     PAUSED = "server-paused"
+    TOO_LARGE = "event-too-large"
+    SERVES_DELETED = "serves-deleted"
     SOURCE_UNREAD = "source-unread"
     SOURCE_DIVERGED = "source-diverged"
     NEXT_STATE = "next-state"
@@ -53,6 +55,8 @@ ADVISORY = frozenset(
         HoldReason.PULL_DATA_NOWHERE,
         HoldReason.PULL_REF_DIFFERS,
         HoldReason.FOREIGN_REFS,
+        HoldReason.TOO_LARGE,
+        HoldReason.SERVES_DELETED,
         HoldReason.NEXT_STATE,
     }
 )

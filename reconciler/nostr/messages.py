@@ -15,6 +15,7 @@ from reconciler.nostr.filters import Filter, parse
 from reconciler.nostr.strictjson import Json, dumps, loads
 
 _SUBSCRIPTION_CHARS = 1000  # read so much; a relay refuses what is too long for it (NIP-01: 64)
+_SENT = re.compile(rb'\s*\[\s*"EVENT"\s*,\s*"([\w:.-]{1,64})"\s*,\s*(\{.*\})\s*\]\s*', re.DOTALL)
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")  # bytes.fromhex alone would also take spaces
 
 
@@ -36,6 +37,15 @@ class Sent:
 
     subscription: str
     raw: Json
+
+
+@dataclass(frozen=True, slots=True)
+class SentText:
+    """`["EVENT", subscription, event]` of which only the event's ends are known; `text` is unread:
+    pass it to `event.verify_text`."""
+
+    subscription: str
+    text: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,13 @@ class NegErr:
 
 
 RelayMessage = Sent | Ok | Eose | Closed | Notice | Challenge | NegMsg | NegErr
+
+
+def sent_text(message: bytes) -> SentText | None:
+    """An EVENT message, cut at the event's ends; None for any other, and for one that `parse_relay`
+    must look at. If the text between is JSON, so is the whole message."""
+    found = _SENT.fullmatch(message)
+    return SentText(found[1].decode(), found[2]) if found else None
 
 
 def parse_relay(text: str | bytes) -> RelayMessage:

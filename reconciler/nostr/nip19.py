@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from reconciler.errors import PeerFault
 
 _ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -39,8 +41,9 @@ def decode(prefix: str, text: str) -> bytes:
     return _regroup_bytes(words[:-6], prefix)
 
 
+@lru_cache(maxsize=2**12)
 def npub(pubkey: str) -> str:
-    """The npub of a 64-digit hex pubkey."""
+    """The npub of a 64-digit hex pubkey; remembered, because each of a clone URL's uses asks."""
     return encode("npub", bytes.fromhex(pubkey))
 
 

@@ -95,7 +95,8 @@ class Rounds:
         except Failure as failure:
             if failure.unknown.cause not in (Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND):
                 seat.unknown = failure.unknown
-        if rate := detect(seat.info).budgets.events:
+        obeyed = all(s.throttle.family_limits for s in self.desired.servers if s.url == seat.url)
+        if obeyed and (rate := detect(seat.info).budgets.events):
             seconds = rate.wait(rate.burst) + _MARGIN_SECONDS
             lasting = rate.each is not Per.CONNECTION
             self.world.obey(seat.url, rate.burst, seconds, lasting=lasting)

@@ -17,7 +17,8 @@ from reconciler.model.observed import Absent, Listing, ServerView, Unknown, look
 from reconciler.model.plan import ADVISORY, OF_SOURCE, CellVerdict, Hold, HoldReason, Verdict
 from reconciler.nostr.nip34 import State
 from reconciler.plan import publishes, pushes
-from reconciler.plan.holds import authority, foreign_refs, not_grasp, objects_gone, why_not
+from reconciler.plan.holds import authority, foreign_refs, not_grasp, objects_gone, undead, why_not
+from reconciler.plan.oversize import without_oversize
 from reconciler.plan.placement import is_grasp
 from reconciler.plan.pushes import PushOrWhyNot
 from reconciler.plan.repository import Repository
@@ -54,6 +55,7 @@ def plan_cell(
         return _judge(repository, view, refs, (), ())
     actions: list[Action] = []
     holds = foreign_refs(repository, view, refs, dialect, known)
+    holds += undead(repository, view, known)
     # without a state, purgatory would swallow the announcement again and again
     served = publishes.serves_announcement(repository, view, dialect)
     if served:
@@ -71,9 +73,10 @@ def plan_cell(
         pull_actions, pull_holds = _pulls(repository, view, refs)
         actions += pull_actions
         holds += pull_holds
-    planned = publishes.in_family(actions, dialect)
+    fitting, large = without_oversize(actions, dialect.budgets, known)
+    planned = publishes.in_family(fitting, dialect)
     left = recall(planned, view, repository.coordinate, now=repository.at)
-    holds += left.holds
+    holds += (*large, *left.holds)
     return _judge(repository, view, refs, left.actions, tuple(holds), waiting=left.waiting)
 
 

@@ -8,6 +8,7 @@ from reconciler.git.refname import NOSTR, is_branch_or_tag
 from reconciler.model.observed import Absent, Listing, ServerView, Unknown
 from reconciler.model.plan import Hold, HoldReason
 from reconciler.nostr import kinds
+from reconciler.nostr.addresses import address_of, deleted_by
 from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import State
 from reconciler.plan.pushes import PushOrWhyNot
@@ -118,6 +119,36 @@ def foreign_refs(
             reason=HoldReason.FOREIGN_REFS,
             detail=detail,
             release=release,
+        )
+    ]
+
+
+def undead(repository: Repository, view: ServerView, known: Knowledge) -> list[Hold]:
+    """Deleted events that a server serves beside their deletion: it has brought them back."""
+    deletions = [
+        event
+        for event in known.related(repository.coordinate)
+        if event.kind == kinds.DELETION and event.id in view.served
+    ]
+    named = {target for deletion in deletions for target in deletion.values("e")}
+    named |= {
+        target
+        for deletion in deletions
+        for address in deleted_by(deletion)
+        for target in known.children.get(str(address), ())
+        if address_of(known.events[target]) == address
+    }
+    found = sorted((named & view.served & known.events.keys()) - known.live)
+    if not found:
+        return []
+    return [
+        Hold(
+            coordinate=repository.coordinate,
+            server=view.url,
+            reason=HoldReason.SERVES_DELETED,
+            detail=f"it serves {len(found)} events beside their deletion: "
+            f"{', '.join(i[:12] for i in found[:_NAMED])}",
+            release="the server carries the deletion out; nobody sends these on",
         )
     ]
 

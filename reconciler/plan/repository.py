@@ -17,6 +17,7 @@ from reconciler.nostr.event import Event
 from reconciler.nostr.nip34 import Announcement, Coordinate, State, announcement, pull_tip
 from reconciler.plan import placement, reasons
 from reconciler.plan import sources as from_source
+from reconciler.plan.conversation import newest_first_threads
 from reconciler.plan.placement import fit, reachable, signing, sources, wanted
 
 _RELEASED = frozenset({HoldReason.EMPTY_REPOSITORY, HoldReason.EMPTY_STATE})
@@ -193,7 +194,7 @@ def _events(desired: Desired, known: Knowledge, coordinate: Coordinate) -> tuple
         # servers answer a stranger's void deletion in three ways, and no run would ever end
         and not (event.kind == kinds.DELETION and is_void(event, known.events))
     ]
-    if desired.policies.pulls:
-        return tuple(found)
-    # without its commit a pull request would wait in purgatory for ever
-    return tuple(event for event in found if pull_tip(event) is None)
+    if not desired.policies.pulls:
+        # without its commit a pull request would wait in purgatory for ever
+        found = [event for event in found if pull_tip(event) is None]
+    return newest_first_threads(found)

@@ -24,7 +24,9 @@ from reconciler.limits import (
     CHILD_CHATTER_BYTES,
     CHILD_CHATTER_KEPT_BYTES,
     CHILD_OUTPUT_BYTES,
+    CHILDREN_MEMORY_BYTES,
 )
+from reconciler.plumbing.memory import Session
 
 TICK_SECONDS: Final = 0.25
 """How often the clock and the watcher are looked at."""
@@ -50,6 +52,10 @@ class Flooded(Killed):
     """It said too much."""
 
 
+class Swollen(Killed):
+    """It took too much memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """How a child ended: its exit code (negative: the signal), stdout, the beginning of stderr, and
@@ -67,13 +73,15 @@ class Done:
 
 
 class Heard:
-    """What a child has said so far. `work` counts signs that it is busy with what it has got."""
+    """What a child has said so far. `work` counts signs that it is busy with what it has got;
+    `memory` is what it held a moment ago, in bytes."""
 
     def __init__(self) -> None:
         self.out = bytearray()
         self.err = bytearray()
         self.faults: list[str] = []
         self.work = 0
+        self.memory = 0
         self._said = 0
         self._line = b""
 
@@ -106,6 +114,37 @@ class Heard:
                 self.faults.append(text)
 
 
+class _Memory:
+    """What all running children hold together. The one that holds most is ended beyond the bound:
+    each may have its share, and none can take that of others."""
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._held: dict[int, int] = {}
+        self._lock = Lock()
+
+    @contextmanager
+    def of(self, leader: int) -> Iterator[Callable[[], int]]:
+        """A look at one child: what it holds, or Swollen."""
+        session = Session(leader)
+
+        def look() -> int:
+            found = session.memory()
+            with self._lock:
+                self._held[leader] = found
+                most = max(self._held.values())
+                over = sum(self._held.values()) > self._bound
+            if over and found == most:
+                raise Swollen(f"git took more than {self._bound >> 20} MB of memory")
+            return found
+
+        try:
+            yield look
+        finally:
+            with self._lock:
+                self._held.pop(leader, None)
+
+
 Watch = Callable[[Heard], None]
 """Looks at a running child now and then; what it raises ends the child."""
 
@@ -113,7 +152,9 @@ Watch = Callable[[Heard], None]
 class Children:
     """All children that run under one roof; safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int = CHILDREN_MEMORY_BYTES) -> None:
+        """Args: bytes that all of them may hold together."""
+        self._memory = _Memory(memory)
         self._running: set[subprocess.Popen[bytes]] = set()
         self._ended = False
         self._lock = Lock()
@@ -141,7 +182,7 @@ class Children:
             watch: looks at it every TICK_SECONDS.
 
         Raises:
-            Killed: it took too long, said too much, or `kill` was called.
+            Killed: it took too long, said too much, took too much memory, or `kill` was called.
             OSError: it could not be started.
         """
         with nullcontext(stdin) if not isinstance(stdin, bytes) else _file(stdin) as given:
@@ -157,7 +198,8 @@ class Children:
         with child:
             try:
                 self._begin(child)
-                heard = _listen(child, time.monotonic() + seconds, watch)
+                with self._memory.of(child.pid) as look:
+                    heard = _listen(child, time.monotonic() + seconds, look, watch)
             except Overdue:
                 raise Overdue(f"git did not end within {seconds:.0f} s") from None
             finally:
@@ -186,9 +228,11 @@ class Children:
         child.wait()
 
 
-def _listen(child: subprocess.Popen[bytes], end: float, watch: Watch | None) -> Heard:
+def _listen(
+    child: subprocess.Popen[bytes], end: float, look: Callable[[], int], watch: Watch | None
+) -> Heard:
     heard = Heard()
-    look = 0.0
+    due = time.monotonic() + TICK_SECONDS
     with selectors.DefaultSelector() as ready:
         for stream, hear in ((child.stdout, heard.on_stdout), (child.stderr, heard.on_stderr)):
             if stream:
@@ -204,9 +248,11 @@ def _listen(child: subprocess.Popen[bytes], end: float, watch: Watch | None) -> 
                 break
             if (now := time.monotonic()) > end:
                 raise Overdue
-            if watch and now > look:
-                watch(heard)
-                look = now + TICK_SECONDS
+            if now > due:
+                heard.memory = look()
+                if watch:
+                    watch(heard)
+                due = now + TICK_SECONDS
     heard.end()
     try:
         child.wait(max(0.0, end - time.monotonic()))

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import struct
+import sys
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.edge.child import Git, find_git, git_version, known_holes
+from reconciler.edge.child import Excess, Git, find_git, git_version, known_holes
 from reconciler.errors import UserFault
 from reconciler.limits import (
     CHILD_CHATTER_BYTES,
@@ -23,6 +24,7 @@ from reconciler.limits import (
     CHILD_OUTPUT_BYTES,
 )
 from reconciler.model.observed import Cause
+from reconciler.plumbing.child import Children
 from reconciler.world import Failure
 
 
@@ -273,3 +275,41 @@ def test_an_old_git_is_warned_of(
     git_that_says(tmp_path, f"echo 'git version {text}'")
     assert git_version(str(tmp_path / "git")) == version
     assert (known_holes(version) is None) is is_mended
+
+
+# --- memory ----------------------------------------------------------------------------------
+
+
+def hold(megabytes: int, seconds: float) -> str:
+    """A shell command that holds so much memory for a while."""
+    text = f"import time; held = bytearray(b'x' * {megabytes << 20}); time.sleep({seconds})"
+    return f'{sys.executable} -c "{text}"'
+
+
+def test_memory_is_bounded_for_all_that_a_child_starts(home: Path) -> None:
+    git = Git(home, "/bin/sh", Children(memory=90 << 20))
+    start = time.monotonic()
+    with pytest.raises(Excess, match="git took more than 90 MB of memory") as found:
+        git.run("-c", f"{hold(60, 20)} & {hold(60, 20)} & wait")
+    assert found.value.unknown.cause is Cause.PROTOCOL
+    assert time.monotonic() - start < 10
+    assert git.run("-c", hold(60, 0.7)).code == 0
+
+
+def test_the_child_that_holds_most_is_ended_and_its_neighbours_go_on(home: Path) -> None:
+    git = Git(home, "/bin/sh", Children(memory=90 << 20))
+    with ThreadPoolExecutor(2) as pool:
+        small = pool.submit(git.run, "-c", hold(20, 2))
+        large = pool.submit(git.run, "-c", hold(120, 20))
+        with pytest.raises(Excess):
+            large.result(15)
+        assert small.result(15).code == 0
+
+
+def test_files_that_are_mapped_are_no_memory(home: Path, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(b"x" * (120 << 20))
+    text = "import mmap, sys, time; f = open(sys.argv[1]); m = mmap.mmap(f.fileno(), 0, prot=1)"
+    text += "; sum(m[n] for n in range(0, len(m), 4096)); time.sleep(0.7)"
+    git = Git(home, sys.executable, Children(memory=90 << 20))
+    assert git.run("-c", text, str(large)).code == 0

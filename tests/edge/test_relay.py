@@ -182,7 +182,8 @@ def test_an_event_that_lies_is_left_out_and_counted_and_the_others_are_used(
         b'["NOTICE","\\ud800"]',
         b'["NOTICE","\xff"]',
         b'["NOTICE",' + 1_000 * b"[" + 1_000 * b"]" + b"]",
-        b'["EVENT","SUB",{"id":"a","id":"b"}]',
+        b'["EVENT","r1",{"id":"a","id":"b"}]',
+        b'["EVENT","r1",{"id":"a"}],["EVENT","r1",{}]',
     ],
 )
 def test_a_message_that_cannot_be_read_costs_the_answer_nothing(dial: Dial, text: bytes) -> None:

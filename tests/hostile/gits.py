@@ -39,6 +39,9 @@ _CHUNKED = _POST + b"Transfer-Encoding: chunked\r\n\r\n"
 _WHO = "A <a@example.org> 1700000000 +0000"
 
 
+_HEADS = " " + " ".join(f"symref=HEAD:refs/heads/{n}" for n in range(5))
+
+
 # --- listings ---
 
 
@@ -67,9 +70,7 @@ LISTINGS: Mapping[str, Act] = {
     "B8 pkt-line cut": _lists(b"00ff" + _LINE),
     "B9 no final flush": _lists(pkt(_LINE + _CAPS)),
     "B10 ERR with escapes": _lists(pkt("ERR \x1b[2J\x1b]0;owned\x07 no\n")),
-    "B11 five symref=HEAD": _claims(
-        {_MAIN: OID}, " " + " ".join(f"symref=HEAD:refs/heads/{n}" for n in range(5))
-    ),
+    "B11 five symref=HEAD": _claims({_MAIN: OID}, _HEADS),
     "B11b capabilities that run into each other": _claims({_MAIN: OID}, "symref=HEAD:refs/heads/x"),
     "B12 one ref twice, two oids": _lists(
         pkt(_LINE + _CAPS) + pkt(b"b" * 40 + b" " + _MAIN.encode() + b"\n") + b"0000"
@@ -173,7 +174,24 @@ def _silent(wire: Wire) -> None:
     time.sleep(600)
 
 
+def _two_faced(scene: Scene) -> Answers:
+    """An honest listing for us, and for git one that its releases before 2.46 follow for ever."""
+    at = scene.now - 3_600
+    announced = scene.owner.announce("gadget", scene.hosts, at=at)
+    state = scene.owner.declare("gadget", {_MAIN: OID}, at=at + 1)
+    honest, evil, nothing = listing({_MAIN: OID}), listing({_MAIN: OID}, more=_HEADS), listing({})
+
+    def refs(wire: Wire) -> None:
+        known = evil if wire.request.headers["user-agent"].startswith("git/") else honest
+        (known if "gadget" in wire.request.path else nothing)(wire)
+
+    return {"relay": relay_of([announced, state]), "refs": refs}
+
+
 FETCHES: Mapping[str, Act] = {
+    "B11c fetch: five symref=HEAD, for git alone": Act(
+        play=_two_faced, reaches="info/refs", says="MB of memory for 0 MB that came"
+    ),
     "B14 fetch: delta bomb of 4 GiB": _fetch(_says(_packed(_delta_bomb()))),
     "B16 fetch: other objects": _fetch(_says(_packed(_GOOD))),
     "B17 fetch: a commit without its tree": _fetch(_without_tree),

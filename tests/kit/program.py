@@ -106,7 +106,8 @@ class Case:
         lines.append(f"    name: {self.owner.name}")
         lines += ["    signer: owner-key"] if signer else []
         lines += ["policies:", "  egress: {allow_private: [127.0.0.0/8]}"]
-        lines.append("  throttle: {concurrency: 8, per_minute: 600, events_per_minute: 6000}")
+        wide = "{concurrency: 8, per_minute: 600, events_per_minute: 6000, family_limits: false}"
+        lines.append(f"  throttle: {wide}")
         path = self.folder / "desired-state.yaml"
         path.write_text("\n".join(lines) + "\n" + more)
         keys = self.folder / "keys"

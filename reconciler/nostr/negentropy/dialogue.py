@@ -15,7 +15,7 @@ from reconciler.errors import OurFault
 from reconciler.limits import NEG_FRAME_BYTES, PEER_TEXT_CHARS
 from reconciler.nostr import messages
 from reconciler.nostr.filters import Filter
-from reconciler.nostr.messages import Closed, NegErr, NegMsg, Notice, RelayMessage
+from reconciler.nostr.messages import Closed, NegErr, NegMsg, Notice, RelayMessage, SentText
 from reconciler.nostr.negentropy.items import items
 from reconciler.nostr.negentropy.roles import Initiator
 
@@ -52,7 +52,7 @@ class Dialogue:
         self._initiator = Initiator(items(pairs), frame=self._frame)
         return messages.neg_open(self._subscription, wanted, self._initiator.start())
 
-    def feed(self, message: RelayMessage) -> str | Difference | Declined | None:
+    def feed(self, message: RelayMessage | SentText) -> str | Difference | Declined | None:
         """What follows from a message: the next one to send, the end, or None when it has nothing
         to do with this conversation.
 

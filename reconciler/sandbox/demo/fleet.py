@@ -224,7 +224,8 @@ def _write_files(fleet: DemoFleet) -> None:
         lines += [f"    signer: {name}-key"] if name != "carol" else []
     lines += [
         "policies:",
-        "  throttle: {concurrency: 8, per_minute: 600, events_per_minute: 6000}",
+        "  throttle:",
+        "    {concurrency: 8, per_minute: 600, events_per_minute: 6000, family_limits: false}",
         "  egress: {allow_private: [127.0.0.0/8]}",
     ]
     fleet.desired.write_text("\n".join(lines) + "\n")
