@@ -16,7 +16,7 @@ from reconciler.limits import SETTLE_SECONDS
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Delegated, Observed
 from reconciler.model.outcome import WRITTEN, Outcome, Result
-from reconciler.model.plan import HoldReason, Plan
+from reconciler.model.plan import HoldReason, Plan, Verdict
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.observe import look_again
@@ -79,10 +79,12 @@ class Settling:
             now, late = looked, self._late(looked)
             now = replace(now, outcomes=_merged(now.outcomes, self._do(late)))
             still = self._cells(now.outcomes, _OPEN) | self._cells(now.outcomes, Result, late)
+            still |= self._restless(now)
             self._say(flying - still)
             flying = still
             spent = self.world.seconds() - start
-            if not late and spent + pause > min(self._worth(now, wait), spent + self.world.left()):
+            worth = self._worth(now, wait) if still else 0.0
+            if not late and spent + pause > min(worth, spent + self.world.left()):
                 break
             if not late:
                 self.world.settle(pause)
@@ -126,7 +128,19 @@ class Settling:
         fetches = any(h.reason is HoldReason.SERVER_MUST_FETCH for h in now.remaining.holds)
         if Result.DELEGATED in open_ or (fetches and open_):
             return wait
-        return min(wait, SETTLE_SECONDS) if open_ else 0.0
+        return min(wait, SETTLE_SECONDS)
+
+    def _restless(self, now: Settled) -> set[tuple[Coordinate, str]]:
+        """Cells that were written to and do not agree yet, although all that was sent is there:
+        some servers drop refs and move HEAD a moment after they have answered."""
+        written = self._cells(now.outcomes, WRITTEN)
+        agree = {
+            (cell.coordinate, cell.server)
+            for cell in now.remaining.cells
+            if cell.verdict in (Verdict.IN_SYNC, Verdict.UNKNOWN)
+        }
+        cells = {(cell.coordinate, cell.server) for cell in now.remaining.cells}
+        return (written & cells) - agree
 
     def _cells(
         self,

@@ -197,7 +197,7 @@ class World(Protocol):
     def note(self, marks: Sequence[Seen]) -> None:
         """Replace that memory."""
 
-    def asked(self) -> tuple[Draft, ...]:
+    def requested(self) -> tuple[Draft, ...]:
         """What earlier runs asked remote signers to sign, and nobody has answered (local memory);
         a plan that wants the same asks for these very events."""
 

@@ -45,9 +45,9 @@ class Work:
             return End(Result.HELD, f"no key named {sign.signer!r} was given (--signers)")
         self._refuse_if_renewed(sign)
         event = signer.sign(sign.signer, sign.draft)
-        self.events[event.id] = event
-        # before anybody hears of it: servers may keep it unseen, and lose it
+        # before anybody can hear of it: servers may keep it unseen, and lose it
         self.world.store((*self.world.unserved(), event))
+        self.events[event.id] = event
         return End(Result.DONE)
 
     def _refuse_if_renewed(self, sign: Sign) -> None:

@@ -146,7 +146,7 @@ class Fleet:
         """Write down what this run saw."""
         seen.save(self._seen, marks)
 
-    def asked(self) -> tuple[Draft, ...]:
+    def requested(self) -> tuple[Draft, ...]:
         """What remote signers were asked to sign and have not answered."""
         return self._asked()
 

@@ -86,6 +86,11 @@ class Deed(ABC):
         return False
 
     @property
+    def volume(self) -> int:
+        """Events and refs that it writes."""
+        return 1
+
+    @property
     def may_wait(self) -> bool:
         """May the server have taken it, and not show it yet?"""
         return True
@@ -294,6 +299,11 @@ class Push(Deed):
     def places(self) -> tuple[str, ...]:
         """Servers whose later waves wait for it."""
         return (self.server,)
+
+    @property
+    def volume(self) -> int:
+        """Its refs; the empty push moves HEAD."""
+        return len(self.updates) or 1
 
     @property
     def sent_as(self) -> str:

@@ -80,7 +80,7 @@ def _joined(
         seen=before.seen,
         sources=before.sources,
         unserved=now.unserved,
-        asked=now.asked,
+        requested=now.requested,
         began=before.at if before.began is None else before.began,
     )
 

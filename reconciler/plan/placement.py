@@ -54,7 +54,7 @@ def signing(
     if not adds:
         return None
     draft = with_servers(announcement, adds, at=observed.at)
-    draft = resumed(draft, observed.asked, after=announcement.event.created_at)
+    draft = resumed(draft, observed.requested, after=announcement.event.created_at)
     signer = npub.signer or ""
     return Sign(
         coordinate=announcement.coordinate,

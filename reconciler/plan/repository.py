@@ -120,7 +120,7 @@ class Repository:
         listed = announcement.servers() | frozenset(sign.adds if sign else ())
         holds = (
             reasons.unfollowed(coordinate, announcement, ruling, observed)
-            or reasons.unsure(coordinate, other, observed)
+            or reasons.unsure(coordinate, other, desired, observed)
             or _rolled_back(coordinate, observed, known, members, ruling)
         )
         sign_state = None

@@ -79,7 +79,7 @@ def adopt(
     points = peeled(next_.refs, listing, base)
     at = max(observed.at, newest + 1)
     draft = drafts.state(coordinate, next_.refs, points, branch, at=at)
-    draft = drafts.resumed(draft, observed.asked, after=newest)
+    draft = drafts.resumed(draft, observed.requested, after=newest)
     sign = _sign(desired, coordinate, draft, base, servers, view.url)
     return Adoption(sign, nip34.state(draft), tuple(holds))
 
@@ -102,7 +102,7 @@ def first(
         description=source.description,
         web=source.web,
     )
-    draft = drafts.resumed(draft, observed.asked, after=0)
+    draft = drafts.resumed(draft, observed.requested, after=0)
     return Sign(
         coordinate=coordinate,
         signer=npub.signer or "",

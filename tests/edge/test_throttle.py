@@ -193,7 +193,7 @@ def test_a_slot_is_given_back_after_a_failure() -> None:
         stack.enter_context(limiter.request())
 
 
-def test_repositories_take_turns() -> None:
+def test_repositories_take_turns_at_one_server() -> None:
     limiter, order = Limiter(Throttle(concurrency=1, per_minute=1000), Clock()), []
     queued = [("big", n) for n in range(3)] + [("small", 0)]
 

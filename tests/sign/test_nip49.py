@@ -18,7 +18,7 @@ TEXT = (
 KEY = "3501454135014541350145413501453fefb02227e449e57cf4d3a3ce05378683"
 
 
-def test_the_published_key() -> None:
+def test_the_published_key_is_decrypted_with_its_password() -> None:
     assert nip49.decrypt(TEXT, "nostr").reveal().hex() == KEY
 
 
