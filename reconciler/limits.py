@@ -211,6 +211,14 @@ KEY_FILE_BYTES: Final = 4 * 2**10
 
 NIP44_BYTES: Final = 2 * 2**20
 """Bytes of one message to or from a remote signer, decrypted: a state of EVENT_BYTES."""
+APPROVAL_SECONDS: Final = 7 * 24 * 60 * 60
+"""How long a signature may wait for somebody to approve it: over a weekend, and some."""
+APPROVAL_WAIT_SECONDS: Final = 60.0
+"""How long a run waits for a remote signer's answer before it leaves the request to a later one."""
+MEETING_SECONDS: Final = 180.0
+"""How long pairing waits for a person with a telephone."""
+APPROVAL_AGAIN_SECONDS: Final = 5
+"""The same, once one request of the run was not answered in time."""
 SCRYPT_LOG_N: Final = range(16, 21)
 """Work factors of an encrypted key (NIP-49), as powers of two: 20 takes 5 s and 1 GB."""
 

@@ -68,6 +68,13 @@ from reconciler.report.formats import FORMATS
 @click.option(
     "--passphrase-fd", type=click.IntRange(0), help="Where the passphrases of encrypted keys are."
 )
+@click.option(
+    "--approval-wait",
+    type=Duration(),
+    default="60s",
+    show_default=True,
+    help="How long to wait for a remote signer; a later run uses a late approval.",
+)
 @click.option("--accept", type=Accept(), multiple=True, help="Lift one guard for this very plan.")
 @click.option("--limit", multiple=True, metavar="GLOB", help="Only repositories that match.")
 @click.option("--shard", type=Shard(), default="1/1", help="Only this share of the repositories.")
