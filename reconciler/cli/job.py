@@ -156,11 +156,11 @@ def _header(session: Session, options: Options, started: datetime, watcher: Time
     finished = datetime.now(UTC).strftime(form)
     mode = "apply" if session.apply else "plan"
     return Header(
-        run_id,
-        mode,
-        started.strftime(form),
-        finished,
-        __version__,
+        run_id=run_id,
+        mode=mode,
+        started=started.strftime(form),
+        finished=finished,
+        tool=__version__,
         actor=provenance.actor(),
         commit=provenance.commit(session.file),
         shard=options.shard,

@@ -24,8 +24,6 @@ SPEC, NGIT, NGIT_3, RELAY, KHATRU, GITEA = FAMILIES = (
     "khatru",
     "gitea",
 )
-PARKING: Final = (SPEC, NGIT)
-"""Families whose purgatory says so."""
 
 
 class Evidence(Enum):
