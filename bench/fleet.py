@@ -20,6 +20,7 @@ _EPOCH = 1_700_000_000
 _WHO = "A Developer <developer@example.org> {} +0000"
 _LINES = 500
 _CHANGED = 100
+_MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def small(place: Path, seed: int) -> Path:
     return _packed(place, made)
 
 
-def large(place: Path, seed: int, *, commits: int = 450) -> Path:
+def large(place: Path, seed: int, *, commits: int = 560) -> Path:
     """A repository whose pack has about 3 MB: text files of which each commit changes a fifth, so
     that there are deltas as in any other."""
     empty(place)
@@ -77,6 +78,26 @@ def large(place: Path, seed: int, *, commits: int = 450) -> Path:
     _git(place, "tag", "-a", "-m", "release", "v1.0.0", "main")
     _git(place, "branch", "stable", "main~20")
     return _packed(place)
+
+
+def heavy(place: Path, files: int) -> Path:
+    """A repository of so many files of 1 MiB that do not compress, a commit for each."""
+    empty(place)
+    chance = random.Random(0)  # noqa: S311 - made-up data
+    with subprocess.Popen(
+        ["git", f"--git-dir={place}", "fast-import", "--quiet"], stdin=subprocess.PIPE, env=PLAIN
+    ) as child:
+        if child.stdin is None:
+            raise SystemExit("no pipe")
+        for number in range(files):
+            head = f"commit refs/heads/main\ncommitter {_WHO.format(_EPOCH + number)}\ndata 0\n"
+            head += f"M 100644 inline file{number}\ndata {_MIB}\n"
+            child.stdin.write(head.encode() + chance.randbytes(_MIB) + b"\n")
+        child.stdin.close()
+    if child.returncode:
+        raise SystemExit("git fast-import failed")
+    _git(place, "pack-refs", "--all")
+    return place
 
 
 def _text(chance: random.Random, lines: int) -> list[str]:

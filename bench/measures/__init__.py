@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bench.measure import Measure
-from bench.measures import fill, fleet, noop, relay, sandbox, start
+from bench.measures import fill, fleet, noop, push, relay, sandbox, start
 
 MEASURES: tuple[Measure, ...] = (
     start.MEASURE,
     noop.MEASURE,
+    push.MEASURE,
     fill.MEASURE,
     fleet.MEASURE,
     relay.MEASURE,
