@@ -171,7 +171,8 @@ def _header(session: Session, options: Options, started: datetime, watcher: Time
 
 def _report(header: Header, done: Run, caught: Caught) -> Report:
     extra = [Exit.STALE_PLAN] if done.stale else []
-    notes = [*done.stale, *done.notes]
+    notes = [*done.stale, *done.fell, *done.notes]
+    extra += [Exit.CHANGES] if done.fell else []
     extra += [Exit.FAILED] if done.notes else []
     if caught.code:
         extra.append(caught.code)
