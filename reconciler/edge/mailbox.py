@@ -17,9 +17,9 @@ from reconciler.edge.line import RelayLine
 from reconciler.errors import PeerFault
 from reconciler.limits import READ_SECONDS
 from reconciler.nostr import messages, urls
-from reconciler.nostr.event import Event, verify
+from reconciler.nostr.event import Event, verify, verify_text
 from reconciler.nostr.filters import Filter
-from reconciler.nostr.messages import Eose, Sent
+from reconciler.nostr.messages import Eose, Sent, SentText
 from reconciler.world import Failure
 
 _LOOK_SECONDS = 0.25
@@ -126,12 +126,17 @@ def _hear(line: RelayLine, wanted: Filter, once: Callable[[Event], None]) -> boo
     """One message; is it the end of what was stored?"""
     line.used(last=True)  # each message has its own time, and any silence between them is allowed
     message = line.next()
-    if isinstance(message, Sent) and message.subscription == _NAME:
+    if isinstance(message, Sent | SentText) and message.subscription == _NAME:
         try:
-            event = verify(message.raw)
+            event = _event(message)
         except PeerFault as fault:
             line.odd[str(fault)] += 1
             return False
         if wanted.matches(event):
             once(event)
     return isinstance(message, Eose) and message.subscription == _NAME
+
+
+def _event(message: Sent | SentText) -> Event:
+    """Raises PeerFault."""
+    return verify(message.raw) if isinstance(message, Sent) else verify_text(message.text)

@@ -205,7 +205,7 @@ def test_junk_by_the_thousand_ends_nothing(relay: RunningServer, queue: Queue) -
         check(event, draft(bunker))
 
 
-def test_twice_is_once(relay: RunningServer, queue: Queue) -> None:
+def test_an_answer_that_comes_twice_counts_once(relay: RunningServer, queue: Queue) -> None:
     def play(b: Bunker, r: Json, c: str) -> Iterable[str]:
         return [b.answer(r, c)] * 2
 
