@@ -4,11 +4,11 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PURE   := facts plan model git nostr desired sign report pacing $(notdir $(filter-out %_interop.py,$(wildcard tests/test_*.py)))
+PURE   := facts plan apply model git nostr desired sign report pacing $(notdir $(filter-out %_interop.py,$(wildcard tests/test_*.py)))
 STAMP  := $(VENV)/.stamp-$(shell cksum pyproject.toml | cut -d' ' -f1)
 BASE   := $(VENV)/.base-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
-.PHONY: help demo test lint format types check quick conformance hostile interop long bench clean setup
+.PHONY: help demo test lint format types check quick browser conformance hostile interop long bench clean setup
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -48,7 +48,7 @@ check: $(STAMP)  ## the tests alone
 	$(BIN)/pytest -m 'not long'
 
 quick: $(STAMP)  ## those without servers; `make quick PYTHON=python3.13 VENV=.venv-3.13` for another Python
-	$(BIN)/pytest -m 'not long' $(addprefix tests/,$(PURE))
+	$(BIN)/pytest -n 0 -m 'not long' $(addprefix tests/,$(PURE))
 
 conformance: $(STAMP)  ## what every server family does, row by row; AGAINST=FAMILY=URL: what that server does
 ifdef AGAINST
@@ -59,6 +59,9 @@ endif
 
 hostile: $(STAMP)  ## peers that lie, hang and flood, and kills at random moments (tests/hostile)
 	$(BIN)/python -m tests.hostile $(ONLY)
+
+browser: $(STAMP)  ## the HTML page in headless Chromium (Debian: chromium, chromium-driver)
+	$(BIN)/pytest -n0 tests/report/browser/check_page.py
 
 interop: $(STAMP)  ## real servers and clients that the environment names (tests/interop/README.md)
 	$(BIN)/python -m tests.interop $(ONLY)

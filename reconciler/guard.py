@@ -26,7 +26,7 @@ from reconciler.model.desired import Desired, Safety
 from reconciler.model.observed import Listing, Observed
 from reconciler.model.outcome import Finding
 from reconciler.model.plan import Plan
-from reconciler.nostr import kinds, urls
+from reconciler.nostr import kinds
 from reconciler.nostr.event import Draft, Event, Template
 from reconciler.nostr.nip34 import Coordinate, State, announcement, state
 
@@ -111,10 +111,12 @@ def judge(
                 accepted=lifted,
             )
         )
-    return (*findings, *_doubts(plan, observed, accepted))
+    return (*findings, *_doubts(plan, desired, observed, accepted))
 
 
-def _doubts(plan: Plan, observed: Observed, accepted: Collection[str]) -> Iterable[Finding]:
+def _doubts(
+    plan: Plan, desired: Desired, observed: Observed, accepted: Collection[str]
+) -> Iterable[Finding]:
     """Why nothing should be signed now, each doubt with the repositories that it concerns."""
     events = {event.id: event for event in observed.events}
     names = {repository.coordinate: repository.name for repository in plan.repositories}
@@ -122,7 +124,7 @@ def _doubts(plan: Plan, observed: Observed, accepted: Collection[str]) -> Iterab
     groups: defaultdict[tuple[str, str], list[Sign]] = defaultdict(list)
     for sign in plan.signs:
         standing = stands.get(sign.coordinate) or events.get(sign.before or "")
-        for doubt in _doubted(sign, standing, observed):
+        for doubt in _doubted(sign, standing, desired, observed):
             groups[doubt].append(sign)
     for (guard, detail), signs in groups.items():
         first = ", ".join(names[sign.coordinate] for sign in signs[:3])
@@ -139,7 +141,9 @@ def _doubts(plan: Plan, observed: Observed, accepted: Collection[str]) -> Iterab
         )
 
 
-def _doubted(sign: Sign, stands: Event | None, observed: Observed) -> Iterable[tuple[str, str]]:
+def _doubted(
+    sign: Sign, stands: Event | None, desired: Desired, observed: Observed
+) -> Iterable[tuple[str, str]]:
     """The owner may have announced anew where nobody could read, or a maintainer signed a state
     there, and what is signed now would undo it; and a date ahead of its time cannot be taken back.
     `stands` is the announcement that relays are read by; None: there is none yet."""
@@ -148,7 +152,7 @@ def _doubted(sign: Sign, stands: Event | None, observed: Observed) -> Iterable[t
     read = {view.url for view in observed.views if view.unknown is None}
     silent = {view.url for view in observed.views if view.unknown} | (named - read)
     if silent:
-        places = ", ".join(sorted(map(urls.host, silent)))
+        places = ", ".join(sorted(map(desired.called, silent)))
         yield UNSURE, f"a newer {what} may stand on {places}, which could not be read"
     skews = [view.skew for view in observed.views if view.skew is not None]
     ahead = median(skews) if skews else 0.0

@@ -71,6 +71,7 @@ CHILDREN_MEMORY_BYTES: Final = 2**30
 """Memory of all git children together, files that they map left out: eight fetches of 30 MB take
 half of it. A child's own bound is one for each process, and git is several."""
 CHILD_CPU_SECONDS: Final = 300
+"""Processor time of a git child: one that computes in circles is ended before its wall clock is."""
 CHILD_WALL_SECONDS: Final = 900
 """Wall clock of a git child: half the 30 minutes that purgatory waits."""
 CHILD_OUTPUT_BYTES: Final = 32 * 2**20
@@ -78,7 +79,9 @@ CHILD_OUTPUT_BYTES: Final = 32 * 2**20
 CHILD_CHATTER_BYTES: Final = 16 * 2**20
 """Bytes of a child's stderr, which a server can fill (side-band); one that says more is ended."""
 CHILD_CHATTER_KEPT_BYTES: Final = 64 * 2**10
+"""Bytes of that which are kept, from its beginning: git says early what is wrong, then repeats."""
 FETCH_IDLE_SECONDS: Final = 30.0
+"""How long a fetch may bring too little: a server may count and compress a large pack first."""
 FETCH_PROGRESS_BYTES: Final = 30_000
 """A fetch that brings fewer pack bytes than this in FETCH_IDLE_SECONDS is ended, however much the
 server talks besides, and the server is not fetched from again in the run: 1 kB/s, as git has it
@@ -101,8 +104,9 @@ ANCESTRY_COMMITS: Final = 20
 PURGATORY_SECONDS: Final = 30 * 60
 """How long servers keep an event that waits for its git data (GRASP-01)."""
 REFUSED_FIRST_SECONDS: Final = 10 * 60
+"""A refused event is offered again after so long: a mended server is noticed the same hour."""
 REFUSED_LAST_SECONDS: Final = 24 * 60 * 60
-"""A refused event is offered again after 10 minutes, then at doubled intervals, daily at last."""
+"""Intervals double from there to this: at last a refused event is offered daily."""
 REFUSED_PUSHES: Final = 3
 """Refusals in a row of the same push after which its cell is held, by the same intervals."""
 MEMORY_BYTES: Final = 16 * 2**20
@@ -116,6 +120,7 @@ SIGNED_SECONDS: Final = 7 * 24 * 60 * 60
 
 # --- HTTP and time ---------------------------------------------------------------------------
 NIP11_BYTES: Final = 64 * 2**10
+"""Bytes of a relay information document; those of known servers have a few thousand."""
 HTTP_ERROR_BYTES: Final = 4 * 2**10
 """Bytes of an error page that are read to find the reason."""
 RESOLVE_SECONDS: Final = 10.0
@@ -179,10 +184,32 @@ a large fleet. What is full later is reported, and stops nothing."""
 
 # --- desired state ---------------------------------------------------------------------------
 YAML_BYTES: Final = 256 * 2**10
+"""Bytes of a desired state: 2,000 repositories with rules of their own."""
 YAML_DEPTH: Final = 16
+"""Levels of nesting; the schema has 6, so that a mistake of a level or two is still named."""
 YAML_NODES: Final = 50_000
+"""Values and keys of a desired state: what YAML_BYTES hold, five characters each. PyYAML takes a
+second to read so many."""
 SAVED_PLAN_BYTES: Final = 64 * 2**20
+"""Bytes of a saved plan that is read back: 100,000 actions of 600 bytes each."""
+SAVED_REPORT_BYTES: Final = 256 * 2**20
+"""A report of 2,000 repositories on 50 servers, where everything changes, has 100 MB."""
+LIVE_PING_SECONDS: Final = 30.0
+"""Silence on a subscription after which the relay is pinged."""
+LIVE_EVENTS: Final = 600
+"""Messages a minute that are heard of one relay's subscription; what is beyond waits for a run."""
+LIVE_REMEMBERED: Final = 10_000
+"""Events that a daemon has heard of: what comes from the next relay is no news."""
+SERVED_TOGETHER: Final = 8
+"""Answers of `serve` that are made at the same time; the page of a large fleet takes 3 s."""
+SERVED_SECONDS: Final = 10.0
+"""How long a client of `serve` may take to say what it wants."""
+HISTORY_RUNS: Final = 30
+"""Earlier reports that a view looks back on: a week of four a day."""
+HISTORY_BYTES: Final = 256 * 2**20
+"""Earlier reports that a view reads to tell the history of cells: 30 of 8 MB take 10 s."""
 KEY_FILE_BYTES: Final = 4 * 2**10
+"""Bytes of a key file: 40 lines of a name and an nsec."""
 
 NIP44_BYTES: Final = 2 * 2**20
 """Bytes of one message to or from a remote signer, decrypted: a state of EVENT_BYTES."""

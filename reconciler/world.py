@@ -29,20 +29,20 @@ from reconciler.nostr.nip34 import Coordinate
 
 
 class Failure(ReconcileError):
-    """Something could not be learnt or done; `unknown` says what kind of failure it was."""
+    """Something could not be learnt or done; `unknown` says what kind of failure it was. `until` is
+    the time, in seconds since 1970, from which it makes sense again, where that is known."""
 
-    def __init__(self, unknown: Unknown) -> None:
+    def __init__(self, unknown: Unknown, until: int | None = None) -> None:
         super().__init__(str(unknown))
         self.unknown = unknown
+        self.until = until
 
 
 class NotNow(Failure):
-    """A limit: nothing was sent. `until` is the time, in seconds since 1970, from which it makes
-    sense again."""
+    """A limit: nothing was sent before `until`."""
 
     def __init__(self, detail: str, until: int) -> None:
-        super().__init__(Unknown(Cause.RATE, detail))
-        self.until = until
+        super().__init__(Unknown(Cause.RATE, detail), until)
 
 
 class NotGathered(Failure):

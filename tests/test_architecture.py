@@ -5,7 +5,6 @@ The rules are tables below; the checker is tried on a small bad tree, so that it
 
 from __future__ import annotations
 
-import ast
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 import pytest
+
+from tests.kit.code import DOORS, Code, ImportLine, read_code
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "reconciler"
@@ -26,7 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("observe", "plan", "guard", "apply"),
     ("settling",),
     ("pipeline", "report"),
-    ("edge", "sign", "sandbox", "conformance"),
+    ("edge", "sign", "serving", "sandbox", "conformance"),
     ("cli",),
     ("__main__",),
 )
@@ -63,12 +64,13 @@ ONLY: Mapping[str, frozenset[str]] = {
     "plumbing": frozenset({"errors", "limits"}),
     "edge": frozenset({"errors", "git", "limits", "model", "nostr", "pacing", "plumbing", "world"}),
     "sign": frozenset({"errors", "limits", "nostr"}),
+    "serving": frozenset({"limits", "model", "nostr", "report"}),
     "sandbox": frozenset({"errors", "limits", "nostr", "git", "pacing", "plumbing"}),
     "conformance": frozenset({"errors", "git", "nostr", "report"}),
 }
 """Rooms whose imports from the house are listed one by one; `reconciler` itself is open to all."""
 
-ONLY_CLI_WIRES = frozenset({"edge", "sign", "sandbox", "conformance", "cli"})
+ONLY_CLI_WIRES = frozenset({"edge", "sign", "serving", "sandbox", "conformance", "cli"})
 STAGES = frozenset({"observe", "plan", "guard", "apply"})
 
 _NAMES = """
@@ -78,12 +80,13 @@ subprocess sys tempfile tenacity threading time urllib3 uuid websocket
 """
 WORLDLY = frozenset(_NAMES.split())
 """Clock, chance, files, threads, processes and the network."""
-OUTER = frozenset({"edge", "sandbox", "conformance", "cli", "sign", "plumbing"})
+OUTER = frozenset({"edge", "sandbox", "serving", "conformance", "cli", "sign", "plumbing"})
 """Rooms that may touch the world."""
 ALLOWED: Mapping[str, frozenset[str]] = {
     "observe.again": frozenset({"concurrent"}),  # one worker pool: questions side by side
     "observe.look": frozenset({"concurrent"}),
     "observe.rounds": frozenset({"concurrent"}),
+    "report.explain": frozenset({"datetime"}),  # seconds as a date; no clock is asked
     "apply.execution": frozenset({"concurrent"}),  # servers and repositories side by side
     "apply.ledger": frozenset({"threading"}),  # the lock on its tables
     "report.terminal": frozenset({"io"}),  # text in memory
@@ -95,6 +98,11 @@ WAIVERS = {"reconciler": 9, "tests": 2}
 """How many `noqa` and `type: ignore` there are; adding one is a decision."""
 WAIVER = re.compile(r"#\s*(noqa\b|type:\s*ignore)")
 MODULE_LINES = 400
+NAME_WORDS = 4
+"""The least that a sentence has, in the name of a test and without the word `test`."""
+TEST_NAME = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
+LIMIT = re.compile(r'^([A-Z][A-Z\d_]*): Final = .*\n(""")?', re.MULTILINE)
+SHARED = re.compile(r"^ *(?:from|import) tests\.(\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -113,33 +121,27 @@ class Tree:
     modules: Mapping[str, str]
 
     @cached_property
-    def parsed(self) -> tuple[tuple[str, ast.Module], ...]:
-        return tuple((name, ast.parse(text)) for name, text in self.modules.items())
+    def code(self) -> Mapping[str, Code]:
+        return {name: read_code(text) for name, text in self.modules.items()}
 
     @cached_property
     def imports(self) -> tuple[Import, ...]:
-        found: list[Import] = []
-        for name, tree in self.parsed:
-            inner = {id(n) for f in ast.walk(tree) if _is_function(f) for n in ast.walk(f)}
-            for node in ast.walk(tree):
-                found += [Import(name, t, id(node) in inner) for t in self._targets(node)]
-        return tuple(found)
+        return tuple(
+            Import(name, target, line.inside)
+            for name, code in self.code.items()
+            for line in code.imports
+            for target in self._targets(line)
+        )
 
-    def _targets(self, node: ast.AST) -> list[str]:
-        if isinstance(node, ast.Import):
-            return [alias.name for alias in node.names]
-        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            return [self._deepest(node.module, alias.name) for alias in node.names]
-        return ["?relative"] if isinstance(node, ast.ImportFrom) else []
+    def _targets(self, line: ImportLine) -> list[str]:
+        if line.module is None:
+            return ["?relative"] if line.relative else [*line.names]
+        return [self._deepest(line.module, name) for name in line.names]
 
     def _deepest(self, module: str, name: str) -> str:
         """`from a import b` means the module a.b where there is one."""
         deeper = f"{module}.{name}"
         return deeper if deeper.removeprefix(PACKAGE + ".") in self.modules else module
-
-
-def _is_function(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
 
 
 def read(root: Path) -> Tree:
@@ -259,19 +261,17 @@ def worldly(tree: Tree) -> list[str]:
 
 def builtin_doors(tree: Tree) -> list[str]:
     """`print` nowhere; `open`, `input`, `eval` and their kin not in the pure rooms."""
-    pure = {"open", "input", "eval", "exec", "compile", "__import__", "breakpoint"}
+    pure = DOORS - {"print"}
     found = []
-    for name, parsed in tree.parsed:
+    for name, code in tree.code.items():
         banned = {"print"} | (set() if room(name) in OUTER else pure)
-        for node in ast.walk(parsed):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                found += [f"{name} calls {node.func.id}"] if node.func.id in banned else []
+        found += [f"{name} calls {builtin}" for builtin in sorted(code.doors & banned)]
     return found
 
 
 def silent(tree: Tree) -> list[str]:
     """Modules without a docstring; an empty package file needs none."""
-    return [name for name, parsed in tree.parsed if parsed.body and not ast.get_docstring(parsed)]
+    return [name for name, code in tree.code.items() if not code.documented]
 
 
 def long(tree: Tree) -> list[str]:
@@ -297,19 +297,23 @@ RULES = (
     long,
 )
 HOUSE = read(ROOT / PACKAGE)
-assert HOUSE.parsed, (
+assert HOUSE.code, (
     "parsed now: hypothesis, later, parses in a thread, and CPython 3.11 does not bear two"
 )
+TESTS = {
+    path.relative_to(ROOT / "tests"): path.read_text("utf-8")
+    for path in sorted((ROOT / "tests").rglob("*.py"))
+}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.__name__))
-def test_the_house_keeps(rule: object) -> None:
+def test_the_house_keeps_each_of_its_rules(rule: object) -> None:
     assert callable(rule)
     assert rule(HOUSE) == []
 
 
 @pytest.mark.parametrize("folder", WAIVERS)
-def test_waivers_are_counted(folder: str) -> None:
+def test_waivers_of_each_folder_are_counted(folder: str) -> None:
     files = [f for f in (ROOT / folder).rglob("*.py") if f != Path(__file__)]
     assert waivers(f.read_text("utf-8") for f in files) == WAIVERS[folder]
 
@@ -326,15 +330,34 @@ def test_every_room_stands_in_the_house() -> None:
     assert {name for names in SANDBOX_FLOORS for name in names} <= within
 
 
+@pytest.mark.parametrize("table", ["limits", "sandbox.limits"])
+def test_every_limit_says_why_it_is_so_and_is_used(table: str) -> None:
+    names = LIMIT.findall(HOUSE.modules[table])
+    assert len(names) > 15
+    assert [name for name, why in names if not why] == []
+    asked = (line for code in HOUSE.code.values() for line in code.imports)
+    used = {name for line in asked if line.module == f"{PACKAGE}.{table}" for name in line.names}
+    assert [name for name, _ in names if name not in used] == []
+
+
 def test_folders_of_tests_share_by_the_kit_alone() -> None:
-    breaches = []
-    for path in (ROOT / "tests").rglob("*/**/*.py"):
-        top = path.relative_to(ROOT / "tests").parts[0]
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            parts = (getattr(node, "module", None) or "").split(".")
-            if parts[0] == "tests" and parts[1] not in ("kit", "cases", top):
-                breaches.append(f"{path.relative_to(ROOT)} imports {'.'.join(parts)}")
+    breaches = [
+        f"{path} imports tests.{room}"
+        for path, text in TESTS.items()
+        for room in SHARED.findall(text)
+        if len(path.parts) > 1 and room not in ("kit", "cases", path.parts[0])
+    ]
     assert breaches == []
+
+
+def test_the_name_of_a_test_says_what_must_hold() -> None:
+    short = [
+        f"{path}: {name}"
+        for path, text in TESTS.items()
+        for name in TEST_NAME.findall(text)
+        if name.count("_") < NAME_WORDS
+    ]
+    assert short == []
 
 
 def test_every_package_is_installed() -> None:

@@ -57,13 +57,13 @@ def calls(text: str) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_somewhere(path: Path) -> None:
+def test_every_link_leads_to_a_file(path: Path) -> None:
     targets = LINK.findall(path.read_text("utf-8"))
     assert [t for t in targets if not (path.parent / t).exists()] == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_anchors_are_headings(path: Path) -> None:
+def test_every_anchor_leads_to_a_heading(path: Path) -> None:
     for target, anchor in ANCHOR.findall(path.read_text("utf-8")):
         where = path.parent / target if target else path
         assert anchor in anchors(where.read_text("utf-8")), f"{target}#{anchor}"

@@ -106,7 +106,7 @@ def test_other_refs_do_not_dilute_the_share() -> None:
     assert names(world(heads(6), refs(heads(10) | pulls))) == [MASS_DELETE]
 
 
-def test_deleting_every_ref() -> None:
+def test_a_plan_that_deletes_every_ref_is_found() -> None:
     spare = {"refs/tags/v1": oid(2)}
     assert names(world({"refs/heads/main": oid(1)}, refs(heads(2)))) == []
     plan = planned(WISH, world(heads(2), refs(spare)))
@@ -296,7 +296,7 @@ def test_a_right_plan_has_no_breach() -> None:
 
 
 @pytest.mark.parametrize("name", BREACHES)
-def test_breaches(name: str) -> None:
+def test_a_breach_of_the_contract_is_named(name: str) -> None:
     make, words = BREACHES[name]
     changed = make()
     found = contract(replace(PLAN, actions=(changed,)), SIGNED)

@@ -45,9 +45,9 @@ class Work:
             return End(Result.HELD, f"no key named {sign.signer!r} was given (--signers)")
         self._refuse_if_renewed(sign)
         event = signer.sign(sign.signer, sign.draft)
-        self.events[event.id] = event
-        # before anybody hears of it: servers may keep it unseen, and lose it
+        # before anybody can hear of it: servers may keep it unseen, and lose it
         self.world.store((*self.world.unserved(), event))
+        self.events[event.id] = event
         return End(Result.DONE)
 
     def _refuse_if_renewed(self, sign: Sign) -> None:
@@ -63,6 +63,8 @@ class Work:
         before = self.events[sign.before] if sign.before else None
         for server in (s for s in self.plan.servers if s.unknown is None):
             for event in self.world.relay(server.url).query([newest]):
+                if event.id in self.events:
+                    continue  # it was judged when the plan was made
                 if before is None or newest_first(event) < newest_first(before):
                     raise Stale(f"a newer {what}, {event.id[:12]}, is on {server.name}")
 

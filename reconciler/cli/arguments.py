@@ -11,14 +11,22 @@ from typing import Any
 import click
 
 from reconciler.report.codes import Exit
+from reconciler.report.formats import FORMATS
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RECONCILE"}
 PATH = click.Path(path_type=Path)
 
 _ELSEWHERE = {
-    "conformance": "reconciler.cli.conformance",
-    "sandbox": "reconciler.cli.sandbox",
-    "validate": "reconciler.cli.validate",
+    "conformance": "reconciler.cli.conformance:command",
+    "explain": "reconciler.cli.explain:command",
+    "history": "reconciler.cli.reports:history",
+    "report": "reconciler.cli.reports:command",
+    "sandbox": "reconciler.cli.sandbox:command",
+    "serve": "reconciler.cli.serve:command",
+    "status": "reconciler.cli.reports:status",
+    "verify": "reconciler.cli.verify:command",
+    "watch": "reconciler.cli.watch:command",
+    "validate": "reconciler.cli.validate:command",
 }
 """Commands that are loaded when they are called: a plan needs no web server in memory. One whose
 libraries are not there needs the extra of its name."""
@@ -47,7 +55,8 @@ class Group(click.Group):
         if cmd_name not in _ELSEWHERE:
             return super().get_command(ctx, cmd_name)
         try:
-            command: click.Command = import_module(_ELSEWHERE[cmd_name]).command
+            module, _, name = _ELSEWHERE[cmd_name].partition(":")
+            command: click.Command = getattr(import_module(module), name)
         except ModuleNotFoundError as missing:
             if (missing.name or "").startswith("reconciler"):
                 raise
@@ -104,6 +113,21 @@ class Accept(click.ParamType[tuple[str, str]]):
         if len(theirs) < 12 or theirs.strip("0123456789abcdef"):
             self.fail("after @ stands the plan's digest, 12 digits of it at least", param, ctx)
         return guard, theirs
+
+
+class Save(click.ParamType[tuple[str, Path]]):
+    """`FORMAT=FILE`: one more view of the run."""
+
+    name = "FORMAT=FILE"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Path]:
+        """Text to (format, path)."""
+        if isinstance(value, tuple):
+            return value
+        form, _, path = str(value).partition("=")
+        if form not in FORMATS or not path:
+            self.fail(f"{value!r} is not FORMAT=FILE with one of {', '.join(FORMATS)}", param, ctx)
+        return form, Path(path)
 
 
 class SavedPlan(click.ParamType[Path]):

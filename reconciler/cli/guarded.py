@@ -19,10 +19,7 @@ def guarded(session: Session, do: Callable[[], Sequence[int]]) -> Sequence[int]:
     try:
         return do()
     except UserFault as fault:
-        for mistake in fault.mistakes:
-            place, _, _ = str(mistake).partition("\n")
-            session.say(safe(place, 600))
-            session.say(f"    remedy: {safe(mistake.remedy, 600)}")
+        mistaken(session, fault)
         return (fault.exit_code,)
     except Busy as busy:
         session.say(f"reconcile: {safe(str(busy), 600)}")
@@ -37,6 +34,14 @@ def guarded(session: Session, do: Callable[[], Sequence[int]]) -> Sequence[int]:
         for line in traceback.format_exc().splitlines():
             session.say(safe(line, 300))
         return (Exit.OUR_FAULT,)
+
+
+def mistaken(session: Session, fault: UserFault) -> None:
+    """Say every mistake, with its remedy."""
+    for mistake in fault.mistakes:
+        place, _, _ = str(mistake).partition("\n")
+        session.say(safe(place, 600))
+        session.say(f"    remedy: {safe(mistake.remedy, 600)}")
 
 
 class Caught:

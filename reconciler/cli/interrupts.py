@@ -34,9 +34,13 @@ class Interrupts:
     def __init__(self) -> None:
         self.stop = Stop()
         self.number = 0
+        self.on_hangup: Callable[[], None] | None = None
 
     def hear(self, number: int) -> None:
-        """A signal came; not to be called by a signal handler."""
+        """A signal came; not to be called by a signal handler. Who reloads upon HUP says so."""
+        if number == signal.SIGHUP and self.on_hangup and not self.number:
+            self.on_hangup()
+            return
         if self.number:
             said = _beside(partial(_say, _SECOND))
             _beside(self.stop.cut).join(_LAST_SECONDS)

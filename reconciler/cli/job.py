@@ -12,11 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reconciler import __version__
-from reconciler.cli import keys
+from reconciler.cli import keys, provenance
 from reconciler.cli.guarded import Caught, signals
 from reconciler.cli.places import REPORTS, STATE, probe
 from reconciler.cli.session import NOWHERE, Session
 from reconciler.cli.shown import finish, show_plan
+from reconciler.cli.timing import Timed
+from reconciler.desired import parse
 from reconciler.edge.clock import Clock
 from reconciler.edge.files import locked, read
 from reconciler.edge.fleet import Fleet
@@ -38,6 +40,13 @@ from reconciler.world import Signer
 def reconcile(session: Session) -> tuple[int, ...]:
     """`reconcile --plan` and `--apply`; the exit codes that hold, worst first."""
     text = read(session.file, limit=YAML_BYTES, what="desired state")
+    with signals() as caught:
+        return once(session, text, caught)
+
+
+def once(session: Session, text: bytes, caught: Caught) -> tuple[int, ...]:
+    """One run; `text` is the desired state. The exit codes that hold, worst first."""
+    base = _base(session)
     options = _options(session)
     signer = None
     if session.keys and options.write:
@@ -46,17 +55,33 @@ def reconcile(session: Session) -> tuple[int, ...]:
     if session.apply:
         _keep(session)
     lock = locked(session.state_dir) if options.write else nullcontext()
-    with lock, signals() as caught, Bar(session.stderr, caught.stop) as bar:
+    with lock, Bar(session.progress, caught.stop) as bar:
+        watcher = Timed(bar)
         done = run(
             text,
             str(session.file),
             options,
-            lambda desired: _connect(session, desired, signer, caught.stop),
+            lambda desired: _connect(session, _confined(desired, base), signer, caught.stop),
             signer,
-            bar,
-            lambda plan, findings: show_plan(session, plan, findings),
+            watcher,
+            lambda plan, findings: show_plan(session, plan, findings, base),
         )
-    return finish(session, _report(_header(session, started), done, caught))
+    header = _header(session, options, started, watcher)
+    return finish(session, _report(header, done, caught))
+
+
+def _base(session: Session) -> Desired | None:
+    if session.base is None:
+        return None
+    return parse(read(session.base, limit=YAML_BYTES, what="base"), place=str(session.base))
+
+
+def _confined(desired: Desired, base: Desired | None) -> Desired:
+    """A change under review must not open a way into the network that it is planned in."""
+    if base is None:
+        return desired
+    networks = tuple(n for n in desired.policies.allow_private if n in base.policies.allow_private)
+    return replace(desired, policies=replace(desired.policies, allow_private=networks))
 
 
 def _keep(session: Session) -> None:
@@ -106,12 +131,23 @@ def _state(session: Session, desired: Desired) -> Iterator[Path]:
         yield state
 
 
-def _header(session: Session, started: datetime) -> Header:
+def _header(session: Session, options: Options, started: datetime, watcher: Timed) -> Header:
     run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     form = "%Y-%m-%dT%H:%M:%SZ"
     finished = datetime.now(UTC).strftime(form)
     mode = "apply" if session.apply else "plan"
-    return Header(run_id, mode, started.strftime(form), finished, __version__)
+    return Header(
+        run_id,
+        mode,
+        started.strftime(form),
+        finished,
+        __version__,
+        actor=provenance.actor(),
+        commit=provenance.commit(session.file),
+        shard=options.shard,
+        limit=options.limit,
+        stages=watcher.stages(),
+    )
 
 
 def _report(header: Header, done: Run, caught: Caught) -> Report:

@@ -18,11 +18,13 @@ from reconciler.cli.arguments import (
     Codes,
     Duration,
     Group,
+    Save,
     SavedPlan,
     Shard,
 )
 from reconciler.cli.guarded import guarded
 from reconciler.cli.session import resolve
+from reconciler.limits import RUN_SECONDS, WAIT_SECONDS
 from reconciler.report.codes import leaving
 from reconciler.report.formats import FORMATS
 
@@ -50,6 +52,12 @@ from reconciler.report.formats import FORMATS
 )
 @click.option("--out", type=PATH, help="With --plan: save the plan here.")
 @click.option(
+    "--base",
+    type=PATH,
+    help="Desired state before the change under review: what it asked for too is called drift, and "
+    "no other private network than its own is spoken to.",
+)
+@click.option(
     "--signers",
     "--keys",
     "keys",
@@ -73,14 +81,14 @@ from reconciler.report.formats import FORMATS
 @click.option(
     "--wait",
     type=Duration(),
-    default="60s",
+    default=f"{WAIT_SECONDS:.0f}s",
     show_default=True,
     help="How long to wait for what servers do by themselves.",
 )
 @click.option(
     "--max-duration",
     type=Duration(),
-    default="30m",
+    default=f"{RUN_SECONDS / 60:.0f}m",
     show_default=True,
     help="Begin nothing new after this; the next run goes on.",
 )
@@ -95,6 +103,20 @@ from reconciler.report.formats import FORMATS
     help="What stdout gets.",
 )
 @click.option("--report-dir", type=PATH, default="reports", show_default=True)
+@click.option(
+    "--save",
+    type=Save(),
+    multiple=True,
+    help="Write what is shown to a file too, in any format.",
+)
+@click.option("--metrics", type=PATH, help="Write metrics here, for node_exporter's textfile.")
+@click.option(
+    "--notify",
+    metavar="URL",
+    help="Tell a webhook when not all is well, and when it is again. Better by RECONCILE_NOTIFY: "
+    "such an address is a secret.",
+)
+@click.option("--keep", type=click.IntRange(1), help="Leave this many reports, the newest.")
 @click.option("--state-dir", type=PATH, help="Archive and lock.")
 @click.option("--detailed-exitcode", is_flag=True, help="Leave with 2 when changes are pending.")
 @click.option(
@@ -104,6 +126,7 @@ from reconciler.report.formats import FORMATS
     help="Count these as success; what holds besides them still decides.",
 )
 @click.option("-v", "--verbose", "--diff", "verbose", is_flag=True, help="Every ref and event.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something is not well.")
 @click.version_option(__version__, prog_name="reconcile")
 @click.pass_context
 def main(context: click.Context, /, **given: Any) -> None:

@@ -36,14 +36,20 @@ class Session:
     apply: bool
     saved: Path | None
     out: Path | None
+    base: Path | None
     keys: str | None
     passphrase_fd: int | None
     format: str
     report_dir: Path
+    keep: int | None
+    saves: tuple[tuple[str, Path], ...]
+    metrics: Path | None
+    notify: str | None
     state_dir: Path
     detailed_exitcode: bool
     exit_zero_on: tuple[int, ...]
     verbose: bool
+    quiet: bool
     duration: float
     options: Options
     stdout: Console = field(default_factory=_stdout)
@@ -53,6 +59,11 @@ class Session:
         """What was asked for, on stdout, as a renderer made it."""
         self.stdout.file.write(text)
         self.stdout.file.flush()
+
+    @property
+    def progress(self) -> Console:
+        """Where progress is shown."""
+        return Console(quiet=True) if self.quiet else self.stderr
 
     @property
     def look(self) -> Look:
@@ -84,14 +95,20 @@ def resolve(given: dict[str, Any]) -> Session:
         apply=saved is not None,
         saved=None if saved in (None, Path()) else saved,
         out=given["out"],
+        base=given["base"],
         keys=given["keys"] or _credential(),
         passphrase_fd=given["passphrase_fd"],
         format=given["format_"],
         report_dir=given["report_dir"],
+        keep=given["keep"],
+        saves=tuple(given["save"]),
+        metrics=given["metrics"],
+        notify=given["notify"],
         state_dir=state.absolute(),
         detailed_exitcode=given["detailed_exitcode"],
         exit_zero_on=given["exit_zero_on"],
         verbose=given["verbose"],
+        quiet=given["quiet"],
         duration=given["max_duration"],
         options=options,
     )

@@ -43,6 +43,7 @@ def check(tree: Tree, root: Json, *, refer: bool) -> Iterator[Mistake]:
     wrong = list(_servers(tree, found, private, servers))
     yield from wrong
     yield from _relays(tree, found, private, servers)
+    yield from _names(tree, found)
     owners = list(_npubs(tree, found))
     yield from owners
     yield from _event_kinds(tree, section(policies, "events"))
@@ -79,20 +80,40 @@ def networks(words: list[Json]) -> Networks:
 
 def _servers(tree: Tree, root: Json, private: Networks, seen: dict[str, Path]) -> Iterator[Mistake]:
     for number, item in enumerate(listed(root, "servers")):
-        path: Path = ("servers", number, "url") if isinstance(item, dict) else ("servers", number)
-        text = item.get("url") if isinstance(item, dict) else item
+        path, text = _url(("servers", number), item)
         if isinstance(text, str):
             yield from _address(tree, path, text, "https", private, seen)
+
+
+def _url(path: Path, item: Json) -> tuple[Path, Json]:
+    """Where the URL of a server or relay stands, and what stands there."""
+    return ((*path, "url"), item.get("url")) if isinstance(item, dict) else (path, item)
+
+
+def _names(tree: Tree, root: Json) -> Iterator[Mistake]:
+    """A name means one server, and no group besides."""
+    names: dict[str, Path] = {}
+    groups = {g for item in listed(root, "servers") for g in listed(item, "groups")}
+    for key in ("servers", "index_relays"):
+        for number, item in enumerate(listed(root, key)):
+            name = item.get("name") if isinstance(item, dict) else None
+            if not isinstance(name, str):
+                continue
+            path: Path = (key, number, "name")
+            yield from _twice(tree, path, name, names, remedy="give every server its own name")
+            if name in groups:
+                message = f"{show(name)} is the name of a group, too"
+                yield tree.at_value(path, message, "rename one of them, or leave the name out")
 
 
 def _relays(
     tree: Tree, root: Json, private: Networks, servers: dict[str, Path]
 ) -> Iterator[Mistake]:
     seen: dict[str, Path] = {}
-    for number, text in enumerate(listed(root, "index_relays")):
+    for number, item in enumerate(listed(root, "index_relays")):
+        path, text = _url(("index_relays", number), item)
         if not isinstance(text, str):
             continue
-        path = ("index_relays", number)
         yield from _address(tree, path, text, "wss", private, seen)
         url = _canonical(text)
         if url in servers:
@@ -197,12 +218,17 @@ def _npub(tree: Tree, path: Path, text: str, seen: dict[str, Path]) -> Iterator[
 
 
 def _twice(
-    tree: Tree, path: Path, value: str, seen: dict[str, Path], text: str | None = None
+    tree: Tree,
+    path: Path,
+    value: str,
+    seen: dict[str, Path],
+    text: str | None = None,
+    remedy: str = "give every owner one entry and one name",
 ) -> Iterator[Mistake]:
     if value in seen:
         line = tree.line(seen[value])
         message = f"{show(text or value)} stands here twice (first in line {line})"
-        yield tree.at_value(path, message, "give every owner one entry and one name")
+        yield tree.at_value(path, message, remedy)
     seen.setdefault(value, path)
 
 

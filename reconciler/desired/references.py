@@ -21,7 +21,7 @@ def check_references(
     `servers` are the canonical URLs of the document's servers.
     """
     owners = [npub["name"] for npub in root.get("npubs") or [] if npub and "name" in npub]
-    groups = _groups(root)
+    groups = (*_groups(root), *_names(root))
     for number, npub in enumerate(root.get("npubs") or []):
         for word in ("allow", "block"):
             chosen = ((npub or {}).get("servers") or {}).get(word) or []
@@ -47,6 +47,12 @@ def _groups(root: dict[str, Json]) -> tuple[str, ...]:
         if isinstance(server, dict):
             found.update(dict.fromkeys(g for g in server.get("groups") or [] if g))
     return tuple(found)
+
+
+def _names(root: dict[str, Json]) -> Iterator[str]:
+    for server in root.get("servers") or []:
+        if isinstance(server, dict) and server.get("name"):
+            yield server["name"]
 
 
 def _owner(tree: Tree, key: str, owners: list[str]) -> Iterator[Mistake]:

@@ -30,17 +30,18 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _WRITE_OUT = "write the values out at every place where they are needed"
 
 
-def read(text: str, place: str) -> Tree:
+def read(text: str, place: str, *, most: int = YAML_NODES) -> Tree:
     """Read one document.
 
     Args:
         text: printable text, of a size that the caller has checked.
         place: the file's name, for mistakes.
+        most: how many values it may hold, keys counted.
 
     Raises:
         UserFault: not YAML, empty, too deep or too large. Lesser mistakes stand in the Tree.
     """
-    return _Reader(loader=yaml.SafeLoader(text), place=place).document()
+    return _Reader(loader=yaml.SafeLoader(text), place=place, most=most).document()
 
 
 class _Events(Protocol):
@@ -56,6 +57,7 @@ class _Events(Protocol):
 class _Reader:
     loader: _Events
     place: str
+    most: int
     nodes: int = 0
     keys: dict[Path, Spot] = field(default_factory=dict)
     values: dict[Path, Spot] = field(default_factory=dict)
@@ -175,8 +177,8 @@ class _Reader:
 
     def _bound(self, event: yaml.Event, depth: int) -> None:
         self.nodes += 1
-        if self.nodes > YAML_NODES:
-            self._wrong(event, f"more than {YAML_NODES} values", "split the file")
+        if self.nodes > self.most:
+            self._wrong(event, f"more than {self.most} values", "split the file")
             raise UserFault(*self.mistakes)
         if depth > YAML_DEPTH:
             self._wrong(event, f"nested deeper than {YAML_DEPTH} levels", "remove the nesting")

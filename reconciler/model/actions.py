@@ -86,9 +86,19 @@ class Deed(ABC):
         return False
 
     @property
+    def volume(self) -> int:
+        """Events and refs that it writes."""
+        return 1
+
+    @property
     def may_wait(self) -> bool:
         """May the server have taken it, and not show it yet?"""
         return True
+
+    @property
+    def versioned(self) -> bool:
+        """Does it bring one version of something, so that a newer one will do?"""
+        return False
 
     @property
     def tolerant(self) -> bool:
@@ -103,6 +113,11 @@ class Deed(ABC):
     @property
     def leaf(self) -> bool:
         """Does nothing else wait for it?"""
+        return False
+
+    @property
+    def narrow(self) -> bool:
+        """Do only a state and its push wait for it?"""
         return False
 
     @property
@@ -157,6 +172,11 @@ class Sign(Deed):
     def wave(self) -> Wave:
         """When it runs."""
         return Wave.SIGN
+
+    @property
+    def narrow(self) -> bool:
+        """Conversation hangs from the announcement, and not from a new state."""
+        return self.draft.kind == kinds.STATE
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -224,6 +244,11 @@ class Publish(Deed):
     def may_wait(self) -> bool:
         """May the server have taken it, and not show it?"""
         return self.waits
+
+    @property
+    def versioned(self) -> bool:
+        """Announcements and states are addressable (NIP-01)."""
+        return kinds.is_addressable(self.kind)
 
     @property
     def tolerant(self) -> bool:
@@ -294,6 +319,11 @@ class Push(Deed):
     def places(self) -> tuple[str, ...]:
         """Servers whose later waves wait for it."""
         return (self.server,)
+
+    @property
+    def volume(self) -> int:
+        """Its refs; the empty push moves HEAD."""
+        return len(self.updates) or 1
 
     @property
     def sent_as(self) -> str:

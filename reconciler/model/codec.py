@@ -83,6 +83,26 @@ def report_to_json(report: Report) -> Json:
     return check_ours("report", _lists({"version": REPORT_VERSION} | plain(report)))
 
 
+def report_from_json(text: bytes, *, place: str) -> Report:
+    """Read a report of ours again. Fields that an older program did not write have their defaults.
+
+    Raises:
+        UserFault: not JSON, not a report, or another version.
+    """
+    remedy = "name a report that this program wrote"
+    try:
+        raw = json.loads(text)
+        version = raw.pop("version")
+        found = _CONVERTER.structure(raw, Report)
+    except (ClassValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
+        lines = transform_error(error) if isinstance(error, ClassValidationError) else [str(error)]
+        mistakes = (Mistake(place, f"not a report: {line}", remedy) for line in lines[:10])
+        raise UserFault(*mistakes) from None
+    if version != REPORT_VERSION:
+        raise UserFault(Mistake(place, f"a report of version {version}", remedy))
+    return found
+
+
 def digest(plan: Plan) -> str:
     """SHA-256 (hex) of what a plan would do: the same world and wishes give the same digest.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -46,11 +47,6 @@ class Server:
     def paused(self, now: int) -> bool:
         """May nothing be written to it at `now`, in seconds since 1970?"""
         return self.pause is not None and now < self.pause.until
-
-    @property
-    def name(self) -> str:
-        """How plans and reports call it: host, port and path."""
-        return urls.host(self.url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,16 +108,16 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class AcceptedHold:
     """Holds that are normal here: of one reason, and of the repositories whose name (or
-    `name@server`, the server by host and port) matches the glob `where`, until `until` (seconds
-    since 1970)."""
+    `name@server`, the server by its name or by host and port) matches the glob `where`, until
+    `until` (seconds since 1970)."""
 
     reason: HoldReason
     where: str
     until: int
 
-    def covers(self, reason: HoldReason, name: str, server: str | None) -> bool:
-        """Is this hold meant? `server` is a canonical URL."""
-        places = (name, f"{name}@{urls.host(server)}") if server else (name,)
+    def covers(self, reason: HoldReason, name: str, server: Collection[str]) -> bool:
+        """Is this hold meant? `server` is everything that the server is called."""
+        places = (name, *(f"{name}@{word}" for word in server))
         return reason is self.reason and any(fnmatchcase(p, self.where) for p in places)
 
 
@@ -162,6 +158,8 @@ class Desired:
     npubs: tuple[Npub, ...]
     index_relays: tuple[str, ...] = ()
     """Canonical web form, like server URLs; `urls.relay` gives the address to dial."""
+    names: tuple[tuple[str, str], ...] = ()
+    """What the file calls servers and relays: (canonical URL, name)."""
     rules: tuple[Rule, ...] = ()
     policies: Policies = field(default_factory=Policies)
 
@@ -205,6 +203,10 @@ class Desired:
         exact = (rule for rule in self.rules if rule.pattern == name)
         globs = (rule for rule in self.rules if rule.fits(name))
         return next(exact, None) or next(globs, None)
+
+    def called(self, server: str) -> str:
+        """The name of a server or relay: the file's, else its host, port and path."""
+        return next((name for url, name in self.names if url == server), urls.host(server))
 
     def npub(self, pubkey: str) -> Npub | None:
         """The entry of this owner."""

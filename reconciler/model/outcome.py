@@ -9,6 +9,7 @@ from reconciler.git.receive_pack import RefUpdate
 from reconciler.model.actions import Verb
 from reconciler.model.observed import BadSource
 from reconciler.model.plan import CellVerdict, Hold, RepositorySummary, ServerSummary, Unmatched
+from reconciler.nostr.nip34 import Coordinate
 
 REPORT_VERSION = 1
 
@@ -36,11 +37,11 @@ WRITTEN = frozenset({Result.DONE, Result.SETTLING})
 class Outcome:
     """One action's end. `detail` may hold a server's words; `seconds` is its wall time.
 
-    `repository` (its name) and `deed` say in words what the action was; the report fills them in.
-    `moved` are the refs that it was to change or delete, from where to where: what stood there
-    before can be found by that. `bad_sources` are servers that should have given objects for it;
-    it may have got them elsewhere. `again`: from when (seconds since 1970) a deferred one makes
-    sense.
+    `coordinate`, `repository` (its name) and `deed` say what the action was, `why` it was there,
+    `event` which one it sends, `changes` how many events and refs it writes; the report fills them
+    in. `moved` are its refs, from where to where: what stood there before can be found by that.
+    `bad_sources` are servers that should have given objects for it; it may have got them elsewhere.
+    `again`: from when (seconds since 1970) a deferred one makes sense.
     """
 
     key: str
@@ -51,6 +52,10 @@ class Outcome:
     seconds: float = 0.0
     repository: str = ""
     deed: str = ""
+    coordinate: Coordinate | None = None
+    changes: int = 0
+    why: str = ""
+    event: str | None = None
     moved: tuple[RefUpdate, ...] = ()
     bad_sources: tuple[BadSource, ...] = ()
     again: int | None = None
@@ -95,15 +100,36 @@ class Recap:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a run, in the order of the run: its name and how many seconds it took."""
+
+    name: str
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One run, whole. Times are RFC 3339 in UTC; `exit_codes` lists all that hold, worst first."""
+    """One run, whole. Times are RFC 3339 in UTC; `exit_codes` lists all that hold, worst first.
+
+    `actor` is who ran it, `commit` the git commit of the desired state where there is one. `shard`
+    is (number from 1, count) and `limit` the globs of the run; `merged` the ids of the runs that a
+    joined report was made of. `previous` is the SHA-256 of the report that was written before it
+    into the same folder: reports are a chain, in which none can be changed or left out unseen.
+    """
 
     run_id: str
     mode: str
     started: str
     finished: str
     tool: str
+    actor: str = ""
+    commit: str | None = None
+    shard: tuple[int, int] = (1, 1)
+    limit: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
+    previous: str | None = None
+    stages: tuple[Stage, ...] = ()
     desired_digest: str
     plan_digest: str
     exit_code: int

@@ -46,6 +46,10 @@ class Filter:
         """The same question, for one page of its answer."""
         return replace(self, until=until, limit=limit)
 
+    def since_then(self, moment: int) -> Filter:
+        """The same question, of events from `moment` (seconds since 1970) on."""
+        return replace(self, since=moment)
+
     def to_json(self) -> dict[str, Json]:
         """The NIP-01 object, without empty conditions."""
         lists = {"ids": self.ids, "authors": self.authors, "kinds": self.kinds}

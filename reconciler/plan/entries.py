@@ -12,6 +12,7 @@ from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection
 from reconciler.model.desired import AcceptedHold, Desired, Server
 from reconciler.model.plan import Entry, Hold, HoldReason, Unmatched, Verdict
+from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plan.cell import CellPlan
 
@@ -46,7 +47,8 @@ def accepted(
     return tuple(
         replace(
             hold,
-            accepted=hold.accepted or any(_covers(entry, hold, selection) for entry in valid),
+            accepted=hold.accepted
+            or any(_covers(entry, hold, selection, desired) for entry in valid),
         )
         for hold in holds
     )
@@ -83,13 +85,14 @@ def unmatched(
         found += [
             Unmatched(Entry.HOLD, f"{entry.reason} at {entry.where}")
             for entry in desired.policies.holds
-            if not any(_covers(entry, hold, selection) for hold in holds)
+            if not any(_covers(entry, hold, selection, desired) for hold in holds)
         ]
     return tuple(found)
 
 
-def _covers(entry: AcceptedHold, hold: Hold, selection: Selection) -> bool:
-    return entry.covers(hold.reason, selection.name(hold.coordinate), hold.server)
+def _covers(entry: AcceptedHold, hold: Hold, selection: Selection, desired: Desired) -> bool:
+    server = {urls.host(hold.server), desired.called(hold.server)} if hold.server else ()
+    return entry.covers(hold.reason, selection.name(hold.coordinate), server)
 
 
 def _near(word: str, names: Sequence[str]) -> tuple[str, ...]:

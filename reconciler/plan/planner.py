@@ -17,7 +17,6 @@ from reconciler.model.actions import Action
 from reconciler.model.desired import Desired, Server
 from reconciler.model.observed import Listing, Observed, ServerView, lookup
 from reconciler.model.plan import Hold, HoldReason, Plan, RepositorySummary, ServerSummary
-from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plan import entries, reasons
 from reconciler.plan.cell import CellPlan, plan_cell, plan_index
@@ -59,7 +58,9 @@ def plan(desired: Desired, observed: Observed, selection: Selection) -> Plan:
         desired_digest=desired.digest,
         created_at=observed.at,
         repositories=tuple(_summary(repository) for repository in repositories),
-        servers=tuple(_server(view) for view in observed.views if not view.witness),
+        servers=tuple(
+            _server(view, desired.called(view.url)) for view in observed.views if not view.witness
+        ),
         actions=ordered,
         holds=entries.accepted(
             sorted(holds, key=lambda h: (h.coordinate, h.server or "", h.reason)),
@@ -138,7 +139,7 @@ def _vanished(
     }
     ours = set(selection.taken(wanted))
     marks = (mark for mark in observed.seen if mark.coordinate in ours)
-    return [reasons.vanished(mark) for mark in marks if is_gone(mark, observed, known)]
+    return [reasons.vanished(mark, desired) for mark in marks if is_gone(mark, observed, known)]
 
 
 def _discovered(desired: Desired, repositories: Sequence[Repository]) -> tuple[str, ...]:
@@ -186,16 +187,16 @@ def _summary(repository: Repository) -> RepositorySummary:
     )
 
 
-def _server(view: ServerView) -> ServerSummary:
+def _server(view: ServerView, name: str) -> ServerSummary:
     info = view.info
     software = f"{info.software} {info.version}".strip() if info else ""
     unknown = str(view.unknown) if view.unknown else None
-    name = detect(info).name if view.grasp else "relay"
+    dialect = detect(info).name if view.grasp else "relay"
     return ServerSummary(
         url=view.url,
-        name=urls.host(view.url),
+        name=name,
         grasp=view.grasp,
-        dialect=name,
+        dialect=dialect,
         software=software,
         unknown=unknown,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from reconciler.facts.authority import Ruling
 from reconciler.git.refname import clash
+from reconciler.model.desired import Desired
 from reconciler.model.observed import Absent, Observed, Seen, Unknown
 from reconciler.model.plan import Hold, HoldReason
 from reconciler.nostr import urls
@@ -50,9 +51,11 @@ def unfollowed(
     return ()
 
 
-def unsure(coordinate: Coordinate, other: State | None, observed: Observed) -> tuple[Hold, ...]:
+def unsure(
+    coordinate: Coordinate, other: State | None, desired: Desired, observed: Observed
+) -> tuple[Hold, ...]:
     """Who may speak is not known while a place is silent that may hold the confirmation."""
-    silent = [urls.host(view.url) for view in observed.views if view.unknown]
+    silent = [desired.called(view.url) for view in observed.views if view.unknown]
     if other is None or not silent:
         return ()
     detail = (
@@ -151,9 +154,9 @@ def state_vanished(mark: Seen, observed: Observed) -> Hold:
     )
 
 
-def vanished(mark: Seen) -> Hold:
+def vanished(mark: Seen, desired: Desired) -> Hold:
     """The alarm: a repository is gone from everywhere, and nobody deleted it."""
-    places = ", ".join(urls.host(url) for url in mark.servers)
+    places = ", ".join(map(desired.called, mark.servers))
     detail = f"announcement {mark.announcement[:12]}, which {places} served, is served nowhere now"
     release = "a server shows it again, or the owner announces it anew, or deletes it"
     return Hold(

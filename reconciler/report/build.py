@@ -4,32 +4,37 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from reconciler.limits import PEER_TEXT_CHARS
 from reconciler.model.actions import Action, Verb
 from reconciler.model.codec import digest
-from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result
+from reconciler.model.outcome import WRITTEN, Finding, Outcome, Recap, Report, Result, Stage
 from reconciler.model.plan import ADVISORY, Plan, ServerSummary, Verdict
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.codes import Exit, worst
 from reconciler.report.exits import of_apply, of_plan
+from reconciler.report.marks import COLUMNS, FAILED, SELDOM, VERDICTS
 from reconciler.report.words import deed, listed
 
 _NAMED = 3
 """Repositories that a line of the recap names."""
-_FAILED = frozenset({Result.FAILED, Result.STALE, Result.UNREACHABLE})
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a report says of the run itself; times are RFC 3339 in UTC."""
+    """What a report says of the run itself, as `model.outcome.Report` has it."""
 
     run_id: str
     mode: str
     started: str
     finished: str
     tool: str
+    actor: str = ""
+    commit: str | None = None
+    shard: tuple[int, int] = (1, 1)
+    limit: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
 
 
 def build(
@@ -59,11 +64,7 @@ def build(
     written = [actions[outcome.key] for outcome in outcomes if outcome.result in WRITTEN]
     names = {repository.coordinate: repository.name for repository in plan.repositories}
     return Report(
-        run_id=header.run_id,
-        mode=header.mode,
-        started=header.started,
-        finished=header.finished,
-        tool=header.tool,
+        **{field.name: getattr(header, field.name) for field in fields(header)},
         desired_digest=plan.desired_digest,
         plan_digest=digest(plan),
         exit_code=int(exits[0]),
@@ -103,7 +104,17 @@ def _worded(outcome: Outcome, action: Action, names: Mapping[Coordinate, str]) -
     """The outcome with what the action was; a server may have said more than a report should."""
     name = names.get(action.coordinate, action.coordinate.identifier)
     detail = outcome.detail[:PEER_TEXT_CHARS]
-    return replace(outcome, repository=name, deed=deed(action), detail=detail)
+    return replace(
+        outcome,
+        repository=name,
+        deed=deed(action),
+        detail=detail,
+        coordinate=action.coordinate,
+        changes=action.volume,
+        why=action.why,
+        event=action.sends,
+        moved=action.changes,
+    )
 
 
 def _recap(
@@ -121,36 +132,28 @@ def _recap(
         return {actions[o.key].coordinate for o in ends if o.result in results}
 
     verdicts = {c.coordinate: c.verdict for c in plan.cells if c.server == server.url}
-    failed = cells(_FAILED, [*here, *hanging])
+    failed = cells(FAILED, [*here, *hanging])
     kept = cells({Result.HELD}, [*here, *hanging])
     later = cells({Result.DEFERRED})
     coming = cells({Result.SETTLING, Result.DELEGATED}) - later
     normal = _normal(server, plan)
     # an index relay has no cells, yet a repository's events may fail there
     counts = Counter(
-        _going_on(column, coordinate in later, coordinate in coming)
-        for coordinate in {*verdicts, *failed, *kept}
-        for column in (
-            _standing(
-                verdicts.get(coordinate),
-                coordinate in failed,
-                coordinate in kept,
-                coordinate in normal,
-            ),
+        _standing(
+            verdicts.get(coordinate),
+            failed=coordinate in failed,
+            kept=coordinate in kept,
+            normal=coordinate in normal,
+            later=coordinate in later,
+            coming=coordinate in coming,
         )
+        for coordinate in {*verdicts, *failed, *kept}
     )
-    silent = int(server.unknown is not None and not verdicts)
+    counts["unreachable"] += int(server.unknown is not None and not verdicts)
+    counts["changed"] = len(cells(WRITTEN))
     return Recap(
         server=server.name,
-        ok=counts["ok"],
-        changed=len(cells(WRITTEN)),
-        unreachable=counts["unreachable"] + silent,
-        failed=counts["failed"],
-        held=counts["held"],
-        drifted=counts["drifted"],
-        settling=counts["settling"],
-        accepted=counts["accepted"],
-        deferred=counts["deferred"],
+        **{column: counts[column] for column in (*COLUMNS, *SELDOM)},
         detail=server.unknown
         or _blind(server, plan, names)
         or _poor(server, outcomes, actions, names),
@@ -190,7 +193,15 @@ def _normal(server: ServerSummary, plan: Plan) -> set[Coordinate]:
     return {hold.coordinate for hold in here} - asked
 
 
-def _standing(verdict: Verdict | None, failed: bool, kept: bool, normal: bool) -> str:
+def _standing(
+    verdict: Verdict | None,
+    *,
+    failed: bool,
+    kept: bool,
+    normal: bool,
+    later: bool,
+    coming: bool,
+) -> str:
     """The one column that a cell counts in."""
     if verdict is Verdict.UNKNOWN:
         return "unreachable"
@@ -198,23 +209,7 @@ def _standing(verdict: Verdict | None, failed: bool, kept: bool, normal: bool) -
         return "failed"
     if kept or verdict is None:
         return "held"
-    column = _COLUMNS[verdict]
+    column = VERDICTS[verdict].column
+    if column == "drifted":  # what still differs may be on its way, or a later run's
+        return "deferred" if later else "settling" if coming else column
     return "accepted" if normal and column == "held" else column
-
-
-_COLUMNS = {
-    Verdict.IN_SYNC: "ok",
-    Verdict.SETTLING: "settling",
-    Verdict.DRIFTED: "drifted",
-    Verdict.HELD: "held",
-    Verdict.CONFLICT: "held",
-    Verdict.IMPOSSIBLE: "held",
-    Verdict.HOLLOW: "held",
-}
-
-
-def _going_on(column: str, later: bool, coming: bool) -> str:
-    """What still differs may be on its way, or a later run's."""
-    if column != "drifted":
-        return column
-    return "deferred" if later else "settling" if coming else column

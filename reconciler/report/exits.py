@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from reconciler.model.actions import Verb
 from reconciler.model.outcome import Finding, Outcome, Result
 from reconciler.model.plan import ADVISORY, Entry, HoldReason, Plan, Verdict
 from reconciler.report.codes import Exit
-
-_STUCK = frozenset({Verdict.CONFLICT, Verdict.IMPOSSIBLE, Verdict.HELD, Verdict.HOLLOW})
-_FAILED = frozenset({Result.FAILED, Result.STALE, Result.UNREACHABLE})
-_GOES_ON = frozenset({Result.SETTLING, Result.DEFERRED, Result.DELEGATED})
-"""Results of which a later run makes more by itself: pending changes, and no failure."""
-_WAITED = _GOES_ON | {Result.HELD, Result.SKIPPED}
+from reconciler.report.marks import FAILED, GOES_ON, STUCK, WAITED
 
 
 def of_plan(plan: Plan, findings: Iterable[Finding]) -> set[Exit]:
@@ -46,17 +42,22 @@ def of_apply(
     """
     ends = tuple(outcomes)
     codes = of_plan(remaining, findings)
-    waited = {outcome.key for outcome in ends if outcome.result in _WAITED}
-    ours = (action.key for action in remaining.actions if action.key not in remaining.left)
-    left = any(key not in waited for key in ours)
-    if left or any(outcome.result in _FAILED for outcome in ends):
+    waited = {outcome.key for outcome in ends if outcome.result in WAITED}
+    waited |= {end.key for end in ends if end.verb is Verb.SIGN and end.result is Result.DONE}
+    ours = {action.key for action in remaining.actions} - remaining.left - waited
+    planned = {outcome.key for outcome in ends}
+    left = bool(ours & planned if planned else ours)  # what came up meanwhile did not fail
+    if left or any(outcome.result in FAILED for outcome in ends):
         codes.add(Exit.FAILED)
     guarded = {key for finding in findings for key in finding.keys}
     kept = any(end.result is Result.HELD and end.key not in guarded for end in ends)
     if kept or _stuck(remaining):
         codes.add(Exit.HELD)
-    settling = any(cell.verdict is Verdict.SETTLING for cell in remaining.cells)
-    goes_on = settling or any(outcome.result in _GOES_ON for outcome in ends)
+    goes_on = (
+        bool(planned and ours - planned)
+        or any(cell.verdict is Verdict.SETTLING for cell in remaining.cells)
+        or any(outcome.result in GOES_ON for outcome in ends)
+    )
     return codes if goes_on else codes - {Exit.CHANGES}
 
 
@@ -66,7 +67,7 @@ def _stuck(plan: Plan) -> bool:
     asked = [h for h in plan.holds if h.reason not in ADVISORY | {HoldReason.SOURCE_UNREAD}]
     held = {(hold.coordinate, hold.server) for hold in asked}
     return any(not hold.accepted for hold in asked) or any(
-        cell.verdict in _STUCK
+        cell.verdict in STUCK
         and held.isdisjoint({(cell.coordinate, cell.server), (cell.coordinate, None)})
         for cell in plan.cells
     )

@@ -22,12 +22,14 @@ class Format:
     """Two renderers: pure functions from what is to be shown to text.
 
     A format tells one thing a run: the plan, or with `--apply` the outcome. One that `follows` the
-    run shows the plan before anything is written, and then the outcome.
+    run shows the plan before anything is written, and then the outcome. One that `remembers` shows
+    earlier runs too.
     """
 
     plan: Callable[[PlanView, Look], str]
     outcome: Callable[[Story, Look], str]
     follows: bool = False
+    remembers: bool = False
 
 
 class _File(Protocol):
@@ -37,7 +39,7 @@ class _File(Protocol):
     def outcome(self, told: Story, look: Look) -> str: ...
 
 
-def _of(name: str, *, follows: bool = False) -> Format:
+def _of(name: str, *, follows: bool = False, remembers: bool = False) -> Format:
     """The renderers of `report/<name>.py`."""
 
     def file() -> _File:
@@ -47,11 +49,14 @@ def _of(name: str, *, follows: bool = False) -> Format:
         lambda view, look: file().plan(view, look),
         lambda told, look: file().outcome(told, look),
         follows,
+        remembers,
     )
 
 
 FORMATS: Mapping[str, Format] = {
     "text": _of("terminal", follows=True),
     "markdown": _of("markdown"),
+    "html": _of("html", remembers=True),
+    "junit": _of("junit"),
     "json": _of("machine"),
 }

@@ -4,12 +4,13 @@ spans only, where `@team`, links, images and HTML mean nothing."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reconciler.report.look import Look
+from reconciler.report.marks import COLUMNS
+from reconciler.report.room import ALL, Room, fitted
 from reconciler.report.safe import safe
 from reconciler.report.story import Story
 from reconciler.report.view import PlanView
@@ -17,19 +18,6 @@ from reconciler.report.words import plural
 
 COMMENT_CHARS = 60_000
 """Code hosts refuse comments of more than 65,536 characters."""
-_ALL = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """How much is shown: names on one line; lines of a part; lines of what matters most (what is
-    destroyed, refused, signed or failed); servers. What is left out is counted."""
-
-    verbose: bool = False
-    names: int = _ALL
-    lines: int = _ALL
-    grave: int = _ALL
-    servers: int = 100
 
 
 def plan(view: PlanView, look: Look) -> str:
@@ -45,29 +33,15 @@ def outcome(story: Story, look: Look) -> str:
 def _fitted(template: str, look: Look, **shown: object) -> str:
     """The fullest form that fits: first -v is given up, then names, then lines, the grave last."""
     found = _ENVIRONMENT.get_template(f"{template}.md.j2")
-    text = ""
-    for room in _rooms(look):
+
+    def draw(room: Room) -> str:
         # no foreign text holds a line feed (`safe`), so that these are the templates' own
-        text = re.sub(r"\n{3,}", "\n\n", found.render(room=room, **shown)).rstrip("\n") + "\n"
-        if len(text) <= COMMENT_CHARS:
-            break
-    return text
+        text = found.render(room=room, columns=COLUMNS, **shown)
+        return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
 
-
-def _rooms(look: Look) -> Iterator[Room]:
-    if look.verbose:
-        yield Room(verbose=True)
-    for names in (_ALL, 100, 20, 3):
-        yield Room(names=names)
-    room = Room(names=3, lines=512)
-    while room.lines:
-        yield room
-        room = replace(room, lines=room.lines // 2)
-    room = replace(room, names=1, grave=512)
-    while room.grave:
-        yield room
-        room = replace(room, grave=room.grave // 2)
-    yield room
+    first = [Room(details=True)] if look.verbose else []
+    first += [Room(names=names) for names in (ALL, 100, 20, 3)]
+    return fitted(draw, lambda text: len(text) <= COMMENT_CHARS, first)
 
 
 def code(text: str) -> str:
@@ -96,6 +70,12 @@ def _named(names: Sequence[str], most: int) -> str:
     return f"{shown} and {left} more" if shown else plural(len(names), "repository")
 
 
+def _glance(names: Sequence[str], most: int = 1) -> str:
+    """A head of the glance: a name, and how many are like it."""
+    left = len(names) - most
+    return ", ".join(map(_cell, names[:most])) + (f" and {left} alike" if left > 0 else "")
+
+
 def _environment() -> Environment:
     # autoescape is for HTML; in Markdown every foreign text goes through `code` instead
     environment = Environment(
@@ -106,7 +86,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         autoescape=False,
     )
-    environment.filters |= {"code": code, "cell": _cell, "named": _named, "plural": plural}
+    environment.filters |= {"code": code, "cell": _cell, "named": _named}
+    environment.filters |= {"plural": plural, "glance": _glance}
     return environment
 
 

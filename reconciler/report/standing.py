@@ -4,7 +4,7 @@ and an outcome say it alike. Pure."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.model.outcome import Finding, Outcome
@@ -12,14 +12,13 @@ from reconciler.model.plan import (
     CellVerdict,
     Entry,
     Hold,
-    RepositorySummary,
     ServerSummary,
     Unmatched,
     Verdict,
 )
-from reconciler.nostr import urls
-from reconciler.nostr.nip34 import Coordinate
 from reconciler.report.lines import Line
+from reconciler.report.marks import Mark
+from reconciler.report.names import Names
 from reconciler.report.safe import safe
 from reconciler.report.words import plural
 
@@ -44,43 +43,33 @@ class Refusal:
         return "accepted" if self.accepted else "HOLDS" if self.hold else "REFUSED"
 
 
-def names_of(repositories: Iterable[RepositorySummary]) -> dict[Coordinate, str]:
-    """What people call the repositories, in the order of those names."""
-    pairs = ((safe(r.name), r.coordinate) for r in repositories)
-    return {coordinate: name for name, coordinate in sorted(pairs)}
-
-
-def refusals(findings: Iterable[Finding], digest: str) -> tuple[Refusal, ...]:
+def refusals(findings: Iterable[Finding], names: Names, digest: str) -> tuple[Refusal, ...]:
     """What the guard says of the plan with this digest."""
     return tuple(
         Refusal(
             finding.guard,
             finding.accepted,
             finding.hold,
-            f"{_place(finding)}: {safe(finding.detail, _REASON_CHARS)}",
+            f"{safe(finding.repository)}{names.on(finding.server)}: "
+            f"{safe(finding.detail, _REASON_CHARS)}",
             f"{finding.guard}@{digest[:16]}",
         )
         for finding in findings
     )
 
 
-def _place(finding: Finding) -> str:
-    where = f" on {urls.host(finding.server)}" if finding.server else ""
-    return f"{safe(finding.repository)}{where}"
-
-
-def held(holds: Iterable[Hold], names: Mapping[Coordinate, str]) -> tuple[Line, ...]:
+def held(holds: Iterable[Hold], names: Names) -> tuple[Line, ...]:
     """Holds that nobody accepted; those of several repositories that are equal share a line."""
     groups: defaultdict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     for hold in holds:
         if hold.accepted:
             continue
-        where = f" on {urls.host(hold.server)}" if hold.server else ""
-        name = names.get(hold.coordinate, safe(hold.coordinate.identifier))
+        where = names.on(hold.server)
+        name = names.repository(hold.coordinate)
         groups[str(hold.reason), where, hold.detail, hold.release].append(name)
     return tuple(
         Line(
-            "!",
+            Mark.HELD.symbol,
             f"{reason}{where}",
             (safe(detail, _REASON_CHARS), f"released when {release}"),
             tuple(repositories),
@@ -92,7 +81,7 @@ def held(holds: Iterable[Hold], names: Mapping[Coordinate, str]) -> tuple[Line, 
 def unknown(
     servers: Iterable[ServerSummary],
     cells: Iterable[CellVerdict],
-    names: Mapping[Coordinate, str],
+    names: Names,
 ) -> tuple[Line, ...]:
     """What could not be learnt: whole servers, then single repositories, by server and reason."""
     summaries = tuple(servers)
@@ -101,32 +90,36 @@ def unknown(
     silent = {server.url for server in summaries if server.unknown}
     for cell in cells:
         if cell.verdict is Verdict.UNKNOWN:
-            name = names.get(cell.coordinate, safe(cell.coordinate.identifier))
+            name = names.repository(cell.coordinate)
             if cell.server in silent:
                 whole[cell.server].append(name)
             else:
                 groups[cell.server, cell.detail].append(name)
     lines = [_whole(server, whole[server.url]) for server in summaries if server.unknown]
     for (server, why), repositories in groups.items():
-        text = f"git on {urls.host(server)}: {safe(why, _REASON_CHARS)}"
-        lines.append(Line("?", text, names=tuple(repositories)))
+        text = f"git on {names.server(server)}: {safe(why, _REASON_CHARS)}"
+        lines.append(Line(Mark.UNKNOWN.symbol, text, names=tuple(repositories)))
     return tuple(lines)
 
 
 def _whole(server: ServerSummary, repositories: Sequence[str]) -> Line:
     cells = f" ({plural(len(repositories), 'cell')})" if repositories else ""
-    return Line("?", f"{server.name}: {safe(server.unknown or '')}{cells}", tuple(repositories))
+    return Line(
+        Mark.UNKNOWN.symbol,
+        f"{safe(server.name)}: {safe(server.unknown or '')}{cells}",
+        tuple(repositories),
+    )
 
 
-def poor(outcomes: Iterable[Outcome]) -> Iterator[Line]:
+def poor(outcomes: Iterable[Outcome], names: Names) -> Iterator[Line]:
     """Servers from which objects did not come; the actions may have got them elsewhere."""
     groups: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for outcome in outcomes:
         for bad in outcome.bad_sources:
             groups[bad.server, str(bad.unknown)][safe(outcome.repository)] = None
     for (server, why), repositories in groups.items():
-        text = f"objects from {urls.host(server)}: {safe(why, _REASON_CHARS)}"
-        yield Line("?", text, names=tuple(repositories))
+        text = f"objects from {names.server(server)}: {safe(why, _REASON_CHARS)}"
+        yield Line(Mark.UNKNOWN.symbol, text, names=tuple(repositories))
 
 
 def slips(unmatched: Iterable[Unmatched], servers: Sequence[ServerSummary]) -> Iterator[str]:

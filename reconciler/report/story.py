@@ -1,43 +1,46 @@
-"""An apply as a person reads it: how it ended, what failed and why, what changed. Pure.
+"""An apply as a person reads it: the glance, what failed and why, what changed. Pure.
 
-x alice/widget: push 5 refs on beta.example: not-found
-x 12 pushes on gamma.example: timed-out: no answer in 120 s
+x alice/widget: push 5 refs on beta: not-found
+x 12 pushes on gamma: timed-out: no answer in 120 s
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.model.actions import Verb
 from reconciler.model.outcome import WRITTEN, Outcome, Recap, Report, Result
-from reconciler.nostr import urls
-from reconciler.report import standing
+from reconciler.report import grid, standing
 from reconciler.report.codes import MEANING, Exit
+from reconciler.report.grid import Grid
+from reconciler.report.history import Past
 from reconciler.report.lines import Line
+from reconciler.report.marks import RESULTS, Block, Mark
+from reconciler.report.names import Names
 from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal
 from reconciler.report.words import clock, on, plural
 
-FAILED = (Result.FAILED, Result.UNREACHABLE, Result.STALE)
 _NOUNS = {Verb.SIGN: "signature", Verb.PUBLISH: "event", Verb.PUSH: "push"}
 _REASON_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What every renderer of an outcome shows; all texts are safe to print."""
+    """What every renderer of an outcome shows; all texts are safe to print.
+
+    `blocks` holds what did not simply succeed, under its heading, in the order of `Block`.
+    """
 
     report: Report
     digest: str
     headline: str
     counts: str
     ends: tuple[str, ...]
-    failed: tuple[Line, ...]
-    settling: tuple[Line, ...]
-    deferred: tuple[Line, ...]
-    kept: tuple[Line, ...]
+    grid: Grid
+    blocks: tuple[tuple[Block, tuple[Line, ...]], ...]
     changed: tuple[Line, ...]
     refusals: tuple[Refusal, ...]
     holds: tuple[Line, ...]
@@ -45,75 +48,96 @@ class Story:
     unknown: tuple[Line, ...]
     notes: tuple[str, ...]
     recap: tuple[Recap, ...]
+    past: tuple[Past, ...] = ()
+
+    def under(self, block: Block) -> tuple[Line, ...]:
+        """The lines under one heading."""
+        return dict(self.blocks).get(block, ())
 
 
-def story(report: Report) -> Story:
-    """Group what happened for reading."""
-    names = standing.names_of(report.repositories)
-    results = Counter(outcome.result for outcome in report.outcomes)
-    wrote = f"{plural(report.signatures, 'signature')}, {plural(report.events_sent, 'event')}, "
-    wrote += plural(report.pushes_sent, "push")
-    others = ", ".join(f"{results[r]} {r}" for r in Result if results[r] and r not in WRITTEN)
+def story(report: Report, past: Sequence[Past] = ()) -> Story:
+    """Group what happened for reading; `past` are earlier runs, the oldest first."""
+    names = Names.of(report.repositories, report.servers)
     return Story(
         report=report,
         digest=report.plan_digest,
-        headline=_headline(report, wrote),
-        counts=f"{plural(len(report.outcomes), 'action')}: {results[Result.DONE]} done"
-        + (f", {results[Result.SETTLING]} settling" if results[Result.SETTLING] else "")
-        + (f", {others}" if others else ""),
+        headline=_headline(report),
+        counts=_results(report.outcomes),
         ends=tuple(f"{code} ({MEANING[Exit(code)]})" for code in report.exit_codes),
-        failed=_folded(report.outcomes, FAILED, "x"),
-        settling=_folded(report.outcomes, (Result.SETTLING, Result.DELEGATED), "?"),
-        deferred=_folded(report.outcomes, (Result.DEFERRED,), "?"),
-        kept=(*_folded(report.outcomes, (Result.HELD,), "!"), *_waiting(report.outcomes)),
-        changed=tuple(_changed(report.outcomes)),
-        refusals=standing.refusals(report.findings, report.plan_digest),
+        grid=grid.of_report(report, names),
+        blocks=tuple(_blocks(report.outcomes, names).items()),
+        changed=tuple(_changed(report.outcomes, names)),
+        refusals=standing.refusals(report.findings, names, report.plan_digest),
         holds=standing.held(report.holds, names),
         accepted=sum(hold.accepted for hold in report.holds),
         unknown=(
             *standing.unknown(report.servers, report.cells, names),
-            *standing.poor(report.outcomes),
+            *standing.poor(report.outcomes, names),
         ),
         notes=(*standing.slips(report.unmatched, report.servers), *map(safe, report.notes)),
         recap=report.recap,
+        past=tuple(past),
     )
 
 
-def _headline(report: Report, wrote: str) -> str:
+def _headline(report: Report) -> str:
     if Exit.USAGE in report.exit_codes:
         return "Nothing was written: --limit matches nothing"
     if Exit.STALE_PLAN in report.exit_codes:
         return "Nothing was written: the saved plan no longer matches the world"
+    if report.mode == "plan":
+        return f"Planned: {plural(report.planned, 'action')}"
     if not report.outcomes:
         return "Applied: nothing was to be done"
-    return f"Applied: {wrote}"
+    return (
+        f"Applied: {plural(report.signatures, 'signature')}, "
+        f"{plural(report.events_sent, 'event')}, {plural(report.pushes_sent, 'push')}"
+    )
 
 
-def _folded(
-    outcomes: Iterable[Outcome], results: Collection[Result], symbol: str
-) -> tuple[Line, ...]:
+def _results(outcomes: Sequence[Outcome]) -> str:
+    """`5 actions: 3 done, 2 failed`; each result that occurred."""
+    found = Counter(outcome.result for outcome in outcomes)
+    said = [f"{found[Result.DONE]} done"]
+    said += [f"{found[r]} {r}" for r in Result if found[r] and r is not Result.DONE]
+    return f"{plural(len(outcomes), 'action')}: {', '.join(said)}"
+
+
+def _blocks(outcomes: Iterable[Outcome], names: Names) -> Mapping[Block, tuple[Line, ...]]:
+    """Everything that did not simply succeed, by the heading that its result stands under."""
+    groups: dict[Block, list[Outcome]] = {block: [] for block in Block}
+    for outcome in outcomes:
+        groups[RESULTS[outcome.result].block].append(outcome)
+    told = {block: _folded(found, names) for block, found in groups.items() if found}
+    told.pop(Block.CHANGED, None)
+    told.pop(Block.SILENT, None)
+    if skipped := groups[Block.COUNTED]:
+        text = f"{_counted(skipped)}: what they need did not happen"
+        told[Block.COUNTED] = (Line(Mark.HELD.symbol, text),)
+    return told
+
+
+def _folded(outcomes: Iterable[Outcome], names: Names) -> tuple[Line, ...]:
     """One line for all that ended so on one server for one reason."""
     groups: defaultdict[tuple[Result, str | None, str], list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
-        if outcome.result in results:
-            groups[outcome.result, outcome.server, outcome.detail].append(outcome)
-    return tuple(_fold(symbol, *key, same) for key, same in groups.items())
+        groups[outcome.result, outcome.server, outcome.detail].append(outcome)
+    return tuple(_fold(*key, same, names) for key, same in groups.items())
 
 
 def _fold(
-    symbol: str, result: Result, server: str | None, detail: str, same: Sequence[Outcome]
+    result: Result, server: str | None, detail: str, same: Sequence[Outcome], names: Names
 ) -> Line:
-    where = f" on {urls.host(server)}" if server else ""
+    end = RESULTS[result]
     why = f": {safe(detail, _REASON_CHARS)}" if detail else ""
-    how = f" ({result})" if result in (Result.STALE, Result.UNREACHABLE) else ""
-    again = max((outcome.again for outcome in same if outcome.again), default=0)
-    how += f" (again from {clock(again)})" if again else ""
+    again = min((outcome.again for outcome in same if outcome.again), default=0)
+    when = f" (again from {clock(again)})" if again else ""
+    how = f"{names.on(server)}{f' ({result})' if end.told else ''}{when}{why}"
+    told = [f"{safe(outcome.repository)}: {outcome.deed}" for outcome in same]
     if len(same) == 1:
-        return Line(symbol, f"{safe(same[0].repository)}: {same[0].deed}{where}{how}{why}")
-    what = _counted(same)
-    details = tuple(f"{safe(outcome.repository)}: {outcome.deed}" for outcome in same)
-    names = tuple(dict.fromkeys(safe(outcome.repository) for outcome in same))
-    return Line(symbol, f"{what}{where}{how}{why}", details, names)
+        return Line(end.mark.symbol, f"{told[0]}{how}")
+    who = tuple(dict.fromkeys(safe(outcome.repository) for outcome in same))
+    return Line(end.mark.symbol, f"{_counted(same)}{how}", tuple(told), who)
 
 
 def _counted(outcomes: Iterable[Outcome]) -> str:
@@ -121,14 +145,7 @@ def _counted(outcomes: Iterable[Outcome]) -> str:
     return ", ".join(plural(counts[verb], _NOUNS[verb]) for verb in Verb if counts[verb])
 
 
-def _waiting(outcomes: Iterable[Outcome]) -> Iterable[Line]:
-    """What was not attempted is counted only: the reason stands in another line already."""
-    skipped = [outcome for outcome in outcomes if outcome.result is Result.SKIPPED]
-    if skipped:
-        yield Line("!", f"{_counted(skipped)} not attempted: what they need did not happen")
-
-
-def _changed(outcomes: Iterable[Outcome]) -> Iterable[Line]:
+def _changed(outcomes: Iterable[Outcome], names: Names) -> Iterable[Line]:
     """What was written, by repository; repositories that got the very same share a line."""
     by_repository: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(
         lambda: defaultdict(list)
@@ -136,7 +153,7 @@ def _changed(outcomes: Iterable[Outcome]) -> Iterable[Line]:
     for outcome in outcomes:
         if outcome.result in WRITTEN:
             servers = by_repository[safe(outcome.repository)][outcome.deed]
-            servers += [urls.host(outcome.server)] if outcome.server else []
+            servers += [names.server(outcome.server)] if outcome.server else []
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for name, deeds in by_repository.items():
         # several events of one kind go to one server: said once
@@ -145,4 +162,4 @@ def _changed(outcomes: Iterable[Outcome]) -> Iterable[Line]:
         )
         groups["; ".join(said)].append(name)
     for text, repositories in groups.items():
-        yield Line("+", text, names=tuple(repositories))
+        yield Line(Mark.NEW.symbol, text, names=tuple(repositories))

@@ -1,44 +1,28 @@
-"""A plan as a person reads it: equal changes grouped, destructive ones first. Pure.
-
-alice/widget
-  ~ push 2 refs, the same on 3 of 4 servers
-  + announcement on delta
-"""
+"""A plan as a person reads it: the glance, what it takes away, and its changes, alike ones once.
+Pure."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reconciler.model.actions import Action, Verb
 from reconciler.model.codec import digest
+from reconciler.model.desired import Desired
 from reconciler.model.outcome import Finding
-from reconciler.model.plan import Plan, ServerSummary, Verdict
-from reconciler.nostr import urls
-from reconciler.nostr.nip34 import Coordinate
-from reconciler.report import standing
-from reconciler.report.forced import forced
-from reconciler.report.lines import Line, Section, lines, merged, what_for
+from reconciler.model.plan import Plan, Verdict
+from reconciler.report import grid, standing
+from reconciler.report.causes import cause_of
+from reconciler.report.changes import changes, left, signatures
+from reconciler.report.destructive import deletions, forced
+from reconciler.report.grid import Grid
+from reconciler.report.history import Past
+from reconciler.report.lines import Line
+from reconciler.report.names import Names
 from reconciler.report.safe import safe
 from reconciler.report.standing import Refusal
-from reconciler.report.words import clock, kind_name, on, plural
-
-_WAITS = frozenset({Verdict.HELD, Verdict.CONFLICT, Verdict.IMPOSSIBLE, Verdict.HOLLOW})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerRow:
-    """One server at a glance. `new`, `changed`, `held` and `unknown` count cells, `deleted` refs;
-    `work` says in words what it would get."""
-
-    name: str
-    new: int
-    changed: int
-    deleted: int
-    held: int
-    unknown: int
-    work: str
+from reconciler.report.words import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,140 +32,100 @@ class PlanView:
     plan: Plan
     digest: str
     headline: str
+    verdict: str
     counts: str
     deleted: int
     cells: str
+    grid: Grid
     destructive: tuple[Line, ...]
     refusals: tuple[Refusal, ...]
     signatures: tuple[Line, ...]
-    sections: tuple[Section, ...]
+    changes: tuple[tuple[str, tuple[Line, ...]], ...]
+    """Under what heading which lines stand."""
     left: tuple[Line, ...]
     holds: tuple[Line, ...]
     accepted: int
     unknown: tuple[Line, ...]
     notes: tuple[str, ...]
-    servers: tuple[ServerRow, ...]
+    past: tuple[Past, ...] = ()
 
 
-def view(plan: Plan, findings: Sequence[Finding] = ()) -> PlanView:
-    """Group a plan for reading."""
-    names = standing.names_of(plan.repositories)
+def view(
+    plan: Plan,
+    findings: Sequence[Finding] = (),
+    base: Desired | None = None,
+    past: Sequence[Past] = (),
+) -> PlanView:
+    """Group a plan for reading.
+
+    Args:
+        plan: the plan.
+        findings: what the guard said.
+        base: the desired state before the change that is under review: what it asked for too is
+            called drift.
+        past: earlier runs, the oldest first.
+    """
+    names = Names.of(plan.repositories, plan.servers)
     digested = digest(plan)
-    events, pushed, deleted = _volume(plan.actions)
-    signs = len(plan.signs)
     verdicts = Counter(cell.verdict for cell in plan.cells)
     servers = sum(server.grasp for server in plan.servers)
+    refusals = standing.refusals(findings, names, digested)
+    given = plan.left
+    ours = [action for action in plan.actions if action.key not in given]
+    destructive = (*deletions(plan.actions, names), *forced(plan.forced, names))
     return PlanView(
         plan=plan,
         digest=digested,
-        headline=f"{plural(len(names), 'repository')} on {plural(servers, 'server')}, "
+        headline=f"{plural(len(names.repositories), 'repository')} on {plural(servers, 'server')}, "
         f"{plural(len(plan.cells), 'cell')}",
-        counts=f"{signs} to sign, {plural(events, 'event')} to send, {pushed}, "
-        f"{plural(deleted, 'ref')} deleted",
-        deleted=deleted,
+        verdict=_verdict(plan, refusals, destructive),
+        counts=_counts(plan),
+        deleted=_deleted(plan.actions),
         cells=", ".join(f"{verdicts[v]} {v}" for v in Verdict if verdicts[v]) or "none",
-        destructive=(*_destructive(plan, names), *forced(plan.forced, names)),
-        refusals=standing.refusals(findings, digested),
-        signatures=tuple(_signatures(plan, names)),
-        sections=tuple(merged(_sections(plan, names))),
-        left=tuple(_left(plan, names)),
+        grid=grid.of_plan(plan, names),
+        destructive=destructive,
+        refusals=refusals,
+        signatures=tuple(signatures(plan.signs, names)),
+        changes=tuple(changes(ours, names, cause_of(base)).items()),
+        left=tuple(left(plan, names)),
         holds=standing.held(plan.holds, names),
         accepted=sum(hold.accepted for hold in plan.holds),
         unknown=standing.unknown(plan.servers, plan.cells, names),
-        notes=tuple(_notes(plan)),
-        servers=tuple(_row(server, plan) for server in plan.servers),
+        notes=tuple(_notes(plan, names)),
+        past=tuple(past),
     )
 
 
-def _notes(plan: Plan) -> Iterable[str]:
+def _verdict(plan: Plan, refusals: Sequence[Refusal], destructive: Sequence[Line]) -> str:
+    """What a reviewer wants to hear first, in one sentence."""
+    if any(not refusal.accepted and not refusal.hold for refusal in refusals):
+        return "A guard refuses part of this plan"
+    if destructive:
+        return f"Takes something away: read the {plural(len(destructive), 'line')} below"
+    if plan.actions:
+        return "Adds and updates; nothing is deleted or forced"
+    return "Nothing to do" + ("" if plan.complete else " where the world is known")
+
+
+def _notes(plan: Plan, names: Names) -> Iterable[str]:
     yield from standing.slips(plan.unmatched, plan.servers)
     for name in plan.silent:
         yield f"{safe(name)}: a repository {standing.nowhere(plan.servers)}"
     for url in plan.discovered:
-        host = safe(urls.host(url))
-        yield f"announcements also list {host}, which the desired state does not know"
+        where = names.server(url)
+        yield f"announcements also list {where}, which the desired state does not know"
 
 
-def _sections(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Section]:
-    places: Counter[Coordinate] = Counter(cell.coordinate for cell in plan.cells)
-    by_repository: defaultdict[Coordinate, list[Action]] = defaultdict(list)
-    for action in plan.actions:
-        by_repository[action.coordinate].append(action)
-    for coordinate, name in names.items():
-        if its := by_repository[coordinate]:
-            yield Section((name,), tuple(lines(its, places[coordinate])))
-
-
-def _signatures(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
-    """Everything that would be signed, by key and by what it brings."""
-    groups: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for sign in plan.signs:
-        kind = kind_name(sign.draft.kind)
-        noun = f"first {kind}" if sign.before is None else kind
-        groups[sign.signer, noun, what_for(sign)].append(names[sign.coordinate])
-    for (signer, noun, purpose), repositories in groups.items():
-        text = f"{plural(len(repositories), noun)} with the key {safe(signer)}, {purpose}"
-        yield Line("s", text, names=tuple(sorted(repositories)))
-
-
-def _left(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
-    """What servers are given time for, by server."""
-    groups: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
-    kept: defaultdict[str, set[str]] = defaultdict(set)
-    for one in plan.delegated:
-        if plan.left.issuperset(one.keys):
-            groups[one.server, one.until].append(names[one.coordinate])
-            kept[one.server].update(one.keys)
-    for (server, until), repositories in groups.items():
-        work = _work([action for action in plan.actions if action.key in kept[server]])
-        text = f"{urls.host(server)} has until {clock(until)} for {work}"
-        yield Line("~", text, names=tuple(sorted(repositories)))
-
-
-def _row(server: ServerSummary, plan: Plan) -> ServerRow:
-    actions = [action for action in plan.actions if action.server == server.url]
-    cells = [cell for cell in plan.cells if cell.server == server.url]
-    touched = {action.coordinate for action in actions}
-    new = {action.coordinate for action in actions if action.announces}
-    unknown = sum(cell.verdict is Verdict.UNKNOWN for cell in cells)
-    return ServerRow(
-        name=server.name,
-        new=len(new),
-        changed=len(touched - new),
-        deleted=_volume(actions)[2],
-        held=sum(cell.verdict in _WAITS for cell in cells),
-        unknown=unknown or int(server.unknown is not None),
-        work=_work(actions),
+def _counts(plan: Plan) -> str:
+    pushes = [action for action in plan.actions if action.verb is Verb.PUSH]
+    events = sum(action.sends is not None for action in plan.actions)
+    refs = sum(len(push.changes) for push in pushes)
+    return (
+        f"{len(plan.signs)} to sign, {plural(events, 'event')} to send, "
+        f"{plural(len(pushes), 'push')} of {plural(refs, 'ref')}, "
+        f"{plural(_deleted(plan.actions), 'ref')} deleted"
     )
 
 
-def _work(actions: Sequence[Action]) -> str:
-    events, pushed, deleted = _volume(actions)
-    parts = [plural(events, "event")] if events else []
-    parts += [pushed] if any(action.verb is Verb.PUSH for action in actions) else []
-    parts += [f"{plural(deleted, 'ref')} deleted"] if deleted else []
-    return ", ".join(parts)
-
-
-def _volume(actions: Sequence[Action]) -> tuple[int, str, int]:
-    """Events, pushes in words, and refs that go."""
-    pushes = [action for action in actions if action.verb is Verb.PUSH]
-    moved = sum(len(push.changes) for push in pushes)
-    deleted = sum(update.deletes for action in actions for update in action.changes)
-    events = sum(action.sends is not None for action in actions)
-    return events, f"{plural(len(pushes), 'push')} of {plural(moved, 'ref')}", deleted
-
-
-def _destructive(plan: Plan, names: dict[Coordinate, str]) -> Iterable[Line]:
-    groups: defaultdict[tuple[Coordinate, str, str, bool], list[str]] = defaultdict(list)
-    for action in plan.actions:
-        for update in action.changes:
-            if update.deletes and action.server:
-                alone = action.sends is not None
-                key = (action.coordinate, update.name, update.old, alone)
-                groups[key].append(urls.host(action.server))
-    for key, servers in sorted(groups.items(), key=lambda pair: (names[pair[0][0]], pair[0][1:])):
-        coordinate, name, old, alone = key
-        how = ", which deletes it by itself" if alone else ""
-        text = f"{names[coordinate]}: delete {safe(name)} (was {old[:10]}) {on(servers)}{how}"
-        yield Line("-", text)
+def _deleted(actions: Iterable[Action]) -> int:
+    return sum(update.deletes for action in actions for update in action.changes)

@@ -57,7 +57,7 @@ def test_what_nobody_can_see_there_comes_first() -> None:
     assert names(found) == [(ALICE, "late"), (ALICE, "early")]
 
 
-def test_owners_take_turns() -> None:
+def test_owners_take_turns_at_a_server() -> None:
     many = [action for name in ("p", "q", "r") for action in whole(ALICE, name)]
     found = errands([*many, *whole(BOB, "x")])[SERVER]
     assert names(found) == [(ALICE, "p"), (BOB, "x"), (ALICE, "q"), (ALICE, "r")]

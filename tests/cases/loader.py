@@ -123,7 +123,7 @@ def cases() -> dict[str, PlanCase]:
     """All cases by "file: title"."""
     found = {}
     for file in sorted(FOLDER.glob("*.yaml")):
-        for title, raw in yaml.safe_load(file.read_text("utf-8")).items():
+        for title, raw in yaml.load(file.read_text("utf-8"), yaml.CSafeLoader).items():
             found[f"{file.stem}: {title}"] = PlanCase(**raw)
     return found
 

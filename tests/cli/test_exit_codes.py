@@ -110,4 +110,4 @@ def test_without_keys_signatures_are_one_line_before_anything_starts(case: Case)
     assert done.err.index(said[0]) < done.err.index("apply: ")
     kept = done.out.partition("Kept back")[2].partition("Recap")[0]
     assert "3 signatures: no key named 'owner-key' was given (--signers)" in kept
-    assert "not attempted" in done.out
+    assert "Not attempted" in done.out

@@ -57,7 +57,7 @@ def test_a_report_that_cannot_be_written_takes_nothing_of_the_outcome(case: Case
     done = case.reconcile("--apply", "--report-dir", place)
     assert done.code == 3
     assert "Recap, cells of each server" in done.out
-    said = f"report could not be written to {place / 'latest.json'}: Is a directory"
+    said = f"report could not be written to {place / 'latest.json'}: it is not a plain file"
     assert said in done.err
     assert "3 (something failed or did not converge)" in " ".join(done.out.split())
     assert case.refs("two", "widget") == case.refs("one", "widget") != {}

@@ -83,7 +83,7 @@ def test_a_terminal_without_unicode_is_served_in_ascii(case: Case, encoding: str
     converging(case)
     done = case.reconcile("--apply", PYTHONIOENCODING=encoding)
     assert done.code == 0, done.err
-    assert "  -> 127.0.0.1:" in done.out
+    assert done.out.isascii()
     assert "Traceback" not in done.err
 
 

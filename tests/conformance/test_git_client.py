@@ -44,7 +44,7 @@ def stage(stages: Stages, family: str) -> Stage:
     return found
 
 
-def test_it_clones(stage: Stage, version: int, tmp_path: Path) -> None:
+def test_git_clones_what_the_state_names(stage: Stage, version: int, tmp_path: Path) -> None:
     owner, (_, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: two})
     git("clone", "-q", "--bare", stage.url(owner), tmp_path / "clone", protocol=version)
@@ -63,7 +63,7 @@ def test_it_fetches_by_bare_object_id(stage: Stage, version: int, tmp_path: Path
         assert git("rev-parse", "FETCH_HEAD", cwd=tmp_path) == wanted
 
 
-def test_it_pushes(stage: Stage, version: int) -> None:
+def test_git_pushes_what_the_state_allows(stage: Stage, version: int) -> None:
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one})
     stage.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 2))

@@ -30,7 +30,7 @@ CHECKS = [
 
 
 @pytest.mark.parametrize(("row", "family"), CHECKS)
-def test_row(
+def test_the_embedded_family_does_what_the_row_says(
     stages: Stages,
     record_property: Callable[[str, object], None],
     row: Row,

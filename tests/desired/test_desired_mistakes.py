@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from reconciler.desired import parse
+from reconciler.desired import parse, yamltree
 from reconciler.errors import Mistake, UserFault
 
 ALICE = "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6"
@@ -314,7 +314,7 @@ SYNTAX: dict[str, Row] = {
 
 @pytest.mark.parametrize("row", [*SHAPE.values(), *MEANING.values(), *SYNTAX.values()],
                          ids=[*SHAPE, *MEANING, *SYNTAX])  # fmt: skip
-def test_one_mistake(row: Row) -> None:
+def test_one_mistake_is_named_with_place_and_remedy(row: Row) -> None:
     old, new, line, column, message, remedy = row
     assert GOOD.count(old) >= 1
     found = mistakes(GOOD.replace(old, new, 1))
@@ -327,7 +327,7 @@ def test_one_mistake(row: Row) -> None:
 @pytest.mark.parametrize(
     "text", ["", "\n\n", "# only\n# comments\n", "---\n", "~", "--- # x\n...\n"]
 )
-def test_nothing_there(text: str) -> None:
+def test_a_file_with_nothing_in_it_is_a_mistake(text: str) -> None:
     (found,) = mistakes(text)
     assert (found.line, found.column) == (1, 1)
     assert "empty, or holds only comments" in found.message
@@ -339,7 +339,7 @@ def test_the_root_is_no_mapping(text: str) -> None:
     assert "the file must be a mapping of keys" in found.message
 
 
-def test_not_utf8() -> None:
+def test_bytes_that_are_not_utf8_are_found_by_line_and_column() -> None:
     (found,) = mistakes(b"version: 1\nx: \xff")
     assert (found.line, found.column, found.message) == (2, 4, "not UTF-8")
 
@@ -386,12 +386,20 @@ def test_another_version_is_not_judged_by_our_rules() -> None:
     "a: " + "[" * 5_000,
     "a: " + "{b: " * 5_000,
     "- " * 5_000 + "x",
-    "x: [" + "1, " * 51_000 + "]",
+    pytest.param("x: [" + "1, " * 51_000 + "]", marks=pytest.mark.long),
     "a: " + "x" * 300_000,
     "? " * 5_000,
 ])  # fmt: skip
-def test_bombs_cost_little(bomb: str) -> None:
+def test_a_document_that_swells_is_refused_and_costs_little(bomb: str) -> None:
     mistakes(bomb)
+
+
+def test_more_values_than_a_document_may_hold_are_refused() -> None:
+    five = "a: [1, 2]"  # a mapping, its key, a list and two numbers
+    assert yamltree.read(five, "x", most=5).value == {"a": [1, 2]}
+    with pytest.raises(UserFault) as caught:
+        yamltree.read(five, "x", most=4)
+    assert "more than 4 values" in caught.value.mistakes[0].message
 
 
 @pytest.mark.parametrize("text", [

@@ -42,7 +42,7 @@ def read(text: str) -> Desired:
     return parse(text, place="d.yaml")
 
 
-def test_the_committed_file() -> None:
+def test_the_committed_file_reads_and_writes_the_defaults_down() -> None:
     data = (ROOT / "desired-state.yaml").read_bytes()
     desired = parse(data, place="desired-state.yaml")
     assert data.startswith(b"# yaml-language-server: $schema=schemas/desired-state.schema.json\n")
@@ -52,7 +52,7 @@ def test_the_committed_file() -> None:
     assert desired.digest == hashlib.sha256(data).hexdigest()
 
 
-def test_defaults() -> None:
+def test_what_is_left_out_takes_its_default() -> None:
     desired = read(LEAST)
     assert desired.policies == Policies()
     assert desired.servers[0].throttle == Throttle()
@@ -61,7 +61,7 @@ def test_defaults() -> None:
     assert desired.npubs[0].signer is None
 
 
-def test_everything_set() -> None:
+def test_every_field_can_be_set() -> None:
     desired = read(
         f"""
 version: 1
@@ -119,7 +119,7 @@ def test_an_owner_s_servers() -> None:
     assert read(text).allowed(Coordinate(ALICE_HEX, "x")) == ()
 
 
-def test_a_paused_server() -> None:
+def test_a_server_is_paused_until_its_day_begins() -> None:
     pause = "{url: https://a.example, paused: {reason: moving, until: 2027-06-30}}"
     (server,) = read(LEAST.replace("https://a.example", pause)).servers
     assert server.pause == Pause("moving", 1_814_400_000)
@@ -127,7 +127,7 @@ def test_a_paused_server() -> None:
     assert not server.paused(1_814_400_000)
 
 
-def test_rules_by_glob() -> None:
+def test_a_rule_holds_for_what_its_pattern_matches() -> None:
     rules = "repositories:\n  'ali*/w*': {servers: {block: [https://a.example]}}\n"
     desired = read(LEAST + rules)
     assert [rule.pattern for rule in desired.rules] == ["ali*/w*"]
@@ -203,7 +203,7 @@ TRAPS: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("text", TRAPS)
-def test_plain_scalars(text: str) -> None:
+def test_plain_scalars_mean_what_yaml_1_2_says(text: str) -> None:
     value = yamltree.read(f"a: {text}\n", "x").value["a"]
     assert value == TRAPS[text]
     assert type(value) is type(TRAPS[text])
@@ -265,7 +265,7 @@ def test_every_keyword_of_the_schema_has_its_words() -> None:
 # --- words -----------------------------------------------------------------------------------
 
 
-def test_suggestions() -> None:
+def test_a_near_miss_is_suggested_and_nothing_else() -> None:
     known = ["servers", "npubs", "policies"]
     assert suggest("SERVRES", known) == "servers"
     assert suggest("zebra", known) is None
@@ -292,7 +292,7 @@ PIECES = st.sampled_from([
 
 
 @given(st.one_of(st.text(), st.binary(), st.lists(PIECES, max_size=30).map(" ".join)))
-def test_arbitrary_text(text: str | bytes) -> None:
+def test_arbitrary_text_raises_only_mistakes_of_the_user(text: str | bytes) -> None:
     with contextlib.suppress(UserFault):
         parse(text, place="x")
 
@@ -320,7 +320,7 @@ DOCUMENTS = st.recursive(
         ["servers", "npubs", "repositories", "policies", "index_relays"], DOCUMENTS
     ),
 ))  # fmt: skip
-def test_arbitrary_documents(document: dict[str, Json]) -> None:
+def test_arbitrary_documents_raise_only_mistakes_of_the_user(document: dict[str, Json]) -> None:
     with contextlib.suppress(UserFault):
         parse(json.dumps(document), place="x")
 
@@ -342,3 +342,46 @@ def test_one_value_of_a_right_document_exchanged(data: st.DataObject) -> None:
         place = place[step]
     with contextlib.suppress(UserFault):
         parse(json.dumps(document), place="x")
+
+
+NAMED = """version: 1
+servers:
+  - {url: https://git.example.org, name: own}
+  - https://relay.ngit.dev
+index_relays:
+  - {url: wss://index.ngit.dev, name: index}
+npubs:
+  - npub: NPUB
+    name: alice
+    servers: {block: [own]}
+""".replace("NPUB", ALICE)
+
+
+def test_servers_and_relays_are_called_by_the_file_s_names_else_by_their_hosts() -> None:
+    desired = parse(NAMED, place="x.yaml")
+    assert desired.index_relays == ("https://index.ngit.dev",)
+    urls = [server.url for server in desired.servers]
+    assert [desired.called(url) for url in (*urls, *desired.index_relays)] == [
+        "own",
+        "relay.ngit.dev",
+        "index",
+    ]
+
+
+def test_a_server_s_name_can_be_allowed_and_blocked() -> None:
+    (npub,) = parse(NAMED, place="x.yaml").npubs
+    assert npub.block == ("https://git.example.org",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: index", "name: own", '"own" stands here twice (first in line 3)'),
+        ("name: own}", "name: own, groups: [own]}", '"own" is the name of a group, too'),
+        ("[own]", "[index]", '"index" is neither a group nor one of the servers'),
+    ],
+)
+def test_a_name_means_one_server(old: str, new: str, message: str) -> None:
+    with pytest.raises(UserFault) as caught:
+        parse(NAMED.replace(old, new), place="x.yaml")
+    assert message in [mistake.message for mistake in caught.value.mistakes]

@@ -82,7 +82,7 @@ def test_bytes_and_messages_are_counted(allowance: Allowance) -> None:
     assert "1 MB" in reason(allowance.reading().__enter__)
 
 
-def test_messages_are_counted(allowance: Allowance) -> None:
+def test_messages_are_counted_up_to_the_allowance(allowance: Allowance) -> None:
     for _ in range(3):
         allowance.spend_message()
     assert "3 messages" in reason(allowance.spend_message)

@@ -37,7 +37,9 @@ def home(tmp_path: Path) -> Path:
     return path
 
 
-def test_nothing_is_inherited(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_inherits_nothing_of_our_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CANARY", "canary-value")
     monkeypatch.setenv("GIT_DIR", "/canary-value")
     monkeypatch.setenv("HTTPS_PROXY", "http://canary-value")
@@ -168,7 +170,7 @@ def test_all_children_can_be_ended(home: Path) -> None:
         git.run("-c", "sleep 60")
 
 
-def test_limits_are_set(home: Path) -> None:
+def test_git_runs_under_limits_of_memory_and_time(home: Path) -> None:
     done = Git(home, "/bin/sh").run("-c", "ulimit -v; ulimit -c; ulimit -t")
     assert done.out.split() == [str(CHILD_MEMORY_BYTES // 1024).encode(), b"0", b"300"]
 

@@ -58,13 +58,13 @@ def fault(http: Http, url: str, *, limit: int = 1000, seconds: float = 5) -> Unk
     return found.value.unknown
 
 
-def test_an_answer(http: Http, serve: Serve) -> None:
+def test_an_answer_comes_with_its_content_type(http: Http, serve: Serve) -> None:
     server = serve(saying(answer("200 OK", b"hello", "Content-Type: text/x")))
     assert get(http, server.url) == ("text/x", b"hello")
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_redirects_are_refused(http: Http, serve: Serve, code: int) -> None:
+def test_redirects_are_refused_and_never_followed(http: Http, serve: Serve, code: int) -> None:
     target = serve(saying(answer("200 OK", b"internal")))
     server = serve(saying(answer(f"{code} Elsewhere", b"", f"Location: {target.url}/")))
     found = fault(http, server.url)
@@ -83,7 +83,9 @@ def test_redirects_are_refused(http: Http, serve: Serve, code: int) -> None:
         ("204 Nothing", b"", Unknown(Cause.HTTP, "204 Nothing")),
     ],
 )
-def test_statuses(http: Http, serve: Serve, status: str, body: bytes, expected: Unknown) -> None:
+def test_a_status_that_is_no_success_is_a_cause(
+    http: Http, serve: Serve, status: str, body: bytes, expected: Unknown
+) -> None:
     assert fault(http, serve(saying(answer(status, body))).url) == expected
 
 
@@ -253,7 +255,7 @@ LATER = answer("503 Busy", b"in a moment")
 GOOD = answer("200 OK", b"good")
 
 
-def test_two_strikes(http: Http, serve: Serve) -> None:
+def test_a_host_that_hangs_up_is_asked_no_more_and_others_are(http: Http, serve: Serve) -> None:
     server = serve(lambda _: None)  # closes at once
     other = serve(saying(answer("200 OK")))
     assert [fault(http, server.url).cause for _ in range(4)] == [Cause.CUT] * 4
@@ -352,6 +354,13 @@ def test_retry_after_is_honoured_within_reason(
         assert get(client, server.url)[1] == b"good"
     assert server.connections == asked
     assert slept is None or [round(each) for each in clock.slept] == slept
+
+
+def test_a_push_that_should_come_later_says_from_when(serve: Serve) -> None:
+    server = serve(saying(answer("503 Busy", b"", "Retry-After: 300")))
+    with pytest.raises(Failure) as caught:
+        web().post(server.url, Flush(), kind="x", limit=9, seconds=5)
+    assert caught.value.until == pytest.approx(time.time() + 300, abs=3)
 
 
 def test_retry_after_beyond_the_server_s_time_is_not_waited_for(serve: Serve) -> None:

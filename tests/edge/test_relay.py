@@ -457,7 +457,9 @@ def test_redirects_are_not_followed(dial: Dial, code: int) -> None:
         (b"SSH-2.0-OpenSSH\r\n\r\n", Cause.PROTOCOL),
     ],
 )
-def test_no_websocket_there(dial: Dial, said: bytes, kind: Cause) -> None:
+def test_what_is_no_websocket_is_a_failure_with_its_cause(
+    dial: Dial, said: bytes, kind: Cause
+) -> None:
     with pytest.raises(Failure) as found:
         dial(saying(said))
     assert found.value.unknown.cause is kind

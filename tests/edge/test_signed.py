@@ -31,7 +31,7 @@ def test_what_somebody_changed_is_lost(tmp_path: Path, field: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "[" * 10_000, "\xff"])
-def test_damage_is_loss(tmp_path: Path, text: str) -> None:
+def test_a_damaged_file_counts_as_lost(tmp_path: Path, text: str) -> None:
     path = tmp_path / "signed.json"
     path.write_text(text, "latin-1")
     assert signed.load(path, EPOCH) == ()

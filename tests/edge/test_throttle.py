@@ -131,7 +131,7 @@ def test_a_server_that_says_it_is_limited_is_left_alone_by_the_next_run_too(tmp_
     for found in (limiter, Limiter(Throttle(), Clock(), memory.account("https://a.example"))):
         with pytest.raises(NotNow) as caught:
             found.afford(1)
-        assert abs(caught.value.until - until) <= 1
+        assert caught.value.until == pytest.approx(until, abs=1)
 
 
 def test_nobody_waits_beyond_the_end_of_the_run() -> None:
@@ -193,7 +193,7 @@ def test_a_slot_is_given_back_after_a_failure() -> None:
         stack.enter_context(limiter.request())
 
 
-def test_repositories_take_turns() -> None:
+def test_repositories_take_turns_at_one_server() -> None:
     limiter, order = Limiter(Throttle(concurrency=1, per_minute=1000), Clock()), []
     queued = [("big", n) for n in range(3)] + [("small", 0)]
 

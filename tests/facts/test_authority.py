@@ -66,7 +66,7 @@ GRAPHS: dict[str, tuple[Graph, set[str]]] = {
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_graphs(name: str) -> None:
+def test_maintainers_are_those_whom_the_graph_confirms(name: str) -> None:
     graph, expected = GRAPHS[name]
     assert members(graph) == expected
 
@@ -172,7 +172,7 @@ def winner(ruling: Ruling) -> State:
     return ruling.state
 
 
-def test_nobody_signed() -> None:
+def test_nobody_rules_where_no_owner_has_signed() -> None:
     assert ruled() == ruled(signed(MALLORY, 5)) == Ruling(None)
 
 

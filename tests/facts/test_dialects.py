@@ -21,7 +21,7 @@ SOFTWARE: dict[str, Dialect] = {
 
 
 @pytest.mark.parametrize("software", SOFTWARE)
-def test_detection(software: str) -> None:
+def test_software_names_its_dialect_by_what_it_says(software: str) -> None:
     assert detect(RelayInfo(software=software)) is SOFTWARE[software]
 
 

@@ -49,7 +49,7 @@ DEATHS: dict[str, tuple[Event, Event, bool]] = {
 
 
 @pytest.mark.parametrize("name", DEATHS)
-def test_deletions(name: str) -> None:
+def test_a_deletion_takes_what_its_author_may_delete(name: str) -> None:
     event, deletion, dies = DEATHS[name]
     for order in permutations((event, deletion)):
         assert live(*order) == ({deletion.id} if dies else {event.id, deletion.id})
@@ -103,7 +103,7 @@ def expiring(value: str) -> Event:
         ("9" * 5000, True),
     ],
 )
-def test_expiry(value: str, stands: bool) -> None:
+def test_an_event_lives_until_its_expiration_says_otherwise(value: str, stands: bool) -> None:
     event = expiring(value)
     assert (event.id in live(event)) is stands
 

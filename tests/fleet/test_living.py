@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
 import time
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from reconciler.edge.memory import MemoryFile
 from reconciler.model.observed import Delegated, Memory
 from reconciler.nostr.nip34 import Coordinate
-from tests.kit.program import Case, Result
+from tests.kit.program import Case, Result, command
 
 NAMES = ("gadget", "widget")
 
@@ -78,3 +81,21 @@ def test_a_server_that_is_never_left_alone_is_sent_everything(case: Case) -> Non
     done = case.reconcile("--apply")
     assert done.code == 0, done.out
     assert sent(done) == 6
+
+
+def test_a_stop_while_it_waits_ends_the_run_and_makes_no_server_unknown(case: Case) -> None:
+    fleet(case, sync=False)
+    with subprocess.Popen(
+        command(case.folder, "-f", case.folder / "desired-state.yaml", "--apply"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stderr
+        while "settle" not in (line := run.stderr.readline()):
+            assert line, "it never settled"
+        run.send_signal(signal.SIGINT)
+        assert run.wait(10) == 130
+    report = json.loads((case.folder / "reports" / "latest.json").read_text())
+    assert report["exit_codes"] == [130, 2]
+    assert {row["unreachable"] for row in report["recap"]} == {0}

@@ -215,7 +215,7 @@ def test_signals_are_heard_before_the_program_is_loaded(
     assert report(case)["exit_code"] == code
 
 
-def test_nohup_is_meant(case: Case) -> None:
+def test_nohup_is_meant_and_a_hangup_ends_nothing(case: Case) -> None:
     case.start("one")
     case.repository("widget", on=["one"])
     case.desired()

@@ -38,7 +38,7 @@ def listed(git: Git, folder: Path) -> tuple[tuple[str, str], ...]:
 
 
 @pytest.mark.parametrize("service", [UPLOAD, RECEIVE])
-def test_gits_own(git: Git, repository: Path, service: str) -> None:
+def test_what_git_advertises_is_read_in_full(git: Git, repository: Path, service: str) -> None:
     found = advertisement.parse(asked(git, repository, service), service)
     assert found.refs == listed(git, repository)
     assert len(found.refs) == 3
@@ -47,7 +47,7 @@ def test_gits_own(git: Git, repository: Path, service: str) -> None:
 
 
 @pytest.mark.parametrize("service", [UPLOAD, RECEIVE])
-def test_an_empty_repository(git: Git, tmp_path: Path, service: str) -> None:
+def test_an_empty_repository_has_no_refs(git: Git, tmp_path: Path, service: str) -> None:
     git(tmp_path, "init", "-q", "--bare", "e.git")
     found = advertisement.parse(asked(git, tmp_path / "e.git", service), service)
     assert found.refs == ()
@@ -89,7 +89,7 @@ def test_decoration_is_left_out() -> None:
     assert "multi_ack" in found.capabilities
 
 
-def test_names_are_bytes() -> None:
+def test_names_of_refs_are_bytes_and_stay_so() -> None:
     body = HEADER + pktline.encode_all([A.encode() + b" refs/heads/\xff", FLUSH])
     assert advertisement.parse(body, UPLOAD).refs == (("refs/heads/\udcff", A),)
 
@@ -127,7 +127,7 @@ def test_no_advertisement_of_this_service(name: str) -> None:
         f"{ZERO[:-1]}g refs/x",
     ],
 )
-def test_malformed_lines(line: str) -> None:
+def test_a_malformed_line_is_the_peers_fault(line: str) -> None:
     with pytest.raises(PeerFault):
         advertisement.parse(lines(line), UPLOAD)
     with pytest.raises(PeerFault):
@@ -154,7 +154,7 @@ def test_a_mark_between_refs() -> None:
         )
 
 
-def test_too_many_refs() -> None:
+def test_more_refs_than_we_take_are_refused() -> None:
     many = (f"{A} refs/heads/{n}" for n in range(ADVERT_REFS + 1))
     with pytest.raises(PeerFault, match="more than"):
         advertisement.parse(lines(*many), UPLOAD)
@@ -164,7 +164,7 @@ def test_too_many_refs() -> None:
     st.binary()
     | st.lists(st.binary(max_size=60)).map(lambda p: HEADER + pktline.encode_all([*p, FLUSH]))
 )
-def test_arbitrary_bytes(body: bytes) -> None:
+def test_arbitrary_bytes_raise_only_peer_faults(body: bytes) -> None:
     with contextlib.suppress(PeerFault):
         advertisement.parse(body, UPLOAD)
 

@@ -29,12 +29,12 @@ PACKETS = st.lists(st.binary(max_size=40) | st.sampled_from(list(Special)), max_
 
 
 @pytest.mark.parametrize("data", EXAMPLES)
-def test_examples(data: bytes) -> None:
+def test_examples_of_the_format_are_read(data: bytes) -> None:
     assert pktline.parse_all(data) == EXAMPLES[data]
 
 
 @given(PACKETS)
-def test_round_trip(packets: tuple[Packet, ...]) -> None:
+def test_packets_that_are_read_back_are_the_same(packets: tuple[Packet, ...]) -> None:
     assert pktline.parse_all(pktline.encode_all(packets)) == packets
 
 
@@ -46,7 +46,9 @@ def test_what_stands_behind_the_first_flush(packets: tuple[Packet, ...], tail: b
 
 
 @given(PACKETS, st.data())
-def test_truncated(packets: tuple[Packet, ...], data: st.DataObject) -> None:
+def test_a_cut_in_a_packet_is_noticed_wherever_it_is(
+    packets: tuple[Packet, ...], data: st.DataObject
+) -> None:
     whole = pktline.encode_all(packets)
     ends = [len(pktline.encode_all(packets[:n])) for n in range(len(packets) + 1)]
     cut = data.draw(st.integers(0, len(whole)))
@@ -75,13 +77,13 @@ BAD_LENGTHS = [
 
 
 @pytest.mark.parametrize("head", BAD_LENGTHS)
-def test_impossible_lengths(head: bytes) -> None:
+def test_an_impossible_length_is_refused_at_once(head: bytes) -> None:
     for parse in (pktline.parse_all, pktline.split):
         with pytest.raises(PeerFault, match="impossible length"):
             parse(head + b"x" * 70_000)
 
 
-def test_the_longest() -> None:
+def test_the_longest_packet_is_taken_and_no_longer_one() -> None:
     longest = b"x" * (PKT_BYTES - 4)
     assert pktline.parse_all(pktline.encode(longest)) == (longest,)
     assert pktline.encode(longest)[:4] == b"fff0"
@@ -89,14 +91,14 @@ def test_the_longest() -> None:
         pktline.encode(longest + b"x")
 
 
-def test_no_flush() -> None:
+def test_what_ends_before_the_flush_is_refused() -> None:
     for data in (b"", b"00", b"0005a", b"0005", b"0001"):
         with pytest.raises(PeerFault, match="no flush"):
             pktline.split(data)
 
 
 @given(st.binary() | st.text(alphabet="0123456789abcdefx", max_size=40).map(str.encode))
-def test_arbitrary_bytes(data: bytes) -> None:
+def test_arbitrary_bytes_raise_only_peer_faults(data: bytes) -> None:
     for parse in (pktline.parse_all, pktline.split):
         with contextlib.suppress(PeerFault):
             parse(data)

@@ -93,7 +93,7 @@ def test_what_a_hook_says_is_chatter(git: Git, repository: Path) -> None:
     assert "not today" in report.chatter
 
 
-def test_a_broken_pack(git: Git, repository: Path) -> None:
+def test_git_never_says_that_it_took_a_broken_pack(git: Git, repository: Path) -> None:
     update = RefUpdate("refs/heads/new", ZERO, oid(git, repository, "main"))
     head = receive_pack.request_head((update,), offered(git, repository))
     out = git(
@@ -174,7 +174,7 @@ def test_what_an_update_is() -> None:
         f"{A}  {B} r".encode(),
     ],
 )
-def test_wrong_commands(command: bytes) -> None:
+def test_a_command_of_another_form_is_refused(command: bytes) -> None:
     with pytest.raises(PeerFault):
         receive_pack.parse_request(pktline.encode_all([command, FLUSH]))
 
@@ -198,7 +198,7 @@ STATUS = pktline.encode_all(
 EXPECTED = PushReport("ok", frozenset({"refs/heads/a"}), (("refs/heads/b", "no way"),))
 
 
-def test_a_plain_report() -> None:
+def test_a_report_without_a_band_is_read() -> None:
     assert receive_pack.parse_report(STATUS) == EXPECTED
 
 
@@ -245,7 +245,7 @@ def test_the_servers_reason_is_kept(body: bytes) -> None:
         pktline.encode_all([b"", FLUSH]),
     ],
 )
-def test_garbage(body: bytes) -> None:
+def test_a_report_that_is_none_is_the_peers_fault(body: bytes) -> None:
     with pytest.raises(PeerFault):
         receive_pack.parse_report(body)
 
@@ -279,7 +279,7 @@ def test_what_a_server_says_is_cut_and_not_stored_by_the_megabyte() -> None:
 
 
 @given(st.binary() | LINES.map(pktline.encode_all))
-def test_arbitrary_bytes(body: bytes) -> None:
+def test_arbitrary_bytes_raise_only_peer_faults(body: bytes) -> None:
     for parse in (receive_pack.parse_report, receive_pack.parse_request):
         with contextlib.suppress(PeerFault):
             parse(body)

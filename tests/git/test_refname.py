@@ -131,7 +131,7 @@ def test_what_the_command_cannot_be_asked() -> None:
     assert refname.is_valid("refs/heads/\udcff")  # a byte that is no UTF-8
 
 
-def test_namespaces() -> None:
+def test_only_our_namespaces_are_ours() -> None:
     nostr = "refs/nostr/" + "a1" * 32
     for name in ("refs/heads/x", "refs/tags/x"):
         assert refname.is_branch_or_tag(name)
@@ -152,7 +152,7 @@ def test_namespaces() -> None:
         assert not refname.is_ours(name), name
 
 
-def test_clashes() -> None:
+def test_a_name_within_another_clashes_with_it() -> None:
     assert refname.clash(frozenset({"refs/heads/a", "refs/heads/a/b"})) == (
         "refs/heads/a",
         "refs/heads/a/b",

@@ -150,7 +150,7 @@ def saved(plan: Plan) -> bytes:
 
 
 @given(PLANS)
-def test_round_trip(plan: Plan) -> None:
+def test_a_plan_that_is_read_back_is_the_same(plan: Plan) -> None:
     assert plan_from_json(saved(plan), place="plan.json") == plan
 
 
@@ -296,7 +296,7 @@ TAMPERED: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("name", TAMPERED)
-def test_tampered_plans(name: str) -> None:
+def test_a_plan_that_was_tampered_with_is_refused(name: str) -> None:
     with pytest.raises(UserFault):
         read(TAMPERED[name])
 

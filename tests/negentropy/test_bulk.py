@@ -37,7 +37,7 @@ def test_many_are_judged_like_each_one(store: Store) -> None:
     assert {event.id for event in store.events(Filter(), now=NOW)} == {note.id, new.id}
 
 
-def test_all_or_none(store: Store) -> None:
+def test_many_events_are_added_together_or_not_at_all(store: Store) -> None:
     def interrupted() -> Iterator[Event]:
         yield ALICE.sign(1)
         raise KeyboardInterrupt

@@ -77,7 +77,7 @@ def test_refusals_are_their_own_answer_and_the_connection_stands(
 
 
 @pytest.mark.parametrize("family", ["ngit-relay", "khatru"])
-def test_families_without_it_decline(starter: Starter, family: str) -> None:
+def test_families_that_do_not_speak_it_decline(starter: Starter, family: str) -> None:
     with client(starter(family).url) as dialled:
         assert isinstance(dialled.reconcile(NOTES, {}), Declined)
         assert dialled.query([NOTES]) == ()
@@ -106,7 +106,7 @@ def test_an_answer_that_comes_too_late_disturbs_nobody() -> None:
         (says(b'["NOTICE","\xff"]'), Cause.PROTOCOL),
     ],
 )
-def test_broken_relays_fail(script: Script, kind: Cause) -> None:
+def test_a_broken_relay_fails_with_its_cause_and_stays_so(script: Script, kind: Cause) -> None:
     with scripted(script) as url, client(url) as dialled:
         for _ in range(2):  # a connection that failed stays failed
             with pytest.raises(Failure) as caught:

@@ -33,7 +33,7 @@ def opened() -> Dialogue:
     return dialogue
 
 
-def test_a_whole_conversation() -> None:
+def test_a_whole_conversation_finds_both_differences() -> None:
     there = pairs(2_000)
     here = {event_id: time for time, event_id in (*there[40:], *pairs(3, label="mine"))}
     dialogue = Dialogue("n1", frame=4096)

@@ -36,7 +36,9 @@ SIX = [
         (SIX[::-1], "f3973242b814fe584299c94d71ae4d50"),
     ],
 )
-def test_published_fingerprints(held: list[Pair], fingerprint: str) -> None:
+def test_fingerprints_are_as_published_whatever_the_order(
+    held: list[Pair], fingerprint: str
+) -> None:
     assert items(held).fingerprint(0, len(held)).hex() == fingerprint
 
 
@@ -93,6 +95,6 @@ def test_what_is_no_item(held: list[Pair]) -> None:
         items(held)
 
 
-def test_an_empty_set() -> None:
+def test_an_empty_set_has_a_fingerprint() -> None:
     assert items([]) == Items((), (0,))
     assert items(pairs(0)).fingerprint(0, 0) == hashlib.sha256(bytes(33)).digest()[:16]

@@ -68,13 +68,13 @@ def test_what_is_lacking_here_costs_few_rounds() -> None:
 # --- published examples (vitorpamplona/negentropy-kmp, NegentropyClientServerTest and BasicTest) --
 
 
-def test_published_first_message() -> None:
+def test_the_first_message_is_as_published() -> None:
     assert Initiator(items([FIRST, SECOND, THIRD])).start().hex() == "6100000203" + "".join(
         event_id for _, event_id in (FIRST, SECOND, THIRD)
     )
 
 
-def test_published_conversation() -> None:
+def test_the_conversation_goes_as_published() -> None:
     client, server = Initiator(items([FIRST, THIRD])), Responder(items([SECOND, THIRD]))
     answer = server.feed(client.start())
     assert answer.hex() == "6100000202" + SECOND[1] + THIRD[1]

@@ -145,7 +145,7 @@ def test_too_many_events_are_blocked(tmp_path: Path) -> None:
     store.close()
 
 
-def test_conversations_are_bounded(starter: Starter, clock: Clock) -> None:
+def test_conversations_of_one_client_are_bounded(starter: Starter, clock: Clock) -> None:
     server = starter()
     with Relay(server.relay_url) as relay:
         for number in range(NEG_SESSIONS):

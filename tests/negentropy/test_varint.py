@@ -16,7 +16,7 @@ from reconciler.nostr.negentropy.varint import decode, encode
     ("number", "text"),
     [(0, "00"), (1, "01"), (127, "7f"), (128, "8100"), (300, "822c"), (2**32, "9080808000")],
 )
-def test_known_forms(number: int, text: str) -> None:
+def test_numbers_have_their_published_forms(number: int, text: str) -> None:
     assert encode(number).hex() == text
     assert decode(bytes.fromhex(text), 0) == (number, len(text) // 2)
 

@@ -40,7 +40,7 @@ def bound(time: int, prefix: bytes = b"") -> bytes:
         ("61" + "000000" + "000001" + "00" * 16, (Skip(INFINITY), Digest(INFINITY, bytes(16)))),
     ],
 )
-def test_known_messages(text: str, ranges: tuple[Range, ...]) -> None:
+def test_messages_have_their_published_forms(text: str, ranges: tuple[Range, ...]) -> None:
     assert parse(bytes.fromhex(text)) == ranges
     assert (bytes([VERSION]) + write(ranges)[0]).hex() == text
 
@@ -107,7 +107,7 @@ def test_written_in_two_parts_it_is_the_same(
         "61" + "000000" + "650000",  # a time behind infinity
     ],
 )
-def test_broken_messages(text: str) -> None:
+def test_a_broken_message_is_the_peers_fault(text: str) -> None:
     with pytest.raises(PeerFault):
         parse(bytes.fromhex(text))
 

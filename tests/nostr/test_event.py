@@ -38,7 +38,7 @@ def signed(draft: Draft) -> Event:
 
 
 @pytest.mark.parametrize("raw", REAL, ids=lambda r: r["id"][:8])
-def test_real_events(raw: dict[str, Json]) -> None:
+def test_real_events_verify_and_are_written_back_the_same(raw: dict[str, Json]) -> None:
     event = verify(raw)
     assert event.to_json() == raw
     assert verify_text(dumps(raw)) == verify_text(dumps(raw).encode()) == event
@@ -105,7 +105,7 @@ SHAPES: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_wrong_shapes(name: str) -> None:
+def test_an_event_of_another_shape_is_refused(name: str) -> None:
     with pytest.raises(PeerFault):
         verify(SHAPES[name])
 
@@ -142,7 +142,7 @@ def test_arbitrary_json_raises_only_peer_faults(raw: Json) -> None:
         verify({**FIRST, **raw} if isinstance(raw, dict) else raw)
 
 
-def test_values_of_tags() -> None:
+def test_values_of_tags_come_in_their_order() -> None:
     event = signed(Draft(PUBKEY, 1, 1, (("a", "1"), ("b",), (), ("a", "2", "x"))))
     assert event.values("a") == ("1", "2")
     assert event.first("a") == "1"

@@ -55,7 +55,7 @@ MISSING = [
 
 
 @pytest.mark.parametrize("question", MATCHING)
-def test_it_matches(question: Filter) -> None:
+def test_a_filter_matches_what_it_asks_for(question: Filter) -> None:
     assert question.matches(EVENT)
 
 
@@ -65,7 +65,7 @@ def test_it_does_not_match(question: Filter) -> None:
 
 
 @pytest.mark.parametrize("question", [*MATCHING, *MISSING])
-def test_filters_round_trip(question: Filter) -> None:
+def test_a_filter_that_is_read_back_is_the_same(question: Filter) -> None:
     assert filters.parse(question.to_json()) == question
 
 
@@ -126,12 +126,12 @@ FROM_CLIENT: dict[str, ClientMessage] = {
 
 
 @pytest.mark.parametrize("text", FROM_RELAY)
-def test_from_a_relay(text: str) -> None:
+def test_what_a_relay_says_is_read(text: str) -> None:
     assert messages.parse_relay(text) == messages.parse_relay(text.encode()) == FROM_RELAY[text]
 
 
 @pytest.mark.parametrize("text", FROM_CLIENT)
-def test_from_a_client(text: str) -> None:
+def test_what_a_client_says_is_read(text: str) -> None:
     assert messages.parse_client(text) == messages.parse_client(text.encode()) == FROM_CLIENT[text]
 
 

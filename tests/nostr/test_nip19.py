@@ -22,18 +22,18 @@ NSEC_HEX = "67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa"
 
 
 @pytest.mark.parametrize("pubkey", NPUBS)
-def test_npub_vectors(pubkey: str) -> None:
+def test_public_keys_have_their_published_npubs(pubkey: str) -> None:
     assert nip19.npub(pubkey) == NPUBS[pubkey]
     assert nip19.pubkey(NPUBS[pubkey]) == nip19.pubkey(NPUBS[pubkey].upper()) == pubkey
 
 
-def test_nsec_vector() -> None:
+def test_the_published_nsec_is_read_and_written() -> None:
     assert nip19.decode("nsec", NSEC).hex() == NSEC_HEX
     assert nip19.encode("nsec", bytes.fromhex(NSEC_HEX)) == NSEC
 
 
 @given(st.sampled_from(["npub", "nsec", "a1b"]), st.binary(max_size=64))
-def test_round_trip(prefix: str, data: bytes) -> None:
+def test_what_is_encoded_is_decoded_the_same(prefix: str, data: bytes) -> None:
     assert nip19.decode(prefix, nip19.encode(prefix, data)) == data
 
 
@@ -66,14 +66,14 @@ BAD = [
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_refused(text: str) -> None:
+def test_what_is_no_npub_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(PeerFault) as caught:
         nip19.pubkey(text)
     assert NSEC[5:] not in str(caught.value)
 
 
 @given(st.text())
-def test_arbitrary_text(text: str) -> None:
+def test_arbitrary_text_raises_only_peer_faults(text: str) -> None:
     with contextlib.suppress(PeerFault):
         nip19.decode("npub", text)
     with contextlib.suppress(PeerFault):

@@ -44,7 +44,7 @@ def relays(*servers: str) -> Tag:
 
 
 @pytest.mark.parametrize("found", REAL, ids=lambda e: e.id[:8])
-def test_real_events(found: Event) -> None:
+def test_real_announcements_and_states_are_read(found: Event) -> None:
     if found.kind == kinds.STATE:
         state = nip34.state(found)
         assert state.refs == tuple(sorted(state.refs))
@@ -63,7 +63,7 @@ def test_the_servers_of_a_real_announcement() -> None:
 # --- announcements ---------------------------------------------------------------------------
 
 
-def test_coordinates() -> None:
+def test_a_coordinate_is_read_back_from_its_text() -> None:
     coordinate = Coordinate(A, "x:y")
     assert nip34.parse_coordinate(str(coordinate)) == coordinate
     for text in ("", "30617", f"30617:{A}", f"30617:{A}:", f"30618:{A}:x", "30617:zz:x", f":{A}:x"):
@@ -109,7 +109,7 @@ SERVERS: dict[str, tuple[list[Tag], set[str]]] = {
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_listed_servers(name: str) -> None:
+def test_an_announcement_lists_servers_by_clone_and_relay(name: str) -> None:
     tags, expected = SERVERS[name]
     assert announce(*tags).servers() == expected
 
@@ -132,12 +132,12 @@ MAINTAINERS: dict[str, tuple[list[Tag], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("name", MAINTAINERS)
-def test_maintainers(name: str) -> None:
+def test_maintainers_are_read_from_their_tag(name: str) -> None:
     tags, expected = MAINTAINERS[name]
     assert announce(*tags).maintainers == expected
 
 
-def test_private() -> None:
+def test_only_private_true_means_private() -> None:
     assert announce(("private", "true")).private
     assert not announce(("private", "yes")).private
 
@@ -149,7 +149,7 @@ def state(*tags: Tag) -> nip34.State:
     return nip34.state(event(kinds.STATE, ("d", "widget"), *tags))
 
 
-def test_a_state() -> None:
+def test_a_state_names_its_refs_and_head() -> None:
     read = state(
         ("refs/tags/v1", OID2),
         ("refs/heads/main", OID),
@@ -177,7 +177,7 @@ def test_half_a_state_is_none(value: str) -> None:
         state(("refs/heads/good", OID), ("refs/heads/bad", value))
 
 
-def test_one_ref_twice() -> None:
+def test_one_ref_with_two_values_is_refused() -> None:
     assert state(("refs/heads/a", OID), ("refs/heads/a", OID)).refs == (("refs/heads/a", OID),)
     with pytest.raises(PeerFault, match="two values"):
         state(("refs/heads/a", OID), ("refs/heads/a", OID2))

@@ -74,7 +74,7 @@ def test_the_question_s_own_until_is_where_it_begins() -> None:
     assert Pager(replace(ASKED, until=2)).question == replace(ASKED, until=2, limit=500)
 
 
-def test_pages_end() -> None:
+def test_paging_comes_to_an_end() -> None:
     pager = Pager(ASKED)
     with pytest.raises(PeerFault, match="pages"):
         for number in range(REQ_PAGES + 1):

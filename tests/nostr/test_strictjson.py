@@ -64,12 +64,12 @@ BAD: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("text", GOOD)
-def test_read(text: str) -> None:
+def test_what_is_good_json_is_read(text: str) -> None:
     assert loads(text) == loads(text.encode()) == GOOD[text]
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_refused(name: str) -> None:
+def test_what_two_readers_could_read_in_two_ways_is_refused(name: str) -> None:
     with pytest.raises(PeerFault):
         loads(BAD[name])
 
@@ -107,12 +107,12 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_round_trip(value: Json) -> None:
+def test_what_is_written_is_read_back_the_same(value: Json) -> None:
     assert loads(dumps(value), depth=64) == value
     assert loads(json.dumps(value), depth=64) == value
 
 
 @given(st.text() | st.binary() | st.text(alphabet='[]{}",:\\u0dD8f\n1'))
-def test_arbitrary_text(text: str | bytes) -> None:
+def test_arbitrary_text_raises_only_peer_faults(text: str | bytes) -> None:
     with contextlib.suppress(PeerFault):
         dumps(loads(text)).encode()

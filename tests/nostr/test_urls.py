@@ -90,18 +90,18 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("text", CANONICAL)
-def test_canonical(text: str) -> None:
+def test_a_url_has_one_canonical_form(text: str) -> None:
     assert urls.canonical(text) == CANONICAL[text]
     assert urls.canonical(CANONICAL[text]) == CANONICAL[text]
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_refused(text: str) -> None:
+def test_what_names_no_server_is_refused(text: str) -> None:
     with pytest.raises(PeerFault):
         urls.canonical(text)
 
 
-def test_relay_and_name() -> None:
+def test_a_server_has_a_relay_and_a_short_name() -> None:
     assert urls.relay("https://a.example/x") == "wss://a.example/x"
     assert urls.relay("http://a.example:8080") == "ws://a.example:8080"
     assert urls.host("https://a.example:1/x") == "a.example:1/x"
@@ -171,5 +171,5 @@ def test_spellings_of_one_clone_url(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", OTHERS)
-def test_other_urls(url: str) -> None:
+def test_a_clone_url_of_another_form_names_no_server(url: str) -> None:
     assert urls.server_of_clone(url, OWNER, "my repo") is None

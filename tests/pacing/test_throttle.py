@@ -66,7 +66,7 @@ def test_an_unused_start_is_given_back_to_the_minute() -> None:
     assert peer.is_idle(7)
 
 
-def test_repositories_take_turns() -> None:
+def test_repositories_take_turns_whatever_they_queue() -> None:
     peer: PeerQueue[str] = PeerQueue(Limits(concurrent=100, starts=100))
     for number in range(20):
         peer.queue("big", f"big {number}")

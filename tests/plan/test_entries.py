@@ -11,6 +11,7 @@ from reconciler.model.actions import Sign
 from reconciler.model.desired import AcceptedHold, Desired, Npub, Pause, Policies, Rule
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Entry, HoldReason, Plan, Unmatched, Verdict
+from reconciler.nostr import urls
 from reconciler.plan import plan
 from tests.kit.people import ALICE, BOB, EPOCH, WIDGET, url
 from tests.kit.values import NOW, desired, observed, oid, refs, view
@@ -22,7 +23,7 @@ LATER = EPOCH + NOW + 1
 def places(rules: list[Rule], npub: Npub | None = None) -> list[str]:
     owner = npub or Npub(pubkey=ALICE.pubkey, name="alice")
     wish = desired("alpha", "beta", "gamma", owners=[owner], rules=rules)
-    return [server.name.partition(".")[0] for server in wish.allowed(WIDGET)]
+    return [urls.host(server.url).partition(".")[0] for server in wish.allowed(WIDGET)]
 
 
 @pytest.mark.parametrize("pattern", ["alice/widget", "alice/wid*", "alice/*", "*/widget", "*/*"])

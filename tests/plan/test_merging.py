@@ -132,7 +132,9 @@ def test_names_that_no_state_can_hold_are_left_out() -> None:
         (None, {"refs/heads/master": 1, TOPIC: 2}, MAIN, "refs/heads/master"),
     ],
 )
-def test_head(told: str | None, refs: dict[str, int], before: str, wanted: str) -> None:
+def test_head_follows_the_source_where_it_may(
+    told: str | None, refs: dict[str, int], before: str, wanted: str
+) -> None:
     named = {name: oid(number) for name, number in refs.items()}
     base = stood({MAIN: 1, TOPIC: 2}, head=before)
     assert head(listing(refs, told), named, base) == wanted

@@ -96,7 +96,9 @@ def word(update: RefUpdate) -> str:
 @pytest.mark.parametrize("stored", [False, True], ids=["not stored", "stored"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("world", WORLDS)
-def test_shapes(world: str, dialect: str, stored: bool) -> None:
+def test_a_push_has_the_shape_that_its_dialect_takes(
+    world: str, dialect: str, stored: bool
+) -> None:
     found = heads(STATE, refs(WORLDS[world]), DIALECTS[dialect], stored=stored, announced=True)
     assert words(found) == EXPECTED[world][dialect][stored]
 
@@ -146,7 +148,7 @@ def test_differences_lead_to_the_state_and_delete_last(have: dict[str, str]) -> 
     assert [u.deletes for u in found] == sorted(u.deletes for u in found)
 
 
-def test_pull_refs() -> None:
+def test_a_pull_ref_is_created_and_never_moved() -> None:
     event_id = "e" * 64
     created = PushOrWhyNot((RefUpdate(NOSTR, ZERO, oid(4)),))
     assert pull(event_id, oid(4), Absent()) == created

@@ -114,7 +114,7 @@ class TestRemembered:
         (kept,) = self.after(Result.SETTLING, "purgatory: soon")
         assert (kept.accepted, kept.at, kept.message) == (True, NOW, "purgatory: soon")
 
-    def test_refusals_are_counted(self) -> None:
+    def test_refusals_of_an_event_are_counted(self) -> None:
         (kept,) = self.after(Result.FAILED, "no", sent(REPLY, ago=700, accepted=False, tries=2))
         assert (kept.accepted, kept.tries) == (False, 3)
 

@@ -151,7 +151,7 @@ def test_check_apply_check_apply_change_once(fleet: DemoFleet, ansible: Ansible)
 
     secret = fleet.keys.read_text().split(": ")[1].split()[0]
     outputs = [play.text for play in (check, applied)]
-    outputs += [path.read_text() for path in (ansible.folder / "reports").iterdir()]
+    outputs += [path.read_text() for path in (ansible.folder / "reports").glob("*.json")]
     assert len(outputs) == 8  # two texts, four runs, the latest of them, and the latest apply
     assert not any(secret in text for text in outputs)
     assert not list((ansible.folder / "home").iterdir())
@@ -194,7 +194,7 @@ def test_a_mistake_is_named_with_its_line(ansible: Ansible) -> None:
     assert f"{wrong}:4:1: unknown key" in play.text
 
 
-def test_syntax(ansible: Ansible) -> None:
+def test_ansible_finds_the_playbooks_syntax_right(ansible: Ansible) -> None:
     assert ansible.play("--syntax-check").code == 0
 
 
@@ -233,7 +233,7 @@ SIGN = {"action": "sign", "coordinate": "30617:aa:w", "adds": ["https://one"]}
         ([SIGN], [], False, True, False),
     ],
 )
-def test_would_write(
+def test_it_would_write_what_is_neither_withheld_nor_unsigned(
     module: ModuleType,
     actions: list[Any],
     withheld: list[str],

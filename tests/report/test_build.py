@@ -48,7 +48,7 @@ def settled() -> Plan:
     return replace(PLAN, actions=(), holds=(), cells=cells, servers=servers)
 
 
-def test_a_plan() -> None:
+def test_a_plans_report_counts_what_it_holds() -> None:
     report = build(header("plan"), PLAN, FINDINGS)
     assert (report.mode, report.plan_digest) == ("plan", digest(PLAN))
     assert (report.exit_code, report.exit_codes) == (4, (4, 6, 7, 2))
@@ -106,7 +106,7 @@ def test_a_run_is_judged_by_the_world_that_it_left() -> None:
     assert report.planned == len(PLAN.actions)
 
 
-def test_extra_codes_count() -> None:
+def test_codes_that_the_job_adds_count() -> None:
     report = build(header("apply"), PLAN, (), extra=[Exit.TERMINATED], notes=("stopped",))
     assert report.exit_codes == (143, 3, 6, 7)
     assert report.notes == ("stopped",)

@@ -74,13 +74,13 @@ def cell(verdict: Verdict) -> Plan:
     return replace(EMPTY, cells=(CellVerdict(WIDGET, url("a"), verdict),))
 
 
-def test_the_numbers() -> None:
+def test_every_exit_code_has_its_meaning_and_place() -> None:
     assert {code.value for code in Exit} == set(ORDER)
     assert MEANING.keys() == set(Exit)
 
 
 @pytest.mark.parametrize("code", Exit)
-def test_each_alone(code: Exit) -> None:
+def test_a_code_alone_is_the_worst(code: Exit) -> None:
     assert worst({code}) == (code,)
 
 
@@ -90,7 +90,7 @@ def test_every_pair_in_its_order() -> None:
         assert worst([a, b]) == tuple(expected)
 
 
-def test_all_and_none() -> None:
+def test_the_worst_code_comes_first_and_none_is_done() -> None:
     assert [int(code) for code in worst(Exit)] == ORDER
     assert worst(()) == (Exit.DONE,)
 
@@ -122,7 +122,7 @@ PLANS: dict[str, tuple[Plan, tuple[Finding, ...], set[Exit]]] = {
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_of_a_plan(name: str) -> None:
+def test_a_plan_ends_with_the_codes_of_what_it_holds(name: str) -> None:
     plan, findings, expected = PLANS[name]
     assert of_plan(plan, findings) == expected
 
@@ -175,7 +175,7 @@ BY_RESULT = {
 
 
 @pytest.mark.parametrize("result", Result)
-def test_of_outcomes(result: Result) -> None:
+def test_outcomes_end_with_the_codes_of_their_results(result: Result) -> None:
     found = of_apply(
         EMPTY,
         (),
@@ -212,7 +212,15 @@ def test_what_goes_on_by_itself_is_pending_and_no_failure(result: Result) -> Non
         Outcome(key=a.key, verb=a.verb, server=a.server, result=result) for a in ACTIONS.actions
     ]
     assert of_apply(ACTIONS, (), ends) == {Exit.CHANGES}
-    assert of_apply(ACTIONS, (), ends[1:]) == {Exit.CHANGES, Exit.FAILED}
+    failed = replace(ends[0], result=Result.FAILED)
+    assert of_apply(ACTIONS, (), [failed, *ends[1:]]) == {Exit.CHANGES, Exit.FAILED}
+
+
+def test_what_comes_up_during_a_run_is_pending_and_no_failure() -> None:
+    first, *_ = ACTIONS.actions
+    done = Outcome(key=first.key, verb=first.verb, server=first.server, result=Result.DONE)
+    later = replace(ACTIONS, actions=ACTIONS.actions[1:])
+    assert of_apply(later, (), [done]) == {Exit.CHANGES}
 
 
 # --- which one the process leaves with ---------------------------------------------------------

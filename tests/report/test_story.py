@@ -14,6 +14,7 @@ from reconciler.report.build import build
 from reconciler.report.codes import Exit
 from reconciler.report.lines import Line
 from reconciler.report.look import Look
+from reconciler.report.marks import Block
 from reconciler.report.story import Story, story
 from tests.kit.people import url
 
@@ -45,29 +46,29 @@ def test_one_failure_is_worded_as_the_plan_words_it() -> None:
         detail="not-found: HTTP 404",
     )
     found = story(build(header("apply"), PLAN, (), outcomes=(end,)))
-    assert texts(found.failed) == [
+    assert texts(found.under(Block.FAILED)) == [
         "x alice/widget: push 1 pull ref on gamma.example: not-found: HTTP 404"
     ]
 
 
 def test_equal_failures_share_a_line_with_their_count_and_their_repositories() -> None:
     found = told(Result.FAILED, "http-error: 404", huge(12))
-    assert texts(found.failed) == ["x 12 pushes on alpha.example: http-error: 404"]
-    assert len(found.failed[0].names) == 12
-    assert found.failed[0].details[0] == "alice/repository-0: push 1 ref"
+    assert texts(found.under(Block.FAILED)) == ["x 12 pushes on alpha.example: http-error: 404"]
+    assert len(found.under(Block.FAILED)[0].names) == 12
+    assert found.under(Block.FAILED)[0].details[0] == "alice/repository-0: push 1 ref"
 
 
 @pytest.mark.parametrize("result", [Result.STALE, Result.UNREACHABLE])
 def test_an_end_that_is_no_plain_failure_is_named(result: Result) -> None:
-    (line,) = told(result, "why", huge(2)).failed
+    (line,) = told(result, "why", huge(2)).under(Block.FAILED)
     assert line.text == f"2 pushes on alpha.example ({result}): why"
 
 
 def test_what_was_not_attempted_is_counted_only() -> None:
     found = told(Result.SKIPPED, "after: the guard keeps it back")
-    assert found.failed == ()
-    assert texts(found.kept) == [
-        "! 1 signature, 10 events, 6 pushes not attempted: what they need did not happen"
+    assert found.under(Block.FAILED) == ()
+    assert texts(found.under(Block.COUNTED)) == [
+        "! 1 signature, 10 events, 6 pushes: what they need did not happen"
     ]
 
 
@@ -80,10 +81,10 @@ def test_what_was_written_is_told_by_repository() -> None:
 
 
 def test_a_hundred_refused_signatures_take_a_line_and_not_a_page() -> None:
-    text = terminal.outcome(told(Result.FAILED, "no key", huge(800)), Look(100))
+    text = terminal.outcome(told(Result.FAILED, "no key", huge(200)), Look(100))
     failed = text.partition("Failed")[2].partition("Held back")[0]
     assert len(failed.splitlines()) < 8
-    assert "800 pushes on alpha.example: no key" in failed
+    assert "200 pushes on alpha.example: no key" in failed
 
 
 @pytest.mark.parametrize("verbose", [False, True])
@@ -106,7 +107,7 @@ def test_every_code_that_holds_is_said_in_words() -> None:
 
 def test_a_settling_cell_has_its_column() -> None:
     found = told(Result.SETTLING)
-    assert {line.symbol for line in found.settling} == {"?"}
+    assert {line.symbol for line in found.under(Block.SETTLING)} == {":"}
     assert "settling" in terminal.outcome(found, Look(100)).partition("Recap")[2]
 
 
@@ -118,7 +119,7 @@ def test_nothing_of_a_stranger_s_text_is_left_raw() -> None:
     ]
     report = build(header("apply"), plan, findings, outcomes=tuple(ends), notes=(EVIL,))
     found = story(replace(report, outcomes=report.outcomes * 2))
-    lines = [*found.failed, *found.holds, *found.unknown]
+    lines = [*found.under(Block.FAILED), *found.holds, *found.unknown]
     said = [t for line in lines for t in (line.text, *line.details, *line.names)]
     for text in [*said, *found.notes, *(refusal.text for refusal in found.refusals)]:
         assert not set("\x1b\r\n\u202e").intersection(text)

@@ -76,7 +76,7 @@ def test_an_empty_plan_says_so() -> None:
     )
     empty = replace(plan, **nothing)
     text = terminal.plan(viewed(empty), Look())
-    assert "Nothing to do where the world is known." in text
+    assert "Nothing to do." in text
     assert "cells: none" in text
 
 

@@ -27,6 +27,10 @@ def texts(lines: tuple[Line, ...]) -> list[str]:
     return [f"{line.symbol} {line.text}" for line in lines]
 
 
+def changes(found: PlanView) -> list[str]:
+    return [text for _, lines in found.changes for text in texts(lines)]
+
+
 def with_actions(*actions: Publish | Push) -> PlanView:
     return viewed(replace(PLAN, actions=actions, holds=()))
 
@@ -59,7 +63,7 @@ CHANGE = RefUpdate("refs/heads/main", oid(1), oid(2))
 DELETE = RefUpdate("refs/heads/gone", oid(3), ZERO)
 
 
-def test_counts() -> None:
+def test_the_view_counts_what_the_plan_holds() -> None:
     assert SHOWN.headline == "2 repositories on 5 servers, 10 cells"
     assert SHOWN.counts == "1 to sign, 10 events to send, 6 pushes of 11 refs, 2 refs deleted"
     assert SHOWN.cells == "4 drifted, 4 held, 2 unknown"
@@ -67,16 +71,19 @@ def test_counts() -> None:
 
 def test_the_same_push_on_several_servers_is_one_line() -> None:
     found = with_actions(push("alpha", CHANGE), push("beta", CHANGE), push("gamma", CREATE, CHANGE))
-    assert texts(found.sections[0].lines) == [
-        "~ push 1 ref, the same on 2 of 5 servers: alpha.example, beta.example",
-        "~ push 2 refs on gamma.example",
+    assert changes(found) == [
+        "~ alpha.example, beta.example, gamma.example: 1 to 2 refs each",
     ]
+    ((_, (line,)),) = found.changes
+    assert line.names == ("alice/widget",)
+    assert line.details == (
+        "~ refs/heads/main  1111111111 → 2222222222",
+        "+ refs/heads/new  1111111111 on gamma.example",
+    )
 
 
 def test_a_push_that_only_creates_is_a_plus() -> None:
-    assert texts(with_actions(push("alpha", CREATE)).sections[0].lines) == [
-        "+ push 1 ref on alpha.example"
-    ]
+    assert changes(with_actions(push("alpha", CREATE))) == ["+ alpha.example: 1 ref"]
 
 
 def test_every_ref_is_described() -> None:
@@ -99,7 +106,7 @@ def test_what_is_deleted_stands_first_by_our_push_or_by_the_server_itself() -> N
     gone = "- alice/widget: delete refs/heads/gone (was 3333333333) on"
     assert texts(found.destructive)[:2] == [
         f"{gone} alpha.example, gamma.example",
-        f"{gone} beta.example, which deletes it by itself",
+        f"{gone} beta.example, by the server itself",
     ]
     assert "3 refs deleted" in found.counts
 
@@ -113,17 +120,22 @@ def test_events_are_counted_by_kind_and_listed_as_details() -> None:
         event("beta", kinds.STATUS_DRAFT, 5),
         event("gamma", 1234, 6),
     )
-    assert texts(found.sections[0].lines) == [
-        "+ 2 issues, 1 patch on alpha.example",
-        "+ 2 statuses on beta.example",
-        "+ 1 kind 1234 on gamma.example",
+    assert changes(found) == [
+        "+ alpha.example, beta.example, gamma.example: 1 to 3 events each",
     ]
-    assert found.sections[0].lines[0].details[0] == f"issue {1:064x}"
+    ((_, (line,)),) = found.changes
+    assert f"issue {1:064x} (event-missing) on alpha.example" in line.details
+    assert f"kind 1234 {6:064x} (event-missing) on gamma.example" in line.details
+
+
+def test_what_this_plan_signs_is_called_new() -> None:
+    signed = [replace(event("alpha", kind), signed=True) for kind in (kinds.STATE, 30617)]
+    assert changes(with_actions(*signed)) == ["+ alpha.example: new announcement, new state"]
 
 
 def test_servers_that_miss_the_same_events_stand_together() -> None:
     found = with_actions(*(event(s, kinds.ISSUE, n) for s in ("alpha", "beta") for n in (1, 2)))
-    assert texts(found.sections[0].lines) == ["+ 2 issues on alpha.example, beta.example"]
+    assert changes(found) == ["+ alpha.example, beta.example: 2 events each"]
 
 
 def alike() -> Plan:
@@ -138,23 +150,27 @@ def alike() -> Plan:
     return replace(PLAN, repositories=summaries, actions=actions, cells=())
 
 
-def test_repositories_that_need_the_same_share_a_section_and_keep_their_details() -> None:
-    (section,) = viewed(alike()).sections
-    assert section.names == ("alice/gadget", "alice/widget")
-    (line,) = section.lines
+def test_repositories_that_need_the_same_share_a_line_and_keep_their_details() -> None:
+    ((_, (line,)),) = viewed(alike()).changes
+    assert line.names == ("alice/gadget", "alice/widget")
+    assert line.text == "alpha.example: 1 ref each"
     assert line.details == (
         "alice/gadget: ~ refs/heads/main  1111111111 → 2222222222",
         "alice/widget: ~ refs/heads/main  1111111111 → 2222222222",
     )
 
 
-def test_repositories_that_differ_stand_apart() -> None:
+def test_repositories_that_differ_in_kind_stand_apart_and_those_that_differ_in_number_do_not() -> (
+    None
+):
     plan = alike()
-    other = replace(push("alpha", CREATE), coordinate=plan.actions[1].coordinate)
-    plan = replace(plan, actions=(plan.actions[0], other))
-    assert [section.names for section in viewed(plan).sections] == [
-        ("alice/gadget",),
-        ("alice/widget",),
+    first, second = plan.actions
+    other = replace(push("alpha", CREATE), coordinate=second.coordinate)
+    apart = viewed(replace(plan, actions=(first, other)))
+    assert changes(apart) == ["+ alpha.example: 1 ref", "~ alpha.example: 1 ref"]
+    more = replace(push("alpha", CHANGE, CREATE), coordinate=second.coordinate)
+    assert changes(viewed(replace(plan, actions=(first, more)))) == [
+        "~ alpha.example: 1 to 2 refs each"
     ]
 
 
@@ -204,9 +220,9 @@ def test_what_could_not_be_learnt_and_what_else_is_worth_saying() -> None:
 def test_nothing_of_a_stranger_s_text_is_left_raw() -> None:
     found = viewed(hostile()[0])
     lines = [*found.destructive, *found.holds, *found.unknown]
-    lines += [line for section in found.sections for line in section.lines]
+    lines += [line for _, block in found.changes for line in block]
     said = [text for line in lines for text in (line.text, *line.details)]
-    said += [*found.notes, *(name for section in found.sections for name in section.names)]
+    said += [*found.notes, *(name for names in found.grid.rows for name in names)]
     said += [name for line in lines for name in line.names]
     for text in said:
         assert not set("\x1b\r\n\u202e").intersection(text)
@@ -219,7 +235,7 @@ def test_no_destructive_line_is_lost_in_a_huge_plan() -> None:
     assert "1000 refs deleted" in found.counts
 
 
-def test_plurals() -> None:
+def test_a_word_has_the_plural_of_its_number() -> None:
     assert [plural(n, "patch") for n in (1, 2)] == ["1 patch", "2 patches"]
     assert [plural(n, "status") for n in (1, 0)] == ["1 status", "0 statuses"]
     assert [plural(n, "ref") for n in (1, 2)] == ["1 ref", "2 refs"]
@@ -280,19 +296,6 @@ def test_a_missing_state_and_missing_objects_are_sure_only_when_all_answered() -
         )
         cells = values.planned(values.desired("alpha", "beta"), seen)
         assert [hold.detail for hold in cells.holds] == [words]
-
-
-def test_each_server_at_a_glance() -> None:
-    rows = {row.name.partition(".")[0]: row for row in SHOWN.servers}
-    counts = {n: (r.new, r.changed, r.deleted, r.held, r.unknown) for n, r in rows.items()}
-    assert counts == {
-        "alpha": (0, 1, 0, 1, 0),
-        "beta": (0, 1, 1, 1, 0),
-        "gamma": (0, 1, 1, 1, 0),
-        "delta": (1, 0, 0, 1, 0),
-        "epsilon": (0, 0, 0, 0, 2),
-    }
-    assert rows["beta"].work == "3 events, 2 pushes of 4 refs, 1 ref deleted"
 
 
 def test_a_refusal_names_its_server() -> None:

@@ -47,7 +47,9 @@ def test_ngit_grasp_refuses_two_clone_tags(server: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("identifier", ["", ".", "..", "a/b", "a\\b", "x" * 201])
-def test_impossible_identifiers(server: RunningServer, identifier: str) -> None:
+def test_an_impossible_identifier_is_refused_with_its_reason(
+    server: RunningServer, identifier: str
+) -> None:
     ((accepted, message),) = publish(server, ALICE.announce(server, identifier))
     assert not accepted
     assert message.startswith("Invalid identifier: ")
@@ -81,7 +83,9 @@ def test_dropping_the_service_keeps_the_old_announcement_served(
     assert served(server, kinds=[kinds.ANNOUNCEMENT]) == before
 
 
-def test_maintainer_exception(server: RunningServer, work: Work) -> None:
+def test_a_maintainers_announcement_is_taken_although_it_lists_others(
+    server: RunningServer, work: Work
+) -> None:
     hosted(server, work, ALICE, "widget", BOB)
     bob, mallory = (
         person.sign(kinds.ANNOUNCEMENT, ("d", "widget"), *unlisted("clone", "relays"))

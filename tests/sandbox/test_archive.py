@@ -29,7 +29,9 @@ HERS, HIS = Coordinate(ALICE.pubkey, "widget"), Coordinate(BOB.pubkey, "widget")
         ("widget", True, False, True),
     ],
 )
-def test_three_forms(entry: str, hers: bool, other: bool, his: bool) -> None:
+def test_a_whitelist_has_three_forms_of_entry(
+    entry: str, hers: bool, other: bool, his: bool
+) -> None:
     chosen = whitelist((entry,))
     assert chosen.holds(HERS) is hers
     assert chosen.holds(Coordinate(ALICE.pubkey, "other")) is other
@@ -80,7 +82,7 @@ def test_whitelisted_repositories_are_archived_with_their_data(tmp_path: Path, w
         server.kill()
 
 
-def test_everything_is_archived(tmp_path: Path) -> None:
+def test_an_archive_of_everything_takes_everything(tmp_path: Path) -> None:
     server = archive(tmp_path / "a", Archive(everything=True))
     try:
         assert publish(server, elsewhere(ALICE), elsewhere(MALLORY)) == [(True, PARKED)] * 2

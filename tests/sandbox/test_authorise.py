@@ -149,7 +149,7 @@ CASES = {
 
 @pytest.mark.parametrize("family", [SPEC, NGIT_GRASP], ids=lambda d: d.name)
 @pytest.mark.parametrize("case", CASES)
-def test_decision(case: str, family: Family) -> None:
+def test_a_push_is_judged_as_its_family_does(case: str, family: Family) -> None:
     push, updates, spec, ngit = CASES[case]
     commands = tuple(RefUpdate(name, old, new) for name, old, new in updates)
     found = refusal(family, replace(push, updates=commands))
@@ -158,7 +158,7 @@ def test_decision(case: str, family: Family) -> None:
     assert (wanted or "") in (found or "")
 
 
-def test_newest_state() -> None:
+def test_ties_of_states_go_by_the_familys_rule() -> None:
     old, *twins = state({MAIN: C}, at=NOW - 1), state({MAIN: A}), state({MAIN: B})
     low, high = sorted(twins, key=lambda s: s.event.id)
     assert newest((old, high, low), Tie.LOWEST) == low

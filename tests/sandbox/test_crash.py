@@ -63,7 +63,9 @@ def announced(url: str, relay_url: str, identifier: str) -> Event:
 
 
 @pytest.mark.parametrize(("family", "outlives"), [("gitea", True), ("ngit-grasp", False)])
-def test_sigkill(family: str, outlives: bool, work: Work, tmp_path: Path) -> None:
+def test_what_waits_outlives_a_kill_where_the_family_keeps_it(
+    family: str, outlives: bool, work: Work, tmp_path: Path
+) -> None:
     commit = work.commit("x")
     with serving(family, tmp_path / "files") as first, Relay(first.relay_url) as relay:
         assert relay.publish(announced(first.url, first.relay_url, "widget"))[0]

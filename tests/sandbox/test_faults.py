@@ -39,7 +39,7 @@ def test_down_and_up_again(server: RunningServer, url: str) -> None:
         websocket.create_connection(server.relay_url, timeout=5)
 
 
-def test_hang(server: RunningServer, url: str) -> None:
+def test_a_server_that_hangs_answers_nobody(server: RunningServer, url: str) -> None:
     relay = Relay(server.relay_url)
     server.faults.set("hang")
     for address in (server.url, f"{url}/info/refs?service=git-upload-pack"):
@@ -59,7 +59,7 @@ def test_hang(server: RunningServer, url: str) -> None:
     assert len(served(server)) == 2
 
 
-def test_hanging_server_stops(server: RunningServer, url: str) -> None:
+def test_a_server_that_hangs_can_be_stopped(server: RunningServer, url: str) -> None:
     server.faults.set("hang")
     asking = threading.Thread(target=lambda: git("ls-remote", url, check=False))
     asking.start()
@@ -71,7 +71,7 @@ def test_hanging_server_stops(server: RunningServer, url: str) -> None:
     assert not asking.is_alive()
 
 
-def test_http_500(server: RunningServer, url: str) -> None:
+def test_a_server_in_trouble_answers_500_to_all(server: RunningServer, url: str) -> None:
     server.faults.set("http-500")
     assert requests.get(server.url, timeout=5).status_code == 500
     assert "500" in git("ls-remote", url, check=False)
@@ -82,7 +82,7 @@ def test_http_500(server: RunningServer, url: str) -> None:
     assert len(served(server)) == 2
 
 
-def test_ws_cut(server: RunningServer, work: Work, url: str) -> None:
+def test_a_cut_connection_was_never_handled(server: RunningServer, work: Work, url: str) -> None:
     server.faults.set("ws-cut")
     note = ALICE.state("widget", {}, at=NOW + 1)
     with pytest.raises((websocket.WebSocketConnectionClosedException, ConnectionError)):
@@ -97,7 +97,7 @@ def test_ws_cut(server: RunningServer, work: Work, url: str) -> None:
     assert remote_refs(server, ALICE, "widget") == {}
 
 
-def test_cut_pack(server: RunningServer, url: str) -> None:
+def test_a_pack_is_cut_in_its_middle(server: RunningServer, url: str) -> None:
     commit = remote_refs(server, ALICE, "widget")["HEAD"]
     body = pktline.encode_all([f"want {commit}\n".encode(), pktline.FLUSH, b"done\n"])
     whole = requests.post(f"{url}/git-upload-pack", data=body, timeout=5)

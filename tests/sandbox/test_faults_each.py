@@ -99,7 +99,9 @@ def test_truncated_in_a_whole_frame(server: RunningServer, url: str) -> None:
         relay.query({})
 
 
-def test_everything_twice(server: RunningServer, url: str) -> None:
+def test_a_server_that_repeats_itself_says_everything_twice(
+    server: RunningServer, url: str
+) -> None:
     server.faults.set("duplicate", ONCE)
     body = curl(listing(url)).stdout
     assert body[: len(body) // 2] * 2 == body
@@ -110,7 +112,7 @@ def test_everything_twice(server: RunningServer, url: str) -> None:
         assert (first, third) == (second, ["EOSE", "q"])
 
 
-def test_wrong_content_type(server: RunningServer, url: str) -> None:
+def test_git_refuses_a_wrong_content_type(server: RunningServer, url: str) -> None:
     server.faults.set("wrong-type", ONCE)
     assert "text/html" in curl("-D", "-", "-o", "/dev/null", listing(url)).stdout
     server.faults.set("wrong-type")
@@ -197,7 +199,9 @@ def test_flood_waits_for_a_req(server: RunningServer, url: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", [0, 2])
-def test_capped_refs(server: RunningServer, work: Work, url: str, protocol: int) -> None:
+def test_a_capped_listing_leaves_refs_out(
+    server: RunningServer, work: Work, url: str, protocol: int
+) -> None:
     commit = work.commit("second")
     work.git("tag", "-a", "-m", "v", "v1", commit)
     tag = work.git("rev-parse", "v1")

@@ -114,7 +114,9 @@ def test_older_maintainers_state_is_stored_without_alignment(
 
 
 @pytest.mark.parametrize(("family", "lowest"), [("spec", True), ("ngit-grasp", False)])
-def test_ties_between_maintainers(starter: Starter, work: Work, family: str, lowest: bool) -> None:
+def test_ties_between_maintainers_go_by_the_familys_rule(
+    starter: Starter, work: Work, family: str, lowest: bool
+) -> None:
     server = starter(family=family)
     commit = hosted(server, work, ALICE, "widget", BOB)
     one = ALICE.state("widget", {MAIN: commit, "refs/heads/of-alice": commit}, at=NOW + 1)

@@ -50,7 +50,7 @@ def test_clone_fetch_and_bare_object_id(
     assert other.git("cat-file", "-t", widget) == "commit"
 
 
-def test_capabilities(url: str) -> None:
+def test_what_is_served_names_its_capabilities_and_head(url: str) -> None:
     answer = requests.get(f"{url}/info/refs?service=git-upload-pack", timeout=5)
     found = advertisement.parse(answer.content, advertisement.UPLOAD)
     wanted = {"allow-tip-sha1-in-want", "allow-reachable-sha1-in-want", "filter"}
@@ -68,11 +68,13 @@ def test_version_two_has_no_service_header(url: str) -> None:
     assert pktline.parse_all(answer.content)[0] == b"version 2\n"
 
 
-def test_partial_clone(url: str, tmp_path: Path) -> None:
+def test_git_clones_without_the_blobs(url: str, tmp_path: Path) -> None:
     git("clone", "-q", "--bare", "--filter=blob:none", url, tmp_path / "partial.git")
 
 
-def test_announced_and_empty(server: RunningServer, tmp_path: Path) -> None:
+def test_an_announced_repository_is_served_while_empty(
+    server: RunningServer, tmp_path: Path
+) -> None:
     publish(server, ALICE.announce(server, "empty"))
     url = urls.clone(server.url, ALICE.pubkey, "empty")
     for service in (advertisement.UPLOAD, advertisement.RECEIVE):
@@ -84,7 +86,9 @@ def test_announced_and_empty(server: RunningServer, tmp_path: Path) -> None:
     git("clone", "-q", url, tmp_path / "empty")
 
 
-def test_gzipped_bodies(server: RunningServer, work: Work, widget: str, url: str) -> None:
+def test_a_gzipped_body_is_read_as_plain(
+    server: RunningServer, work: Work, widget: str, url: str
+) -> None:
     body = receive_pack.request_head(
         (RefUpdate(MAIN, widget, widget),), frozenset({"report-status"})
     )
@@ -168,7 +172,7 @@ def test_what_is_not_there(server: RunningServer, url: str) -> None:
     assert requests.post(bad, timeout=5).status_code == 400
 
 
-def test_cors_everywhere(server: RunningServer, url: str) -> None:
+def test_every_answer_may_be_read_by_a_browser(server: RunningServer, url: str) -> None:
     for path in (server.url, f"{url}/info/refs?service=git-upload-pack", f"{server.url}/none"):
         for answer in (requests.get(path, timeout=5), requests.options(path, timeout=5)):
             assert answer.headers["Access-Control-Allow-Origin"] == "*"

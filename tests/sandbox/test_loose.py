@@ -81,7 +81,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_questions(server: RunningServer, name: str) -> None:
+def test_a_question_finds_what_a_loose_index_finds(server: RunningServer, name: str) -> None:
     question, expected = ANSWERS[name]
     with Relay(server.relay_url) as relay:
         assert [NAMES[event.id] for event in relay.query(question)] == expected

@@ -39,7 +39,7 @@ def test_only_the_first_maintainers_tag_is_read() -> None:
     assert names(found, ALICE) == {"alice", "bob"}
 
 
-def test_invitation() -> None:
+def test_an_announcement_invites_whom_it_names() -> None:
     found = announced("w", [says(ALICE, BOB)])
     assert found.invites(BOB.pubkey, own_counts=False)
     assert not found.invites(ALICE.pubkey, own_counts=False)

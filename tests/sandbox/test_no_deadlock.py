@@ -37,7 +37,9 @@ def fresh(starter: Starter, request: pytest.FixtureRequest, clock: Clock) -> Run
 
 
 @pytest.mark.parametrize("fresh", ALL, indirect=True)
-def test_state_then_push(fresh: RunningServer, work: Work, clock: Clock) -> None:
+def test_a_state_and_then_its_push_are_served(
+    fresh: RunningServer, work: Work, clock: Clock
+) -> None:
     commit = work.commit("one")
     state = ALICE.state("widget", {MAIN: commit})
     assert publish(fresh, state)[0][0]

@@ -22,7 +22,7 @@ def waiting(commit: str) -> tuple[bool, str]:
     return True, f"purgatory: PR event stored, waiting for git push with commit {commit}"
 
 
-def test_event_first(either: RunningServer, work: Work) -> None:
+def test_a_pull_request_waits_for_its_push(either: RunningServer, work: Work) -> None:
     base = hosted(either, work, ALICE, "widget")
     tip, other = work.commit("pr", base), work.commit("other", base)
     pull = MALLORY.pull(ALICE, "widget", tip)
@@ -37,7 +37,7 @@ def test_event_first(either: RunningServer, work: Work) -> None:
     assert remote_refs(either, ALICE, "widget")[name] == tip
 
 
-def test_push_first(either: RunningServer, work: Work) -> None:
+def test_a_pulls_push_may_come_before_its_event(either: RunningServer, work: Work) -> None:
     base = hosted(either, work, ALICE, "widget")
     tip = work.commit("pr", base)
     pull = MALLORY.pull(ALICE, "widget", tip)

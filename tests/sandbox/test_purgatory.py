@@ -232,7 +232,7 @@ def test_a_damaged_entry_costs_only_itself(starter: Starter, damage: str) -> Non
     ]
 
 
-def test_values_alone(server: RunningServer, clock: Clock) -> None:
+def test_what_waits_softens_and_then_is_forgotten(server: RunningServer, clock: Clock) -> None:
     purgatory = Purgatory(clock)
     announcement = nip34.announcement(ALICE.announce(server, "w"))
     coordinate = Coordinate(ALICE.pubkey, "w")

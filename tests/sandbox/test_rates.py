@@ -21,7 +21,7 @@ def spend(bucket: Bucket, now: float) -> int:
     return next(n for n in range(99) if not bucket.take(now))
 
 
-def test_burst_and_steps() -> None:
+def test_a_bucket_holds_a_burst_and_fills_in_steps() -> None:
     bucket = Bucket(PLAIN, 0.0)
     assert spend(bucket, 0.0) == 3
     assert spend(bucket, 9.9) == 0

@@ -42,7 +42,7 @@ def test_plain_relay_takes_any_valid_event_and_refuses_forgeries(index: RunningS
 
 
 @pytest.mark.parametrize(("kind", "tags"), [(10_002, ()), (30_000, (("d", "x"),)), (0, ())])
-def test_newest_replaceable_wins(
+def test_the_newest_replaceable_event_wins(
     index: RunningServer, kind: int, tags: tuple[tuple[str, ...], ...]
 ) -> None:
     old, new = (ALICE.sign(kind, *tags, at=NOW + i) for i in (0, 1))
@@ -64,7 +64,7 @@ def test_different_d_tags_live_side_by_side(index: RunningServer) -> None:
     assert len(served(index, **{"#d": ["a", "c"]})) == 2
 
 
-def test_filters(index: RunningServer) -> None:
+def test_a_relay_answers_with_what_the_filter_asks(index: RunningServer) -> None:
     events = notes(9)
     mine = BOB.sign(7, ("e", events[0].id), at=NOW + 20)
     publish(index, *events, mine)

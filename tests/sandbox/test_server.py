@@ -51,7 +51,7 @@ def test_several_servers_know_nothing_of_each_other(starter: Starter, work: Work
 
 
 @pytest.mark.parametrize("family", ["spec", "ngit-grasp"])
-def test_relay_information(starter: Starter, family: str) -> None:
+def test_the_server_describes_itself_as_its_family_does(starter: Starter, family: str) -> None:
     server = starter("my name", family)
     answer = requests.get(server.url, headers=INFO, timeout=5)
     assert answer.headers["Content-Type"].startswith("application/nostr+json")
@@ -77,7 +77,7 @@ def test_events_shows_what_is_served(server: RunningServer, work: Work) -> None:
     assert len(server.events(Filter(limit=1))) == 1
 
 
-def test_rust_nostr_agrees(starter: Starter) -> None:
+def test_rust_nostr_publishes_and_reads_back(starter: Starter) -> None:
     """An implementation that is not ours publishes and reads back."""
     server = starter(grasp=False)
     event = nostr_sdk.EventBuilder(nostr_sdk.Kind(1), "hello from elsewhere").finalize(

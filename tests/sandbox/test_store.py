@@ -23,7 +23,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def test_outcomes(store: Store) -> None:
+def test_an_event_is_stored_or_the_reason_why_not(store: Store) -> None:
     old, new = (ALICE.sign(30_000, ("d", "x"), at=NOW + i) for i in (0, 1))
     assert [store.add(e) for e in (new, new, old)] == [
         Added.STORED,
@@ -35,7 +35,7 @@ def test_outcomes(store: Store) -> None:
     assert store.add(old) is Added.STORED
 
 
-def test_questions(store: Store) -> None:
+def test_the_store_knows_ids_addresses_and_what_is_named(store: Store) -> None:
     event = ALICE.sign(30_000, ("d", "x"), ("e", "1" * 64), ("long", "y"), ("empty",))
     store.add(event)
     assert store.has(event.id)

@@ -62,7 +62,7 @@ def test_an_empty_file_holds_no_keys(file: Path) -> None:
 
 
 @pytest.mark.parametrize("owner", range(8))
-def test_every_mode(file: Path, owner: int) -> None:
+def test_a_key_file_is_for_its_owner_alone(file: Path, owner: int) -> None:
     """0400 and 0600 (and odd ones that only the owner could use) pass; any bit for others fails."""
     for others in range(0o100):
         check_mode(file, owner << 6 | others)
@@ -100,7 +100,7 @@ def test_both_modes_are_reported_at_once(file: Path) -> None:
     assert len(refused(file, KeyFileFault).mistakes) == 2
 
 
-def test_a_link(file: Path) -> None:
+def test_a_link_is_no_key_file(file: Path) -> None:
     link = file.parent / "link"
     link.symlink_to(file)
     assert "symbolic link" in refused(link, KeyFileFault).mistakes[0].message
@@ -112,14 +112,14 @@ def test_a_pipe_does_not_block(file: Path) -> None:
     assert "not a plain file" in refused(pipe, KeyFileFault).mistakes[0].message
 
 
-def test_a_socket(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_is_no_key_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)  # socket paths are short
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("sock")
         assert "socket" in refused(Path("sock"), KeyFileFault).mistakes[0].message
 
 
-def test_a_folder(file: Path) -> None:
+def test_a_folder_is_no_key_file(file: Path) -> None:
     assert "not a plain file" in refused(file.parent, KeyFileFault).mistakes[0].message
 
 
@@ -130,11 +130,11 @@ def test_a_file_of_somebody_else(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["none.txt", "no/folder.txt", "keys.txt/x"])
-def test_missing(file: Path, name: str) -> None:
+def test_a_key_file_that_is_missing_cannot_be_opened(file: Path, name: str) -> None:
     assert "cannot be opened" in refused(file.parent / name).mistakes[0].message
 
 
-def test_too_large(file: Path) -> None:
+def test_too_large_a_key_file_is_refused(file: Path) -> None:
     file.write_text(f"a: {NSEC}\n" + "#" * KEY_FILE_BYTES)
     assert "larger than" in refused(file).mistakes[0].message
 
@@ -160,7 +160,7 @@ BAD_LINES = {
 
 
 @pytest.mark.parametrize("name", BAD_LINES)
-def test_bad_lines(file: Path, name: str) -> None:
+def test_a_bad_line_is_named_by_its_place(file: Path, name: str) -> None:
     file.write_bytes(b"# one\n  " + BAD_LINES[name].encode("utf-8", "surrogateescape") + b"\n")
     (mistake,) = refused(file).mistakes
     assert (mistake.line, mistake.column) == (2, 3)
@@ -202,7 +202,7 @@ def test_it_signs_for_nobody_else() -> None:
         SIGNER.sign("alice", Draft("00" * 32, 1, kinds.ANNOUNCEMENT, ()))
 
 
-def test_an_unknown_name() -> None:
+def test_an_unknown_name_signs_nothing() -> None:
     with pytest.raises(OurFault, match="no key of that name"):
         SIGNER.sign("bob", DRAFT)
 

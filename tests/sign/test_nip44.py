@@ -44,13 +44,13 @@ def test_the_file_is_the_published_one() -> None:
 
 
 @pytest.mark.parametrize("row", VALID["get_conversation_key"], ids=lambda r: r["sec1"][:8])
-def test_conversation_keys(row: dict[str, str]) -> None:
+def test_conversation_keys_are_as_published(row: dict[str, str]) -> None:
     found = nip44.conversation_key(secret(row["sec1"]), row["pub2"])
     assert found.reveal().hex() == row["conversation_key"]
 
 
 @pytest.mark.parametrize("row", VALID["get_message_keys"]["keys"], ids=lambda r: r["nonce"][:8])
-def test_message_keys(row: dict[str, str]) -> None:
+def test_message_keys_are_as_published(row: dict[str, str]) -> None:
     shared = secret(VALID["get_message_keys"]["conversation_key"])
     found = nip44._keys(shared, bytes.fromhex(row["nonce"]))
     wanted = (row["chacha_key"], row["chacha_nonce"], row["hmac_key"])
@@ -58,12 +58,12 @@ def test_message_keys(row: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(("length", "wanted"), VALID["calc_padded_len"])
-def test_padding(length: int, wanted: int) -> None:
+def test_lengths_are_padded_as_published(length: int, wanted: int) -> None:
     assert nip44.padded(length) == wanted
 
 
 @pytest.mark.parametrize("row", VALID["encrypt_decrypt"], ids=lambda r: r["nonce"][:8])
-def test_messages(row: dict[str, str]) -> None:
+def test_messages_are_encrypted_and_decrypted_as_published(row: dict[str, str]) -> None:
     shared = secret(row["conversation_key"])
     other = bip340.public_key(bytes.fromhex(row["sec2"])).hex()
     assert nip44.conversation_key(secret(row["sec1"]), other).reveal() == shared.reveal()
@@ -72,7 +72,7 @@ def test_messages(row: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("row", VALID["encrypt_decrypt_long_msg"], ids=lambda r: r["nonce"][:8])
-def test_long_messages(row: dict[str, Any]) -> None:
+def test_long_messages_are_encrypted_and_decrypted_as_published(row: dict[str, Any]) -> None:
     shared, text = secret(row["conversation_key"]), row["pattern"] * row["repeat"]
     assert hashlib.sha256(text.encode()).hexdigest() == row["plaintext_sha256"]
     payload = nip44.encrypt(shared, text, bytes.fromhex(row["nonce"]))
@@ -81,7 +81,7 @@ def test_long_messages(row: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("length", SPECIFIED)
-def test_the_extended_prefix(length: int) -> None:
+def test_the_extended_prefix_carries_long_messages(length: int) -> None:
     payload = nip44.encrypt(KEY, "a" * length, NONCE)
     assert hashlib.sha256(payload.encode()).hexdigest() == SPECIFIED[length]
     assert nip44.decrypt(KEY, payload) == "a" * length
@@ -98,7 +98,7 @@ def test_lengths_that_are_still_invalid(length: int) -> None:
 
 
 @pytest.mark.parametrize("row", INVALID["get_conversation_key"], ids=lambda r: r["note"])
-def test_bad_keys(row: dict[str, str]) -> None:
+def test_a_key_that_is_none_is_refused(row: dict[str, str]) -> None:
     with pytest.raises((PeerFault, ValueError)):
         nip44.conversation_key(secret(row["sec1"]), row["pub2"])
 
@@ -110,7 +110,7 @@ def test_keys_of_other_sizes(size: int) -> None:
 
 
 @pytest.mark.parametrize("row", INVALID["decrypt"], ids=lambda r: r["note"])
-def test_bad_messages(row: dict[str, str]) -> None:
+def test_a_message_that_is_damaged_is_refused(row: dict[str, str]) -> None:
     with pytest.raises(PeerFault):
         nip44.decrypt(secret(row["conversation_key"]), row["payload"])
 

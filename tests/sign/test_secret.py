@@ -27,7 +27,7 @@ class Holder:
     repr(SECRET), str(SECRET), f"{SECRET}", f"{SECRET!r:>40}", f"{SECRET:x}", format(SECRET, ">9"),
     repr([SECRET]), repr({"k": SECRET}), repr(Holder(SECRET)), f"{Holder(SECRET)}",
 ])  # fmt: skip
-def test_text(text: str) -> None:
+def test_no_text_of_a_secret_shows_it(text: str) -> None:
     assert "<secret>" in text
     assert DATA.hex() not in text
     assert repr(DATA) not in text
@@ -48,7 +48,7 @@ STORES: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_stores_refuse(name: str) -> None:
+def test_nothing_that_stores_takes_a_secret(name: str) -> None:
     with pytest.raises((OurFault, TypeError)) as caught:
         STORES[name]()
     said = "".join(traceback.format_exception(caught.value))

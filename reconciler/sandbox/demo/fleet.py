@@ -216,8 +216,8 @@ def _copy(project: Path, path: Path) -> bool:
 def _write_files(fleet: DemoFleet) -> None:
     lines = ["version: 1", "servers:"]
     for name in FAMILIES:
-        lines.append(f"  - {{url: {fleet.url(name)}, groups: [{name}], delegate: never}}")
-    lines += [f"index_relays: [{fleet.index.relay_url}]", "npubs:"]
+        lines.append(f"  - {{url: {fleet.url(name)}, name: {name}, delegate: never}}")
+    lines += ["index_relays:", f"  - {{url: {fleet.index.relay_url}, name: index}}", "npubs:"]
     for name in REPOSITORIES:
         lines.append(f"  - npub: {fleet.people[name].npub}")
         lines.append(f"    name: {name}")

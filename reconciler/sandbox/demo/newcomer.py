@@ -77,9 +77,14 @@ def newcomer(folder: Path) -> Iterator[Newcomer]:
 
 
 def _write(found: Newcomer) -> None:
+    names = ("north", "east", "south", "west")
     lines = [
         "version: 1",
-        f"servers: [{', '.join(server.url for server in found.servers)}]",
+        "servers:",
+        *(
+            f"  - {{url: {server.url}, name: {name}}}"
+            for server, name in zip(found.servers, names, strict=True)
+        ),
         f"npubs: [{{npub: {found.person.npub}, name: erin, signer: erin-key}}]",
         "repositories:",
         f"  erin/{IDENTIFIER}: {{source: {found.url}, states: adopt}}",

@@ -78,7 +78,7 @@ def test_loopback_but_this_server_itself_under_any_name() -> None:
         EGRESS.resolve("http://localhost:7001/npub1/widget.git")
 
 
-def test_public_addresses() -> None:
+def test_public_addresses_may_be_dialled() -> None:
     assert EGRESS.permits("93.184.216.34", 443)
     assert EGRESS.permits("2606:2800:220:1::1", 443)
 

@@ -47,7 +47,7 @@ def test_relays_and_domains_by_name(fleet: Fleet, work: Work) -> None:
     assert figures(two)["ngit_sync_connection_attempts_total", (relay, "success")] == 1
 
 
-def test_labels_are_bounded() -> None:
+def test_labels_are_bounded_and_the_rest_is_summed() -> None:
     labels = Labels(2)
     assert [labels.of(name) for name in "abcab"] == ["a", "b", OTHER, "a", "b"]
     assert labels.counts({"c": 1, "b": 2, "d": 3}) == (("b", 2), (OTHER, 4))

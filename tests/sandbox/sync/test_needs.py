@@ -48,7 +48,7 @@ def test_batches_hold_at_most_100_of_each_and_lose_nothing() -> None:
     assert not any(part.roots for part in parts[:3]), "layer 2 comes before layer 3"
 
 
-def test_needs_are_sets() -> None:
+def test_needs_are_sets_of_three_kinds() -> None:
     assert Needs() == ONE - ONE
     assert ONE | Needs() == ONE
     assert ONE & Needs(roots=frozenset({ROOT})) == Needs(roots=frozenset({ROOT}))

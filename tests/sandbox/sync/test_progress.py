@@ -48,7 +48,7 @@ def test_what_was_kept_back_is_neither_confirmed_nor_begun_anew_at_once() -> Non
     assert progress.is_whole and not progress.unconfirmed
 
 
-def test_batches_confirm_independently() -> None:
+def test_batches_are_confirmed_each_by_itself() -> None:
     progress = Progress()
     first, second = progress.begin(ONE, ["0"]), progress.begin(TWO, ["0"])
     assert progress.ended(second, "0")
