@@ -359,7 +359,7 @@ def test_retry_after_is_honoured_within_reason(
 def test_a_push_that_should_come_later_says_from_when(serve: Serve) -> None:
     server = serve(saying(answer("503 Busy", b"", "Retry-After: 300")))
     with pytest.raises(Failure) as caught:
-        web().post(server.url, Flush(), kind="x", limit=9, seconds=5)
+        web().post(server.url, Body(b"0000"), kind="x", limit=9, seconds=5)
     assert caught.value.until == pytest.approx(time.time() + 300, abs=3)
 
 

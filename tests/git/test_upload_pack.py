@@ -76,7 +76,7 @@ def test_what_is_no_pack_is_the_server_s_fault(answer: bytes, words: str) -> Non
         read(answer)
 
 
-def test_chatter_is_bounded() -> None:
+def test_a_server_that_only_talks_is_left_after_16_megabytes() -> None:
     answer = Answer()
     line = encode_all([b"\2" + b"x" * 60_000])
     with pytest.raises(PeerFault, match="16 MB of chatter"):
