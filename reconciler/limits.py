@@ -91,6 +91,8 @@ FETCH_MEMORY_BYTES: Final = 256 * 2**20
 few files whole. A listing can make its older releases take all there is."""
 FETCH_BYTES: Final = 256 * 2**20
 """Disk of one fetch among several; a larger one is done again, alone, and may take PACK_BYTES."""
+SPOOL_BYTES: Final = 2**30
+"""Disk for packs that were built to be sent, as long as nobody is sending more at once."""
 FREE_BYTES: Final = 256 * 2**20
 """What a fetch leaves free on its disk (a twentieth of a small one)."""
 QUESTION_SECONDS: Final = 60.0

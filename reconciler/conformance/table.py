@@ -53,7 +53,7 @@ Probe = Callable[[Stage], object]
 P = TypeVar("P", bound=Probe)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One line of the table."""
 
@@ -94,7 +94,14 @@ def row(
         assert row_id not in ROWS, f"two rows {row_id}"
         clause = inspect.getdoc(probe) or ""
         more = MappingProxyType(dict(also or {}))
-        ROWS[row_id] = Row(row_id, clause, probe, MappingProxyType(dict(expect)), evidence, more)
+        ROWS[row_id] = Row(
+            id=row_id,
+            clause=clause,
+            probe=probe,
+            expect=MappingProxyType(dict(expect)),
+            evidence=evidence,
+            also=more,
+        )
         return probe
 
     return declare
