@@ -39,7 +39,7 @@ class TooLarge(Failure):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FetchSource:
     """Where to fetch: clone URL, git settings that pin its address, allowed protocols."""
 
     url: str
@@ -49,7 +49,7 @@ class Source:
 
 def fetch(
     git: Git,
-    source: Source,
+    source: FetchSource,
     oids: Iterable[str],
     into: Path,
     *,

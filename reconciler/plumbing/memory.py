@@ -15,7 +15,7 @@ _PROC: Final = Path("/proc")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
-class Session:
+class ProcessSession:
     """The processes of one session (setsid). Asked again and again: who was a stranger once is not
     looked at twice."""
 
