@@ -39,7 +39,7 @@ class TooLarge(Failure):
 
 
 @dataclass(frozen=True, slots=True)
-class FetchSource:
+class Source:
     """Where to fetch: clone URL, git settings that pin its address, allowed protocols."""
 
     url: str
@@ -49,7 +49,7 @@ class FetchSource:
 
 def fetch(
     git: Git,
-    source: FetchSource,
+    source: Source,
     oids: Iterable[str],
     into: Path,
     *,

@@ -16,7 +16,7 @@ from reconciler.edge.archive import Archive
 from reconciler.edge.child import Git, find_git, git_version, known_holes
 from reconciler.edge.clock import Clock
 from reconciler.edge.egress import Egress
-from reconciler.edge.fetch import FetchSource
+from reconciler.edge.fetch import Source
 from reconciler.edge.files import Busy, locked
 from reconciler.edge.http import Http
 from reconciler.edge.imports import Imports
@@ -256,7 +256,7 @@ class Fleet:
             allowance.left()
             yield allowance.spend_disk
 
-    def _locate(self, server: str, coordinate: Coordinate) -> FetchSource:
+    def _locate(self, server: str, coordinate: Coordinate) -> Source:
         """For git's own fetches: the address that the egress policy checked, and nothing else."""
         parts = urlsplit(server)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -264,7 +264,7 @@ class Fleet:
         if parts.scheme == "http" and not self._egress.allows_plain(server):
             raise Failure(Unknown(Cause.EGRESS, "http:// is spoken to listed networks only"))
         pinned = {"http.curloptResolve": f"{parts.hostname}:{port}:{address}"}
-        return FetchSource(self._address(server, coordinate), pinned, parts.scheme)
+        return Source(self._address(server, coordinate), pinned, parts.scheme)
 
     def _address(self, server: str, coordinate: Coordinate) -> str:
         """A source is one repository, whose URL is whole."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from reconciler.edge.child import Excess, Git
-from reconciler.edge.fetch import FetchSource, TooLarge, ensure_room, fetch
+from reconciler.edge.fetch import Source, TooLarge, ensure_room, fetch
 from reconciler.edge.store import Store
 from reconciler.limits import FETCH_BYTES, FETCH_IDLE_SECONDS, PACK_BYTES
 from reconciler.model.observed import Absent, Cause, Listing, Unknown
@@ -22,7 +22,7 @@ from reconciler.pacing.hunt import Ask
 from reconciler.plumbing.staging import size, staging
 from reconciler.world import Failure
 
-Locate = Callable[[str, Coordinate], FetchSource]
+Locate = Callable[[str, Coordinate], Source]
 """Server and coordinate to what git needs. Raises Failure."""
 ListRefs = Callable[[str, Coordinate], Listing | Absent]
 """What a server offers of a repository. Raises Failure."""
@@ -122,15 +122,13 @@ class Imports:
         if struck := self._struck.get(server):
             raise Failure(Unknown(Cause.SKIPPED, f"not asked again in this run: {struck}"))
 
-    def _import(
-        self, store: Store, source: FetchSource, offer: Ask, folder: Path, quota: int
-    ) -> None:
+    def _import(self, store: Store, source: Source, offer: Ask, folder: Path, quota: int) -> None:
         with self._charge(offer.source) as took, staging(folder, store.path) as stage:
             self._fetch(source, offer, stage, quota, took)
             store.receive(stage)
 
     def _fetch(
-        self, source: FetchSource, offer: Ask, stage: Path, quota: int, took: Callable[[int], None]
+        self, source: Source, offer: Ask, stage: Path, quota: int, took: Callable[[int], None]
     ) -> None:
         ensure_room(stage)
         try:

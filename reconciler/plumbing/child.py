@@ -26,7 +26,7 @@ from reconciler.limits import (
     CHILD_OUTPUT_BYTES,
     CHILDREN_MEMORY_BYTES,
 )
-from reconciler.plumbing.memory import ProcessSession
+from reconciler.plumbing.memory import Session
 
 TICK_SECONDS: Final = 0.25
 """How often the clock and the watcher are looked at."""
@@ -126,7 +126,7 @@ class _Memory:
     @contextmanager
     def of(self, leader: int) -> Iterator[Callable[[], int]]:
         """A look at one child: what it holds, or Swollen."""
-        session = ProcessSession(leader)
+        session = Session(leader)
 
         def look() -> int:
             found = session.memory()

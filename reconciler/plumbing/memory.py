@@ -15,7 +15,7 @@ _PROC: Final = Path("/proc")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
-class ProcessSession:
+class Session:
     """The processes of one session (setsid). Asked again and again: who was a stranger once is not
     looked at twice."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.edge.fetch import FetchSource, TooLarge, fetch
+from reconciler.edge.fetch import Source, TooLarge, fetch
 from reconciler.git.pktline import FLUSH, encode_all
 from reconciler.limits import FETCH_PROGRESS_BYTES
 from reconciler.model.observed import BadSource, Cause, Unknown
@@ -146,7 +146,7 @@ def test_a_fetch_stays_within_its_quota(yard: Yard, tmp_path: Path) -> None:
     history.git(None, "init", "--bare", "--quiet", str(stage))
     pieces = in_pieces(pack_of(yard.folder / "servers" / "big"), size=60_000, every=0.05)
     with serving(yard, "big", pieces), pytest.raises(TooLarge, match="larger than 1 MB"):
-        source = FetchSource(yard.urls["big"], {}, "http")
+        source = Source(yard.urls["big"], {}, "http")
         fetch(yard.git(), source, {oid}, stage, quota=2**20)
     assert sum(f.stat().st_size for f in stage.rglob("*") if f.is_file()) < 2_500_000
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.edge.archive import Archive
 from reconciler.edge.child import Git, find_git
-from reconciler.edge.fetch import FetchSource
+from reconciler.edge.fetch import Source
 from reconciler.edge.imports import Imports
 from reconciler.model.observed import Absent, Listing
 from reconciler.nostr.nip34 import Coordinate
@@ -54,11 +54,11 @@ class Yard:
     def staged(self) -> list[Path]:
         return list((self.folder / "archive" / "staging").glob("*"))
 
-    def _locate(self, server: str, _: Coordinate) -> FetchSource:
+    def _locate(self, server: str, _: Coordinate) -> Source:
         self.asked.append(server)
         if url := self.urls.get(server):
-            return FetchSource(url, {}, "http")
-        return FetchSource(f"file://{self.folder / 'servers' / server}", {}, "file")
+            return Source(url, {}, "http")
+        return Source(f"file://{self.folder / 'servers' / server}", {}, "file")
 
     def _list(self, server: str, _: Coordinate) -> Listing | Absent:
         path = self.folder / "servers" / server
