@@ -9,6 +9,7 @@ from . import (
     scenarios_ngit,
     scenarios_people,
     scenarios_refs,
+    scenarios_signer,
     scenarios_source,
     scenarios_spread,
 )
@@ -22,6 +23,7 @@ MODULES = (
     scenarios_harm,
     scenarios_ngit,
     scenarios_source,
+    scenarios_signer,
     scenarios_audit,
 )
 
