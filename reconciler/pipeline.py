@@ -113,9 +113,11 @@ def run(
         remaining = only(left.remaining, proposed) if fell else left.remaining
         old = [s for view in observed.views for s in view.submitted]
         sent = remembered(old, proposed.actions, left.outcomes, now=world.now())
-        known = Knowledge.of(observed.events, now=observed.at)
+        served = frozenset().union(*(view.served for view in observed.views))
+        shown = (event for event in observed.events if event.id in served)
+        known = Knowledge.of(shown, now=observed.at)
         marks = seen.remembered(observed, known, selection.of(desired, known))
-        memory = Memory(submissions=sent, delegated=delegated(left.remaining))
+        memory = Memory(submissions=sent, delegated=delegated(left.remaining, observed))
         return Run(
             plan=proposed,
             findings=findings,

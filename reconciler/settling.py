@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 from reconciler.apply import confirm
 from reconciler.facts.selection import Selection
-from reconciler.limits import SETTLE_SECONDS
+from reconciler.limits import MEMORY_SECONDS, SETTLE_SECONDS
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Delegated, Observed
 from reconciler.model.outcome import WRITTEN, Outcome, Result
-from reconciler.model.plan import HoldReason, Plan
+from reconciler.model.plan import HoldReason, Plan, Verdict
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.observe import look_again
@@ -28,6 +28,7 @@ _FIRST_SECONDS, _GROWTH, _LONGEST_SECONDS = 0.5, 1.5, 10.0
 _MOVED = frozenset({Result.UNCHANGED, Result.STALE})
 """Results that tell of another world than the one that was planned for."""
 _OPEN = frozenset({Result.SETTLING, Result.DELEGATED})
+_STOPS = frozenset(Result) - WRITTEN - _OPEN - {Result.UNCHANGED}
 
 Do = Callable[[Plan], Sequence[Outcome]]
 """Carries out a plan, or a part of one."""
@@ -67,7 +68,9 @@ class Settling:
             observed=_given(observed, self.applied),
             remaining=self.applied,
         )
+        tolerant = {action.key for action in self.applied.actions if action.tolerant}
         flying = self._cells(outcomes, WRITTEN | _MOVED | _OPEN)
+        flying |= self._cells(outcomes, {Result.FAILED}, tolerant)
         if not flying:
             return now
         self.watcher.stage("settle", len(flying))
@@ -79,15 +82,17 @@ class Settling:
             now, late = looked, self._late(looked)
             now = replace(now, outcomes=_merged(now.outcomes, self._do(late)))
             still = self._cells(now.outcomes, _OPEN) | self._cells(now.outcomes, Result, late)
+            still |= self._restless(now)
             self._say(flying - still)
             flying = still
             spent = self.world.seconds() - start
-            if not late and spent + pause > min(self._worth(now, wait), spent + self.world.left()):
+            worth = self._worth(now, wait) if still else 0.0
+            if not late and spent + pause > min(worth, spent + self.world.left()):
                 break
             if not late:
                 self.world.settle(pause)
                 pause = min(pause * _GROWTH, _LONGEST_SECONDS)
-        ended = confirm(now.outcomes, self.applied, now.remaining, last=True)
+        ended = confirm(now.outcomes, self.applied, now.remaining, now.observed, last=True)
         return replace(now, outcomes=ended)
 
     def _looked(self, before: Settled, cells: Collection[tuple[Coordinate, str]]) -> Settled:
@@ -105,7 +110,7 @@ class Settling:
             forks=self.forks,
         )
         remaining = plan(self.desired, observed, self.selection)
-        outcomes = confirm(before.outcomes, self.applied, remaining, last=False)
+        outcomes = confirm(before.outcomes, self.applied, remaining, observed, last=False)
         return Settled(outcomes=outcomes, observed=observed, remaining=remaining)
 
     def _do(self, keys: Collection[str]) -> Sequence[Outcome]:
@@ -117,7 +122,24 @@ class Settling:
         """What was left to a server whose time is over, and is wanted still."""
         left = {o.key for o in now.outcomes if o.result is Result.DELEGATED}
         wanted = {action.key for action in now.remaining.actions} - now.remaining.left
-        return frozenset(left & wanted)
+        late = left & wanted
+        broken = self._broken(now.outcomes) if late else set()
+        return frozenset(
+            action.key
+            for action in self.applied.actions
+            if action.key in late and (action.coordinate, action.server) not in broken
+        )
+
+    def _broken(self, outcomes: Iterable[Outcome]) -> set[tuple[Coordinate, str | None]]:
+        """Cells in which something that others hang from did not go: nothing begins in the middle
+        of a repository."""
+        actions = {action.key: action for action in self.applied.actions}
+        return {
+            (action.coordinate, place)
+            for outcome in outcomes
+            if outcome.result in _STOPS and not (action := actions[outcome.key]).leaf
+            for place in action.places
+        }
 
     def _worth(self, now: Settled, wait: float) -> float:
         """How long the first of what is open may be waited for: an event that is accepted and
@@ -126,7 +148,19 @@ class Settling:
         fetches = any(h.reason is HoldReason.SERVER_MUST_FETCH for h in now.remaining.holds)
         if Result.DELEGATED in open_ or (fetches and open_):
             return wait
-        return min(wait, SETTLE_SECONDS) if open_ else 0.0
+        return min(wait, SETTLE_SECONDS)
+
+    def _restless(self, now: Settled) -> set[tuple[Coordinate, str]]:
+        """Cells that were written to and do not agree yet, although all that was sent is there:
+        some servers drop refs and move HEAD a moment after they have answered."""
+        written = self._cells(now.outcomes, WRITTEN)
+        agree = {
+            (cell.coordinate, cell.server)
+            for cell in now.remaining.cells
+            if cell.verdict in (Verdict.IN_SYNC, Verdict.UNKNOWN)
+        }
+        cells = {(cell.coordinate, cell.server) for cell in now.remaining.cells}
+        return (written & cells) - agree
 
     def _cells(
         self,
@@ -167,17 +201,40 @@ def _given(observed: Observed, applied: Plan) -> Observed:
     given: defaultdict[str, dict[Coordinate, tuple[int, int]]] = defaultdict(dict)
     for one in applied.delegated:
         given[one.server][one.coordinate] = (one.since, one.until)
+    sent = {(action.server, action.sent_as) for action in applied.actions}
     views = (
-        replace(view, delegated=tuple(sorted((dict(view.delegated) | given[view.url]).items())))
+        replace(
+            view,
+            delegated=tuple(sorted((dict(view.delegated) | given[view.url]).items())),
+            # what is sent again now is no longer only remembered
+            submitted=tuple(s for s in view.submitted if (s.server, s.event_id) not in sent),
+        )
         for view in observed.views
     )
     return replace(observed, views=tuple(views))
 
 
-def delegated(remaining: Plan) -> tuple[Delegated, ...]:
+def delegated(remaining: Plan, observed: Observed) -> tuple[Delegated, ...]:
     """The memory of what is left to servers, and of what was and is still wanted: time that was
-    given once is not given again."""
-    return tuple(Delegated(d.server, d.coordinate, d.since, d.until) for d in remaining.delegated)
+    given once is not given again. What this run could not judge is remembered as it was."""
+    known = {(d.server, d.coordinate): d for d in _remembered(observed)}
+    judged = {
+        (cell.server, cell.coordinate)
+        for cell in remaining.cells
+        if cell.verdict is not Verdict.UNKNOWN
+    }
+    kept = {place: d for place, d in known.items() if place not in judged}
+    kept |= {
+        (d.server, d.coordinate): Delegated(d.server, d.coordinate, d.since, d.until)
+        for d in remaining.delegated
+    }
+    return tuple(d for d in kept.values() if observed.at < d.until + MEMORY_SECONDS)
+
+
+def _remembered(observed: Observed) -> Iterable[Delegated]:
+    for view in observed.views:
+        for coordinate, (since, until) in view.delegated:
+            yield Delegated(view.url, coordinate, since, until)
 
 
 def _merged(before: Sequence[Outcome], now: Iterable[Outcome]) -> tuple[Outcome, ...]:

@@ -16,7 +16,7 @@ from reconciler.apply.errands import Errand, errands
 from reconciler.apply.ledger import End, Ledger
 from reconciler.apply.work import Work
 from reconciler.errors import ReconcileError
-from reconciler.model.actions import Action, Push, Sign
+from reconciler.model.actions import Action, Push, Sign, Wave
 from reconciler.model.observed import Observed
 from reconciler.model.outcome import Outcome, Result
 from reconciler.model.plan import Plan
@@ -51,23 +51,26 @@ def apply(
     """
     events = {event.id: event for event in (*observed.events, *world.unserved())}
     work = Work(plan=plan, world=world, watcher=watcher, events=events)
-    ledger = Ledger(world=world, watcher=watcher)
+    fresh = {(a.coordinate, a.server) for a in plan.actions if a.wave is Wave.ANNOUNCE and a.server}
+    ledger = Ledger(world=world, watcher=watcher, fresh=frozenset(fresh))
     run = _Execution(work, ledger, world)
     watcher.stage("apply", len(plan.actions))
+    left = plan.left
     for action in plan.actions:
         if action.key in withheld:
             ledger.end(action, End(Result.HELD, "the guard keeps it back"))
-        elif action.key in plan.left:
+        elif action.key in left:
             ledger.end(action, End(Result.DELEGATED, "the server gets it from another one"))
     for sign in plan.signs:
-        if sign.key not in ledger.outcomes:
+        if ledger.may(sign, signed=True):
             run.sign(sign, signer)
-    queues = errands(plan.actions)
     hosts = {server.url for server in plan.servers if server.grasp}
+    # what was signed is told to others last: what they hear of must be had somewhere
+    told = [a for a in plan.actions if a.server not in hosts or a.wave is Wave.UPDATE]
+    done = [a for a in plan.actions if a.server in hosts and a.wave is not Wave.UPDATE]
     with ThreadPoolExecutor(forks) as pool:
-        list(pool.map(run.server, [queues[url] for url in queues if url in hosts]))
-        # index relays come last: what they are told must be had somewhere
-        list(pool.map(run.broadcast, [queues[url] for url in queues if url not in hosts]))
+        list(pool.map(run.server, errands(done).values()))
+        list(pool.map(run.broadcast, errands(told).values()))
     return tuple(ledger.outcomes[action.key] for action in plan.actions)
 
 
@@ -85,12 +88,15 @@ class _Execution:
             self.attempt(sign, partial(self.work.sign, sign, signer))
 
     def broadcast(self, queue: Sequence[Errand]) -> None:
-        """Everything for one index relay, but what no server took."""
+        """Everything that only tells of what others hold, but what no server took."""
         signs = {sign.draft.id: sign for sign in self.work.plan.signs}
         for action in (action for errand in queue for action in errand.actions):
             sign = signs.get(action.sends or "")
-            if sign and self.ledger.nowhere(sign) and action.key not in self.ledger.outcomes:
-                self.ledger.end(action, End(Result.SKIPPED, "after: no server took what it names"))
+            why = self.ledger.nowhere(sign) if sign else None
+            if why and action.key not in self.ledger.outcomes:
+                later = why.result is Result.DEFERRED
+                nobody = End(Result.SKIPPED, "after: no server took what it names")
+                self.ledger.end(action, why if later else nobody)
         self.server(queue)
 
     def server(self, queue: Sequence[Errand]) -> None:
@@ -100,9 +106,10 @@ class _Execution:
 
     def errand(self, errand: Errand) -> None:
         """One repository on one server, wave after wave."""
-        self._book(errand)
+        paid = self._book(errand)
         for wave in errand.waves:
-            self._publish(errand.server, [a for a in wave if a.sends], booked=wave[0].is_head)
+            events = [action for action in wave if action.sends]
+            paid -= self._publish(errand.server, events, paid if wave[0].is_head else 0)
             for action in wave:
                 if isinstance(action, Push) and self._may(action):
                     self.attempt(action, partial(self.work.push, action))
@@ -123,32 +130,38 @@ class _Execution:
             end = End(Result.FAILED, f"this machine: {error.strerror} ({error.filename})")
         self.ledger.end(action, end, self.world.seconds() - start)
 
-    def _book(self, errand: Errand) -> None:
+    def _book(self, errand: Errand) -> int:
         """Have the server's budget pay for everything that is of no use alone, or defer it all: a
-        repository that is announced and not stated is half a one."""
+        repository that is announced and not stated is half a one. How many are paid for."""
         head = [action for action in errand.head if self._may(action)]
-        if head:
-            try:
-                self.world.afford(errand.server, len(head), least=len(head))
-            except Failure as failure:
-                self._end(head, failure)
+        if not head:
+            return 0
+        try:
+            return self.world.afford(errand.server, len(head), least=len(head))
+        except Failure as failure:
+            self._end(head, failure)
+            return 0
 
-    def _publish(self, server: str, actions: Sequence[Action], *, booked: bool) -> None:
-        """The events of one wave, as many at a time as the server's budget pays for."""
+    def _publish(self, server: str, actions: Sequence[Action], paid: int) -> int:
+        """The events of one wave, as many at a time as the server's budget pays for; how many of
+        those that are `paid` for already were sent."""
         waiting = [action for action in actions if self._may(action) and self._is_kept(action)]
+        left = paid
         while waiting:
             start = self.world.seconds()
             try:
                 count = min(len(waiting), _AT_ONCE)
-                count = count if booked else self.world.afford(server, count)
+                count = min(count, left) if left else self.world.afford(server, count)
                 ends = self.work.send(server, waiting[:count])
             except Failure as failure:
                 self._end(waiting, failure)
-                return
+                break
+            left -= min(left, count)
             seconds = (self.world.seconds() - start) / count
             for action, end in zip(waiting, ends, strict=False):
                 self.ledger.end(action, end, seconds)
             waiting = [action for action in waiting[count:] if self._may(action)]
+        return paid - left
 
     def _is_kept(self, action: Action) -> bool:
         """Is what this event makes the server drop in the archive?"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from reconciler.model.actions import Action, Sign
+from reconciler.model.actions import Action, Sign, Wave
 from reconciler.model.observed import BadSource, Cause, Unknown
 from reconciler.model.outcome import Outcome, Result
 from reconciler.nostr.nip34 import Coordinate
@@ -37,9 +37,9 @@ class End:
     @classmethod
     def without(cls, unknown: Unknown, *, now: int) -> End:
         """What the lack of an answer means."""
-        if unknown.cause is Cause.RATE:
+        if unknown.cause in (Cause.RATE, Cause.BUDGET):
             return cls(Result.DEFERRED, str(unknown), now)
-        if unknown.cause in (Cause.STOPPED, Cause.BUDGET):
+        if unknown.cause is Cause.STOPPED:
             return cls(Result.SKIPPED, str(unknown))
         refused = unknown.cause in _REFUSALS
         return cls(Result.FAILED if refused else Result.UNREACHABLE, str(unknown))
@@ -47,12 +47,15 @@ class End:
 
 @dataclass(kw_only=True)
 class Ledger:
-    """One row for each action; every table is written under the lock."""
+    """One row for each action; every table is written under the lock. `fresh` are the cells that
+    this plan announces: nothing there stands without its state."""
 
     world: World
     watcher: Watcher
+    fresh: frozenset[tuple[Coordinate, str]] = frozenset()
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     _broken: dict[tuple[Coordinate, str], End] = field(default_factory=dict)
+    _stateless: dict[tuple[Coordinate, str], End] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def end(self, action: Action, end: End, seconds: float = 0.0) -> None:
@@ -71,7 +74,8 @@ class Ledger:
             )
             # a lost reply keeps no other back; a budget that is used up keeps all of them
             if end.result in _BREAKS and (not action.leaf or end.result is Result.DEFERRED):
-                self._broken |= {(action.coordinate, place): end for place in action.places}
+                broken = self._stateless if action.narrow else self._broken
+                broken |= {(action.coordinate, place): end for place in action.places}
         self.watcher.step(f"{action.verb} {end.result}")
 
     def nowhere(self, sign: Sign) -> End | None:
@@ -95,12 +99,16 @@ class Ledger:
     def _in_the_way(self, action: Action, *, signed: bool) -> End | None:
         if self.watcher.stopped():
             return End(Result.SKIPPED, "after: the run was stopped")
-        if broken := self._broken.get((action.coordinate, action.server or "")):
+        cell = (action.coordinate, action.server or "")
+        broken = self._broken.get(cell)
+        if action.wave in (Wave.STATE, Wave.PUSH) or cell in self.fresh:
+            broken = broken or self._stateless.get(cell)
+        if broken:
             if broken.result is Result.DEFERRED:
                 return broken
             return End(Result.SKIPPED, f"after: {broken.detail}")
-        if not signed:
-            return End(Result.SKIPPED, "after: the event could not be signed")
         if self.world.left() <= 0:
             return End(Result.DEFERRED, "the time of this run is used up", self.world.now())
+        if not signed:
+            return End(Result.SKIPPED, "after: the event could not be signed")
         return None

@@ -63,6 +63,8 @@ class Work:
         before = self.events[sign.before] if sign.before else None
         for server in (s for s in self.plan.servers if s.unknown is None):
             for event in self.world.relay(server.url).query([newest]):
+                if event.id in self.events:
+                    continue  # it was judged when the plan was made
                 if before is None or newest_first(event) < newest_first(before):
                     raise Stale(f"a newer {what}, {event.id[:12]}, is on {server.name}")
 

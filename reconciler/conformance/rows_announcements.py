@@ -12,23 +12,20 @@ from reconciler.nostr import kinds
 PARKED = "purgatory: won't be served until git data arrives"
 
 
-@row(
-    "1.3-new",
-    "the OK to a new one",
-    all_of((True, ""), spec=(True, PARKED), ngit_grasp=(True, PARKED)),
-)
+@row("1.3-new", all_of((True, ""), spec=(True, PARKED), ngit_grasp=(True, PARKED)))
 def new(stage: Stage) -> object:
+    """the OK to a new one"""
     return stage.publish(stage.person().announce(stage.server, stage.name))[0]
 
 
-@row("1.3-served", "is it served before any push?", all_of(True, spec=False, ngit_grasp=False))
+@row("1.3-served", all_of(True, spec=False, ngit_grasp=False))
 def served(stage: Stage) -> object:
+    """is it served before any push?"""
     return stage.serves(stage.announce(stage.person()))
 
 
 @row(
     "1.3-again",
-    "the same one once it is stored",
     all_of(
         (True, ""),
         spec=(True, "duplicate: already have this event"),
@@ -36,6 +33,7 @@ def served(stage: Stage) -> object:
     ),
 )
 def again(stage: Stage) -> object:
+    """the same one once it is stored"""
     owner = stage.person()
     event = stage.announce(owner)
     stage.advance(owner, {MAIN: stage.trunk.commits[0]})
@@ -43,8 +41,9 @@ def again(stage: Stage) -> object:
     return stage.publish(event)[0]
 
 
-@row("1.3-newer", "a newer one once it is stored", all_of((True, "")))
+@row("1.3-newer", all_of((True, "")))
 def newer(stage: Stage) -> object:
+    """a newer one once it is stored"""
     owner = stage.person()
     stage.host(owner)
     return stage.publish(owner.announce(stage.server, stage.name, at=NOW + 5))[0]
@@ -52,7 +51,6 @@ def newer(stage: Stage) -> object:
 
 @row(
     "1.3-older",
-    "an older one than the stored",
     {
         SPEC: (True, "duplicate: a newer version is stored"),
         NGIT: (False, "error: unknown"),
@@ -62,17 +60,15 @@ def newer(stage: Stage) -> object:
     },
 )
 def older(stage: Stage) -> object:
+    """an older one than the stored"""
     owner = stage.person()
     stage.host(owner)
     return stage.publish(owner.announce(stage.server, stage.name, at=NOW - 5))[0]
 
 
-@row(
-    "1.3-parked-older",
-    "an older one than the waiting: which is promoted",
-    {SPEC: NOW, NGIT: NOW - 5},
-)
+@row("1.3-parked-older", {SPEC: NOW, NGIT: NOW - 5})
 def parked_older(stage: Stage) -> object:
+    """an older one than the waiting: which is promoted"""
     owner = stage.person()
     stage.announce(owner)
     stage.publish(owner.announce(stage.server, stage.name, at=NOW - 5))
@@ -81,12 +77,9 @@ def parked_older(stage: Stage) -> object:
     return found.created_at
 
 
-@row(
-    "1.3-parked-again",
-    "the same one while it waits: the OK, and its 30 minutes begin anew: status after 33",
-    some(((True, PARKED), 200), SPEC, NGIT),
-)
+@row("1.3-parked-again", some(((True, PARKED), 200), SPEC, NGIT))
 def parked_again(stage: Stage) -> object:
+    """the same one while it waits: the OK, and its 30 minutes begin anew: status after 33"""
     owner = stage.person()
     event = stage.announce(owner)
     stage.later(1000)
@@ -97,7 +90,6 @@ def parked_again(stage: Stage) -> object:
 
 @row(
     "1.3-deleted",
-    "one that its author deleted",
     {
         SPEC: (False, "blocked: this event is deleted"),
         NGIT: (True, PARKED),
@@ -107,19 +99,16 @@ def parked_again(stage: Stage) -> object:
     },
 )
 def deleted(stage: Stage) -> object:
+    """one that its author deleted"""
     owner = stage.person()
     event = stage.announce(owner)
     stage.publish(owner.sign(kinds.DELETION, ("e", event.id), at=NOW + 1))
     return stage.publish(event)[0]
 
 
-@row(
-    "1.3-returns",
-    "deleted by address and announced anew, with its git data: (served, refs after 31 minutes)",
-    all_of((True, 1), ngit_grasp=(False, 0)),
-    read=(RELAY, KHATRU),
-)
+@row("1.3-returns", all_of((True, 1), ngit_grasp=(False, 0)), read=(RELAY, KHATRU))
 def returns(stage: Stage) -> object:
+    """deleted by address and announced anew, with its git data: (served, refs after 31 minutes)"""
     owner = stage.person()
     stage.host(owner)
     stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 1))
@@ -132,7 +121,6 @@ def returns(stage: Stage) -> object:
 
 @row(
     "1.3-exception",
-    "a co-maintainer's that does not list the service: (accepted, status)",
     {
         SPEC: (True, 404),
         NGIT: (True, 404),
@@ -142,18 +130,16 @@ def returns(stage: Stage) -> object:
     },
 )
 def exception(stage: Stage) -> object:
+    """a co-maintainer's that does not list the service: (accepted, status)"""
     owner, friend = stage.person(), stage.person()
     stage.host(owner, None, stage.name, friend)
     event = friend.sign(kinds.ANNOUNCEMENT, ("d", stage.name), ("clone", "https://b.example/x.git"))
     return stage.accepts(event)[0], stage.status(friend)
 
 
-@row(
-    "1.3-related",
-    "one that is related to a stored event, and does not list the service",
-    {SPEC: False, NGIT: False, RELAY: False, KHATRU: True, GITEA: True},
-)
+@row("1.3-related", {SPEC: False, NGIT: False, RELAY: False, KHATRU: True, GITEA: True})
 def related(stage: Stage) -> object:
+    """one that is related to a stored event, and does not list the service"""
     owner = stage.person()
     stage.host(owner)
     other = stage.person().sign(kinds.ANNOUNCEMENT, ("d", "fork"), stage.about(owner))
@@ -162,7 +148,6 @@ def related(stage: Stage) -> object:
 
 @row(
     "1.3-dropped",
-    "a newer one without the service: (accepted, which is served, status)",
     {
         SPEC: (False, NOW, 200),
         NGIT: (True, NOW + 9, 200),
@@ -172,6 +157,7 @@ def related(stage: Stage) -> object:
     },
 )
 def dropped(stage: Stage) -> object:
+    """a newer one without the service: (accepted, which is served, status)"""
     owner = stage.person()
     stage.host(owner)
     gone = owner.sign(
@@ -182,20 +168,18 @@ def dropped(stage: Stage) -> object:
     return accepted, found.created_at, stage.status(owner)
 
 
-@row("1.3-withdrawn", "the same while it waits: status", {SPEC: 404, NGIT: 404})
+@row("1.3-withdrawn", {SPEC: 404, NGIT: 404})
 def withdrawn(stage: Stage) -> object:
+    """the same while it waits: status"""
     owner = stage.person()
     stage.announce(owner)
     stage.publish(owner.sign(kinds.ANNOUNCEMENT, ("d", stage.name), at=NOW + 9))
     return stage.status(owner)
 
 
-@row(
-    "1.3-later",
-    "how long after the OK the repository is made; with 9 s instead: its status then, and later",
-    all_of((0.0, 200, 200), ngit_relay=(0.05, 404, 200)),
-)
+@row("1.3-later", all_of((0.0, 200, 200), ngit_relay=(0.05, 404, 200)))
 def later(stage: Stage) -> object:
+    """how long after the OK the repository is made; with 9 s instead: its status then, and later"""
     rules = stage.preset.announcements
     slow = replace(rules, creation_seconds=rules.creation_seconds and 9.0)
     second = stage.other(family=replace(stage.preset, announcements=slow))
@@ -208,12 +192,9 @@ def later(stage: Stage) -> object:
     return found
 
 
-@row(
-    "1.3-head",
-    "HEAD of an empty repository: what git makes of it without being told",
-    all_of("ref: refs/heads/master", khatru="none before a push"),
-)
+@row("1.3-head", all_of("ref: refs/heads/master", khatru="none before a push"))
 def empty_head(stage: Stage) -> object:
+    """HEAD of an empty repository: what git makes of it without being told"""
     owner = stage.person()
     stage.announce(owner)
     assert stage.status(owner) == 200
@@ -221,12 +202,9 @@ def empty_head(stage: Stage) -> object:
     return file.read_text().strip() if file.exists() else "none before a push"
 
 
-@row(
-    "1.3-swallowed",
-    "announced anew, not newer than its deletion: (the OK, a push's end, what is served then)",
-    some(((True, PARKED), True, (False, False)), NGIT),
-)
+@row("1.3-swallowed", some(((True, PARKED), True, (False, False)), NGIT))
 def swallowed(stage: Stage) -> object:
+    """announced anew, not newer than its deletion: (the OK, a push's end, what is served then)"""
     owner, two = stage.person(), stage.trunk.commits[1]
     stage.host(owner)
     stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 5))
@@ -238,8 +216,9 @@ def swallowed(stage: Stage) -> object:
     return answer, pushed, (stage.serves(again), stage.serves(state))
 
 
-@row("1.3-soft", "30 minutes without data, and after a state: status", some((404, 200), SPEC, NGIT))
+@row("1.3-soft", some((404, 200), SPEC, NGIT))
 def soft(stage: Stage) -> object:
+    """30 minutes without data, and after a state: status"""
     owner = stage.person()
     stage.announce(owner)
     stage.later(1801)
@@ -248,8 +227,9 @@ def soft(stage: Stage) -> object:
     return first, stage.status(owner)
 
 
-@row("1.3-forgotten", "a day later a state revives nothing", some(False, SPEC, NGIT), read=(NGIT,))
+@row("1.3-forgotten", some(False, SPEC, NGIT), read=(NGIT,))
 def forgotten(stage: Stage) -> object:
+    """a day later a state revives nothing"""
     owner = stage.person()
     stage.announce(owner)
     stage.later(1801)
@@ -257,12 +237,9 @@ def forgotten(stage: Stage) -> object:
     return stage.accepts(owner.state(stage.name, {MAIN: stage.trunk.commits[0]}))[0]
 
 
-@row(
-    "1.3-provisions",
-    "eleven new repositories in an hour: the last one's status",
-    all_of(200, gitea=404),
-)
+@row("1.3-provisions", all_of(200, gitea=404))
 def provisions(stage: Stage) -> object:
+    """eleven new repositories in an hour: the last one's status"""
     owner = stage.person()
     for number in range(11):
         stage.publish(owner.announce(stage.server, f"r{number}"))
@@ -270,13 +247,9 @@ def provisions(stage: Stage) -> object:
     return stage.status(owner, "r10")
 
 
-@row(
-    "1.3-neighbour",
-    "`x-cli`, and then a newer `x` of the same author: which are served",
-    all_of([True, True], ngit_relay=[False, True]),
-    guesses=(GITEA,),
-)
+@row("1.3-neighbour", all_of([True, True], ngit_relay=[False, True]), guesses=(GITEA,))
 def neighbour(stage: Stage) -> object:
+    """`x-cli`, and then a newer `x` of the same author: which are served"""
     owner, one = stage.person(), stage.trunk.commits[0]
     named = {f"{stage.name}-cli": NOW, stage.name: NOW + 10}
     events = [owner.announce(stage.server, name, at=at) for name, at in named.items()]
@@ -288,11 +261,10 @@ def neighbour(stage: Stage) -> object:
 
 
 @row(
-    "1.3-neighbour-newer",
-    "`x-cli`, and then an older `x` of the same author: the OK to it, and which are served",
-    {RELAY: ((True, ""), [True, False]), KHATRU: ((True, ""), [True, True])},
+    "1.3-neighbour-newer", {RELAY: ((True, ""), [True, False]), KHATRU: ((True, ""), [True, True])}
 )
 def neighbour_newer(stage: Stage) -> object:
+    """`x-cli`, and then an older `x` of the same author: the OK to it, and which are served"""
     owner, name = stage.person(), stage.name
     longer = stage.announce(owner, f"{name}-cli")
     shorter = owner.announce(stage.server, name, at=NOW - 10)

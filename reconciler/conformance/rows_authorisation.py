@@ -13,23 +13,17 @@ PACKED = {"Content-Type": f"application/x-{RECEIVE}-request"}
 PULL = "refs/nostr/" + "34" * 32
 
 
-@row(
-    "4.1-no-op",
-    "old == new, with no state that waits",
-    {SPEC: True, NGIT: True, RELAY: True, KHATRU: True, GITEA: True},
-)
+@row("4.1-no-op", {SPEC: True, NGIT: True, RELAY: True, KHATRU: True, GITEA: True})
 def no_op(stage: Stage) -> object:
+    """old == new, with no state that waits"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one})
     return stage.push(owner, {MAIN: one}).done
 
 
-@row(
-    "4.1-stored-state",
-    "a stored state authorises a push",
-    {SPEC: True, NGIT: False, RELAY: True, KHATRU: True, GITEA: True},
-)
+@row("4.1-stored-state", {SPEC: True, NGIT: False, RELAY: True, KHATRU: True, GITEA: True})
 def stored_state(stage: Stage) -> object:
+    """a stored state authorises a push"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one, DEV: one})
     stage.later(1)
@@ -37,12 +31,9 @@ def stored_state(stage: Stage) -> object:
     return stage.pushes(owner, {DEV: one})
 
 
-@row(
-    "4.1-seeded",
-    "a nostr push with a waiting state's objects applies it",
-    {SPEC: True, NGIT: True, RELAY: False, GITEA: True},
-)
+@row("4.1-seeded", {SPEC: True, NGIT: True, RELAY: False, GITEA: True})
 def seeded(stage: Stage) -> object:
+    """a nostr push with a waiting state's objects applies it"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one, DEV: one})
     stage.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 1))
@@ -53,8 +44,9 @@ def seeded(stage: Stage) -> object:
     return found == {MAIN: two}
 
 
-@row("4.1-commands", "a first command without capabilities", all_of(200))
+@row("4.1-commands", all_of(200))
 def commands(stage: Stage) -> object:
+    """a first command without capabilities"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one})
     line = f"{one} {one} {MAIN}"
@@ -63,18 +55,16 @@ def commands(stage: Stage) -> object:
     return stage.post(url, data=body, headers=PACKED).status_code
 
 
-@row("4.2-prs", "the /prs/ endpoint, switched off", all_of(404))
+@row("4.2-prs", all_of(404))
 def prs(stage: Stage) -> object:
+    """the /prs/ endpoint, switched off"""
     npub = nip19.npub(stage.person().pubkey)
     return stage.get(f"/prs/{npub}/widget.git/info/refs?service={UPLOAD}").status_code
 
 
-@row(
-    "4.2-archived",
-    "GRASP-05: an announcement of a whitelisted owner that lists others",
-    some((True, 200), SPEC, NGIT),
-)
+@row("4.2-archived", some((True, 200), SPEC, NGIT))
 def archived(stage: Stage) -> object:
+    """GRASP-05: an announcement of a whitelisted owner that lists others"""
     owner = stage.person()
     second = stage.archive(whitelist=(nip19.npub(owner.pubkey),))
     accepted, status = _elsewhere(second, owner)
@@ -87,8 +77,9 @@ def _elsewhere(stage: Stage, owner: Person) -> tuple[bool, int]:
     return stage.accepts(event)[0], stage.status(owner)
 
 
-@row("4.2-read-only", "GRASP-05: a push to a read-only archive", {SPEC: False, NGIT: True})
+@row("4.2-read-only", {SPEC: False, NGIT: True})
 def read_only(stage: Stage) -> object:
+    """GRASP-05: a push to a read-only archive"""
     owner = stage.person()
     second = stage.archive(whitelist=(nip19.npub(owner.pubkey),), read_only=True)
     second.announce(owner)
@@ -98,12 +89,9 @@ def read_only(stage: Stage) -> object:
     return found
 
 
-@row(
-    "4.2-read-only-listed",
-    "GRASP-05: a listed repository at a read-only archive",
-    some(False, SPEC, NGIT),
-)
+@row("4.2-read-only-listed", some(False, SPEC, NGIT))
 def read_only_listed(stage: Stage) -> object:
+    """GRASP-05: a listed repository at a read-only archive"""
     owner = stage.person()
     second = stage.archive(whitelist=("other",), read_only=True)
     found = second.accepts(owner.announce(second.server, stage.name))[0]
@@ -111,12 +99,9 @@ def read_only_listed(stage: Stage) -> object:
     return found
 
 
-@row(
-    "4.1-no-op-releases",
-    "announced anew while its data is here: served before a push of what is there, and after",
-    all_of((True, True), ngit_grasp=(False, True)),
-)
+@row("4.1-no-op-releases", all_of((True, True), ngit_grasp=(False, True)))
 def no_op_releases(stage: Stage) -> object:
+    """announced anew while its data is here: served before a push of what is there, and after"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one})
     stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 1))
@@ -127,12 +112,9 @@ def no_op_releases(stage: Stage) -> object:
     return before, stage.serves(again)
 
 
-@row(
-    "4.1-two-states",
-    "a branch goes and another moves: first a state that only drops it, then one that moves",
-    all_of(True, khatru=False),
-)
+@row("4.1-two-states", all_of(True, khatru=False))
 def two_states(stage: Stage) -> object:
+    """a branch goes and another moves: first a state that only drops it, then one that moves"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one, DEV: one})
     stage.publish(owner.state(stage.name, {MAIN: one}, at=NOW + 2))
@@ -141,12 +123,9 @@ def two_states(stage: Stage) -> object:
     return stage.refs(owner) == {MAIN: two}
 
 
-@row(
-    "4.1-hunted",
-    "the server itself fetches the objects of a state that also drops a branch",
-    some(True, SPEC, NGIT),
-)
+@row("4.1-hunted", some(True, SPEC, NGIT))
 def hunted(stage: Stage) -> object:
+    """the server itself fetches the objects of a state that also drops a branch"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: two})
     second = stage.other(rate_limits=False, sync=True)

@@ -8,12 +8,9 @@ from reconciler.conformance.table import GITEA, NGIT, NGIT_3, SPEC, all_of, row
 from reconciler.nostr import kinds
 
 
-@row(
-    "1.4-coupled",
-    "a maintainer's push moves the other owner's refs, in time",
-    all_of(True, khatru=False),
-)
+@row("1.4-coupled", all_of(True, khatru=False))
 def coupled(stage: Stage) -> object:
+    """a maintainer's push moves the other owner's refs, in time"""
     owner, friend, two = stage.person(), stage.person(), stage.trunk.commits[1]
     stage.host(owner, {MAIN: two}, stage.name, friend)
     stage.announce(friend, stage.name, owner)
@@ -25,12 +22,9 @@ def coupled(stage: Stage) -> object:
     return stage.refs(owner).get(MAIN) == stage.trunk.commits[0]
 
 
-@row(
-    "1.4-second-tag",
-    "whoever a second `maintainers` tag names may push, too",
-    all_of(False, ngit_relay=True),
-)
+@row("1.4-second-tag", all_of(False, ngit_relay=True))
 def first_tag(stage: Stage) -> object:
+    """whoever a second `maintainers` tag names may push, too"""
     owner, friend, second = stage.person(), stage.person(), stage.person()
     stage.host(owner)
     event = owner.announce(
@@ -40,24 +34,18 @@ def first_tag(stage: Stage) -> object:
     return stage.pushes(owner, {MAIN: stage.trunk.commits[1]})
 
 
-@row(
-    "1.4-leaf",
-    "a maintainer who announced nothing: does its state authorise a push?",
-    all_of(True, khatru=False, ngit_grasp_3=False),
-)
+@row("1.4-leaf", all_of(True, khatru=False, ngit_grasp_3=False))
 def leaf(stage: Stage) -> object:
+    """a maintainer who announced nothing: does its state authorise a push?"""
     owner, friend, two = stage.person(), stage.person(), stage.trunk.commits[1]
     stage.host(owner, None, stage.name, friend)
     stage.publish(friend.state(stage.name, {MAIN: two}, at=NOW + 5))
     return stage.pushes(owner, {MAIN: two})
 
 
-@row(
-    "1.4-answered",
-    "the same once it named the owner back",
-    all_of(True, khatru=False),
-)
+@row("1.4-answered", all_of(True, khatru=False))
 def answered(stage: Stage) -> object:
+    """the same once it named the owner back"""
     owner, friend, two = stage.person(), stage.person(), stage.trunk.commits[1]
     stage.host(owner, None, stage.name, friend)
     stage.answer(friend, owner)
@@ -67,7 +55,6 @@ def answered(stage: Stage) -> object:
 
 @row(
     "1.4-roles",
-    "who of M, m, an m whose time is over, o and `maintainers` may publish a state",
     {
         SPEC: [False, False, False, False, True],
         NGIT: [False, False, False, False, True],
@@ -76,6 +63,7 @@ def answered(stage: Stage) -> object:
     },
 )
 def roles(stage: Stage) -> object:
+    """who of M, m, an m whose time is over, o and `maintainers` may publish a state"""
     owner, *invited = (stage.person() for _ in range(6))
     keys = [person.pubkey for person in invited]
     tags = (
@@ -93,12 +81,9 @@ def roles(stage: Stage) -> object:
     return stage.accepts(*(p.state(stage.name, {MAIN: one}, at=NOW + 5) for p in invited))
 
 
-@row(
-    "1.4-start",
-    "a start takes away a branch that no state declares",
-    {SPEC: False, NGIT: False, NGIT_3: True},
-)
+@row("1.4-start", {SPEC: False, NGIT: False, NGIT_3: True})
 def start_check(stage: Stage) -> object:
+    """a start takes away a branch that no state declares"""
     owner, one = stage.person(), stage.trunk.commits[0]
     second = stage.other()
     second.host(owner, {MAIN: one})

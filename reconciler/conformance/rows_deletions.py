@@ -12,7 +12,6 @@ NOT_AUTHOR = "blocked: you are not the author of this event"
 
 @row(
     "3.3-deletes",
-    "a deletion by the author: (accepted, is its target served?)",
     {
         SPEC: (True, False),
         NGIT: (True, False),
@@ -22,6 +21,7 @@ NOT_AUTHOR = "blocked: you are not the author of this event"
     },
 )
 def deletes(stage: Stage) -> object:
+    """a deletion by the author: (accepted, is its target served?)"""
     owner, writer = stage.person(), stage.person()
     stage.host(owner)
     issue = writer.sign(kinds.ISSUE, stage.about(owner))
@@ -30,12 +30,9 @@ def deletes(stage: Stage) -> object:
     return accepted, stage.serves(issue)
 
 
-@row(
-    "3.3-comes-back",
-    "a deleted event that is sent again",
-    {SPEC: False, NGIT: False, RELAY: True, KHATRU: True},
-)
+@row("3.3-comes-back", {SPEC: False, NGIT: False, RELAY: True, KHATRU: True})
 def comes_back(stage: Stage) -> object:
+    """a deleted event that is sent again"""
     owner, writer = stage.person(), stage.person()
     stage.host(owner)
     issue = writer.sign(kinds.ISSUE, stage.about(owner))
@@ -44,7 +41,6 @@ def comes_back(stage: Stage) -> object:
 
 @row(
     "3.3-foreign",
-    "a deletion of somebody else's event: (accepted, is it still served?)",
     {
         SPEC: (True, True),
         NGIT: (False, True),
@@ -54,6 +50,7 @@ def comes_back(stage: Stage) -> object:
     },
 )
 def foreign(stage: Stage) -> object:
+    """a deletion of somebody else's event: (accepted, is it still served?)"""
     owner = stage.person()
     stage.host(owner)
     issue = stage.person().sign(kinds.ISSUE, stage.about(owner))
@@ -62,21 +59,15 @@ def foreign(stage: Stage) -> object:
     return accepted, stage.serves(issue)
 
 
-@row(
-    "3.3-nothing",
-    "a deletion of nothing",
-    {SPEC: True, NGIT: True, RELAY: False, KHATRU: False, GITEA: False},
-)
+@row("3.3-nothing", {SPEC: True, NGIT: True, RELAY: False, KHATRU: False, GITEA: False})
 def nothing(stage: Stage) -> object:
+    """a deletion of nothing"""
     return stage.accepts(stage.person().sign(kinds.DELETION, ("e", "ef" * 32)))[0]
 
 
-@row(
-    "3.3-kept",
-    "a deletion that is refused: is it served all the same?",
-    some(False, NGIT, RELAY, GITEA) | some(True, KHATRU),
-)
+@row("3.3-kept", some(False, NGIT, RELAY, GITEA) | some(True, KHATRU))
 def kept(stage: Stage) -> object:
+    """a deletion that is refused: is it served all the same?"""
     owner = stage.person()
     stage.host(owner)
     issue = stage.person().sign(kinds.ISSUE, stage.about(owner))
@@ -85,8 +76,9 @@ def kept(stage: Stage) -> object:
     return stage.serves(deletion)
 
 
-@row("3.3-git-stays", "deleting an announcement leaves its git data", some(200, SPEC, NGIT, RELAY))
+@row("3.3-git-stays", some(200, SPEC, NGIT, RELAY))
 def git_stays(stage: Stage) -> object:
+    """deleting an announcement leaves its git data"""
     owner = stage.person()
     stage.host(owner, {MAIN: stage.trunk.commits[0], DEV: stage.trunk.commits[0]})
     stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 1))
@@ -96,7 +88,6 @@ def git_stays(stage: Stage) -> object:
 
 @row(
     "3.3-address",
-    "by address, up to its second: one of that second again, and one a second later",
     {
         SPEC: [False, True],
         NGIT: [True, True],
@@ -106,6 +97,7 @@ def git_stays(stage: Stage) -> object:
     },
 )
 def by_address(stage: Stage) -> object:
+    """by address, up to its second: one of that second again, and one a second later"""
     owner = stage.person()
     stage.host(owner)
     stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 5))
@@ -115,7 +107,6 @@ def by_address(stage: Stage) -> object:
 
 @row(
     "3.3-foreign-address",
-    "of somebody else's repository by address: (the OK, is it still served?)",
     {
         SPEC: ((True, ""), True),
         NGIT: ((False, "error: unknown"), True),
@@ -128,18 +119,16 @@ def by_address(stage: Stage) -> object:
     },
 )
 def foreign_address(stage: Stage) -> object:
+    """of somebody else's repository by address: (the OK, is it still served?)"""
     owner = stage.person()
     stage.host(owner)
     (answer,) = stage.publish(stage.person().sign(kinds.DELETION, stage.about(owner), at=NOW + 1))
     return answer, bool(stage.ask(kinds=[kinds.ANNOUNCEMENT], authors=[owner.pubkey]))
 
 
-@row(
-    "3.3-waiting-repo",
-    "of an announcement that waits, by id and by address: status of its repository",
-    some([404, 404], SPEC, NGIT),
-)
+@row("3.3-waiting-repo", some([404, 404], SPEC, NGIT))
 def waiting_repo(stage: Stage) -> object:
+    """of an announcement that waits, by id and by address: status of its repository"""
     found = []
     for by_id in (True, False):
         owner = stage.person()
@@ -150,12 +139,9 @@ def waiting_repo(stage: Stage) -> object:
     return found
 
 
-@row(
-    "3.3-waiting-state",
-    "of a state that waits, by id and by address: does its push pass?",
-    some([False, False], SPEC, NGIT) | some([True, True], GITEA),
-)
+@row("3.3-waiting-state", some([False, False], SPEC, NGIT) | some([True, True], GITEA))
 def waiting_state(stage: Stage) -> object:
+    """of a state that waits, by id and by address: does its push pass?"""
     found = []
     for by_id in (True, False):
         owner, two = stage.person(), stage.trunk.commits[1]
@@ -168,12 +154,9 @@ def waiting_state(stage: Stage) -> object:
     return found
 
 
-@row(
-    "3.3-waiting-pull",
-    "of a pull request that waits: (does another commit pass, is it served after its own)",
-    some((True, False), SPEC, NGIT) | some((False, True), GITEA),
-)
+@row("3.3-waiting-pull", some((True, False), SPEC, NGIT) | some((False, True), GITEA))
 def waiting_pull(stage: Stage) -> object:
+    """of a pull request that waits: (does another commit pass, is it served after its own)"""
     owner, writer, two = stage.person(), stage.person(), stage.trunk.commits[1]
     stage.host(owner)
     pull = writer.pull(owner, stage.name, two)

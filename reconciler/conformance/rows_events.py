@@ -15,7 +15,6 @@ UNRELATED = "Event event must reference an accepted repository or accepted event
 
 @row(
     "3.1-unrelated",
-    "an event that relates to nothing",
     {
         SPEC: (False, UNRELATED),
         NGIT: (False, UNRELATED),
@@ -25,22 +24,21 @@ UNRELATED = "Event event must reference an accepted repository or accepted event
     },
 )
 def unrelated(stage: Stage) -> object:
+    """an event that relates to nothing"""
     return stage.publish(stage.person().sign(kinds.COMMENT, content="alone"))[0]
 
 
-@row(
-    "3.1-waiting-repo",
-    "an issue of a repository that has no data yet",
-    all_of(True, spec=False, ngit_grasp=False),
-)
+@row("3.1-waiting-repo", all_of(True, spec=False, ngit_grasp=False))
 def waiting_repo(stage: Stage) -> object:
+    """an issue of a repository that has no data yet"""
     owner = stage.person()
     stage.announce(owner)
     return stage.accepts(stage.person().sign(kinds.ISSUE, stage.about(owner)))[0]
 
 
-@row("3.1-roots", "patches, issues and statuses of a hosted one", all_of([True, True, True]))
+@row("3.1-roots", all_of([True, True, True]))
 def roots(stage: Stage) -> object:
+    """patches, issues and statuses of a hosted one"""
     owner, writer = stage.person(), stage.person()
     stage.host(owner)
     patch = writer.sign(kinds.PATCH, stage.about(owner))
@@ -49,16 +47,18 @@ def roots(stage: Stage) -> object:
     return stage.accepts(patch, issue, status)
 
 
-@row("3.1-comment", "a comment by its root (E)", all_of(True))
+@row("3.1-comment", all_of(True))
 def comment(stage: Stage) -> object:
+    """a comment by its root (E)"""
     owner, writer = stage.person(), stage.person()
     stage.host(owner)
     issue = writer.sign(kinds.ISSUE, stage.about(owner))
     return stage.accepts(issue, writer.sign(kinds.COMMENT, ("E", issue.id)))[1]
 
 
-@row("3.1-comment-on-comment", "a comment by its parent alone (e)", all_of(True, gitea=False))
+@row("3.1-comment-on-comment", all_of(True, gitea=False))
 def on_comment(stage: Stage) -> object:
+    """a comment by its parent alone (e)"""
     owner, writer = stage.person(), stage.person()
     stage.host(owner)
     issue = writer.sign(kinds.ISSUE, stage.about(owner))
@@ -66,55 +66,54 @@ def on_comment(stage: Stage) -> object:
     return stage.accepts(issue, first, writer.sign(kinds.COMMENT, ("e", first.id), at=NOW + 1))[2]
 
 
-@row("3.1-upper-a", "a comment by the repository's address in A", all_of(True, gitea=False))
+@row("3.1-upper-a", all_of(True, gitea=False))
 def upper_a(stage: Stage) -> object:
+    """a comment by the repository's address in A"""
     owner = stage.person()
     stage.host(owner)
     return stage.accepts(stage.person().sign(kinds.COMMENT, ("A", stage.about(owner)[1])))[0]
 
 
-@row("3.1-quote", "a note that quotes the repository (q)", all_of(True, gitea=False))
+@row("3.1-quote", all_of(True, gitea=False))
 def quote(stage: Stage) -> object:
+    """a note that quotes the repository (q)"""
     owner = stage.person()
     stage.host(owner)
     return stage.accepts(stage.person().sign(kinds.NOTE, ("q", stage.about(owner)[1])))[0]
 
 
-@row("3.1-label", "a label on an issue (1985)", all_of(True, gitea=False))
+@row("3.1-label", all_of(True, gitea=False))
 def label(stage: Stage) -> object:
+    """a label on an issue (1985)"""
     owner, writer = stage.person(), stage.person()
     stage.host(owner)
     issue = writer.sign(kinds.ISSUE, stage.about(owner))
     return stage.accepts(issue, writer.sign(kinds.LABEL, ("e", issue.id)))[1]
 
 
-@row(
-    "3.1-grasp-list",
-    "a GRASP list (10317) of anybody",
-    {SPEC: True, NGIT: True, RELAY: False, KHATRU: True, GITEA: False},
-)
+@row("3.1-grasp-list", {SPEC: True, NGIT: True, RELAY: False, KHATRU: True, GITEA: False})
 def grasp_list(stage: Stage) -> object:
+    """a GRASP list (10317) of anybody"""
     return stage.accepts(stage.person().sign(kinds.GRASP_LIST))[0]
 
 
-@row("3.1-profile", "a profile or relay list that nothing names", all_of(False, khatru=True))
+@row("3.1-profile", all_of(False, khatru=True))
 def profile(stage: Stage) -> object:
+    """a profile or relay list that nothing names"""
     return any(stage.accepts(stage.person().sign(kinds.PROFILE), stage.person().sign(10_002)))
 
 
-@row("3.1-large-tag", "a single-letter tag of 121 characters", all_of(True, ngit_relay=False))
+@row("3.1-large-tag", all_of(True, ngit_relay=False))
 def large_tag(stage: Stage) -> object:
+    """a single-letter tag of 121 characters"""
     owner = stage.person()
     stage.host(owner)
     return stage.accepts(stage.person().sign(kinds.ISSUE, stage.about(owner), ("t", "x" * 121)))[0]
 
 
-@row(
-    "3.1-by-tag",
-    "comments that tag: the repository by a, A, q; its issue by e, E, q",
-    all_of([True] * 6, gitea=[True, False, False, True, True, False]),
-)
+@row("3.1-by-tag", all_of([True] * 6, gitea=[True, False, False, True, True, False]))
 def by_tag(stage: Stage) -> object:
+    """comments that tag: the repository by a, A, q; its issue by e, E, q"""
     owner, writer = stage.person(), stage.person()
     stage.host(owner)
     issue = writer.sign(kinds.ISSUE, stage.about(owner))
@@ -123,30 +122,21 @@ def by_tag(stage: Stage) -> object:
     return stage.accepts(*(stage.person().sign(kinds.COMMENT, tag) for tag in tags))
 
 
-@row(
-    "3.1-named-address",
-    "relay lists that a stored issue names by address: a, A, q",
-    all_of([False] * 3, spec=[True] * 3, khatru=[True] * 3),
-)
+@row("3.1-named-address", all_of([False] * 3, spec=[True] * 3, khatru=[True] * 3))
 def named_address(stage: Stage) -> object:
+    """relay lists that a stored issue names by address: a, A, q"""
     return _named(stage, 10_002, lambda event: f"10002:{event.pubkey}:", "aAq")
 
 
-@row(
-    "3.1-named-short",
-    "the same without the last colon",
-    all_of([False] * 3, ngit_grasp=[True] * 3, khatru=[True] * 3),
-)
+@row("3.1-named-short", all_of([False] * 3, ngit_grasp=[True] * 3, khatru=[True] * 3))
 def named_short(stage: Stage) -> object:
+    """the same without the last colon"""
     return _named(stage, 10_002, lambda event: f"10002:{event.pubkey}", "aAq")
 
 
-@row(
-    "3.1-named-id",
-    "comments that a stored issue names by id: e, E, q",
-    all_of([True] * 3, gitea=[False] * 3),
-)
+@row("3.1-named-id", all_of([True] * 3, gitea=[False] * 3))
 def named_id(stage: Stage) -> object:
+    """comments that a stored issue names by id: e, E, q"""
     return _named(stage, kinds.COMMENT, lambda event: event.id, "eEq")
 
 

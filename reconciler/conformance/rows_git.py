@@ -13,8 +13,9 @@ from reconciler.git.advertisement import RECEIVE, UPLOAD
 from reconciler.git.receive_pack import RefUpdate
 
 
-@row("4-suffix", "the URL without .git", all_of(404, ngit_grasp=200))
+@row("4-suffix", all_of(404, ngit_grasp=200))
 def suffix(stage: Stage) -> object:
+    """the URL without .git"""
     owner = stage.person()
     stage.announce(owner)
     url = stage.url(owner).removesuffix(".git")
@@ -23,35 +24,34 @@ def suffix(stage: Stage) -> object:
 
 @row(
     "4-bad-npub",
-    "a bad npub: read and push",
     {SPEC: (404, 400), NGIT: (404, 400), RELAY: (404, 404), KHATRU: (400, 400), GITEA: (404, 404)},
 )
 def bad_npub(stage: Stage) -> object:
+    """a bad npub: read and push"""
     url = f"{stage.server.url}/npub1xxx/widget.git"
     read = stage.get(f"{url}/info/refs?service={UPLOAD}").status_code
     return read, stage.post(f"{url}/{RECEIVE}").status_code
 
 
-@row(
-    "4-missing",
-    "a repository that nobody announced: read and push",
-    all_of((404, 404), khatru=(404, 403)),
-)
+@row("4-missing", all_of((404, 404), khatru=(404, 403)))
 def missing(stage: Stage) -> object:
+    """a repository that nobody announced: read and push"""
     owner = stage.person()
     return stage.status(owner), stage.push(owner, {MAIN: stage.trunk.commits[0]}).status
 
 
-@row("4-empty", "capabilities of an empty listing", all_of(True, khatru=False))
+@row("4-empty", all_of(True, khatru=False))
 def empty(stage: Stage) -> object:
+    """capabilities of an empty listing"""
     owner = stage.person()
     stage.announce(owner)
     found = stage.listing(owner, service=RECEIVE)
     return bool(found and found.capabilities)
 
 
-@row("4-first-report", "a report for the first push, by git's own client", all_of("ok"))
+@row("4-first-report", all_of("ok"))
 def first_report(stage: Stage) -> object:
+    """a report for the first push, by git's own client"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.announce(owner)
     stage.publish(owner.state(stage.name, {MAIN: one}))
@@ -59,12 +59,9 @@ def first_report(stage: Stage) -> object:
     return "ok" if stage.refs(owner) == {MAIN: one} else "lost"
 
 
-@row(
-    "4-report",
-    "report-status: of the first push, and of the second",
-    all_of((True, True), khatru=(None, True)),
-)
+@row("4-report", all_of((True, True), khatru=(None, True)))
 def report(stage: Stage) -> object:
+    """report-status: of the first push, and of the second"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.announce(owner)
     stage.publish(owner.state(stage.name, {MAIN: one}))
@@ -73,12 +70,9 @@ def report(stage: Stage) -> object:
     return first, stage.push(owner, {MAIN: two}).done
 
 
-@row(
-    "4-query",
-    "`service` behind another parameter, and before one",
-    all_of((200, 200), ngit_grasp=(404, 404), gitea=(403, 403)),
-)
+@row("4-query", all_of((200, 200), ngit_grasp=(404, 404), gitea=(403, 403)))
 def query(stage: Stage) -> object:
+    """`service` behind another parameter, and before one"""
     owner = stage.person()
     stage.announce(owner)
     url = f"{stage.url(owner)}/info/refs"
@@ -88,8 +82,9 @@ def query(stage: Stage) -> object:
     )
 
 
-@row("4-head", "HEAD on info/refs", all_of(200, gitea=405))
+@row("4-head", all_of(200, gitea=405))
 def head(stage: Stage) -> object:
+    """HEAD on info/refs"""
     owner = stage.person()
     stage.announce(owner)
     url = f"{stage.url(owner)}/info/refs?service={UPLOAD}"
@@ -98,7 +93,6 @@ def head(stage: Stage) -> object:
 
 @row(
     "4-dumb",
-    "the dumb protocol",
     {
         SPEC: (403, "text/plain"),
         NGIT: (404, "text/plain"),
@@ -109,6 +103,7 @@ def head(stage: Stage) -> object:
     guesses=(GITEA,),
 )
 def dumb(stage: Stage) -> object:
+    """the dumb protocol"""
     owner = stage.person()
     stage.host(owner)
     answer = stage.get(f"{stage.url(owner)}/info/refs")
@@ -116,13 +111,9 @@ def dumb(stage: Stage) -> object:
     return answer.status_code, kind.partition(";")[0]
 
 
-@row(
-    "4-type",
-    "requests without Content-Type: a fetch's, and a push's",
-    all_of((200, 200), ngit_relay=(415, 415), khatru=(415, 200)),
-    guesses=(GITEA,),
-)
+@row("4-type", all_of((200, 200), ngit_relay=(415, 415), khatru=(415, 200)), guesses=(GITEA,))
 def content_type(stage: Stage) -> object:
+    """requests without Content-Type: a fetch's, and a push's"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner)
     want = pktline.encode(f"want {one}\n".encode()) + b"0000" + pktline.encode(b"done\n")
@@ -133,16 +124,18 @@ def content_type(stage: Stage) -> object:
     )
 
 
-@row("4-version-2", "protocol version 2", all_of(True))
+@row("4-version-2", all_of(True))
 def version_2(stage: Stage) -> object:
+    """protocol version 2"""
     owner = stage.person()
     stage.host(owner)
     url = f"{stage.url(owner)}/info/refs?service={UPLOAD}"
     return b"version 2" in stage.get(url, **{"Git-Protocol": "version=2"}).content
 
 
-@row("4-clone", "git clones what was pushed", all_of(True))
+@row("4-clone", all_of(True))
 def clone(stage: Stage) -> object:
+    """git clones what was pushed"""
     owner = stage.person()
     stage.host(owner)
     folder = stage.folder / f"clone of {owner.name} {stage.family}"
@@ -150,8 +143,9 @@ def clone(stage: Stage) -> object:
     return git("rev-parse", "HEAD", cwd=folder) == stage.trunk.commits[0]
 
 
-@row("4-gzip", "a compressed push", all_of(True, khatru=False))
+@row("4-gzip", all_of(True, khatru=False))
 def zipped(stage: Stage) -> object:
+    """a compressed push"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.announce(owner)
     stage.publish(owner.state(stage.name, {MAIN: one}))
@@ -166,7 +160,6 @@ def zipped(stage: Stage) -> object:
 
 @row(
     "4-refused",
-    "how an unauthorised push is answered",
     {
         SPEC: (200, "Ref validation failed"),
         NGIT: (200, "1 state event in purgatory from au"),
@@ -176,6 +169,7 @@ def zipped(stage: Stage) -> object:
     },
 )
 def refused(stage: Stage) -> object:
+    """how an unauthorised push is answered"""
     owner = stage.person()
     stage.host(owner)
     stage.publish(owner.state(stage.name, {MAIN: stage.trunk.commits[1]}, at=NOW + 1))
@@ -194,7 +188,6 @@ def refused(stage: Stage) -> object:
 
 @row(
     "4-no-state",
-    "a push before any state",
     {
         SPEC: "No state event from an authorized publisher found",
         NGIT: "No state events in purgatory",
@@ -205,6 +198,7 @@ def refused(stage: Stage) -> object:
     },
 )
 def no_state(stage: Stage) -> object:
+    """a push before any state"""
     owner = stage.person()
     stage.announce(owner)
     text = stage.push(owner, {MAIN: stage.trunk.commits[0]}).text
@@ -212,8 +206,9 @@ def no_state(stage: Stage) -> object:
     return text.replace(stage.name, "{name}")
 
 
-@row("4-nothing-kept", "objects of a refused push are not kept", all_of(True))
+@row("4-nothing-kept", all_of(True))
 def nothing_kept(stage: Stage) -> object:
+    """objects of a refused push are not kept"""
     owner = stage.person()
     stage.host(owner)
     stage.push(owner, {MAIN: stage.trunk.stray})
@@ -222,16 +217,18 @@ def nothing_kept(stage: Stage) -> object:
     return not found.startswith("0\n")
 
 
-@row("4-partial", "a part of a state", all_of(True, ngit_grasp=False))
+@row("4-partial", all_of(True, ngit_grasp=False))
 def partial(stage: Stage) -> object:
+    """a part of a state"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.announce(owner)
     stage.publish(owner.state(stage.name, {MAIN: one, DEV: two}))
     return stage.pushes(owner, {MAIN: one})
 
 
-@row("4-one-bad", "one good and one bad ref: is the good one taken?", all_of(False))
+@row("4-one-bad", all_of(False))
 def one_bad(stage: Stage) -> object:
+    """one good and one bad ref: is the good one taken?"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.announce(owner)
     stage.publish(owner.state(stage.name, {MAIN: one, DEV: two}))
@@ -250,37 +247,29 @@ def _pushes_delete(stage: Stage, name: str) -> bool:
     return stage.refs(owner) == {MAIN: three}
 
 
-@row(
-    "4-delete-branch",
-    "deleting a branch by push, which the state dropped",
-    {SPEC: True, NGIT: False, RELAY: False, KHATRU: True, GITEA: True},
-)
+@row("4-delete-branch", {SPEC: True, NGIT: False, RELAY: False, KHATRU: True, GITEA: True})
 def delete_branch(stage: Stage) -> object:
+    """deleting a branch by push, which the state dropped"""
     return _pushes_delete(stage, DEV)
 
 
-@row(
-    "4-delete-tag",
-    "deleting a tag by push, which the state dropped",
-    {SPEC: True, NGIT: True, RELAY: False, KHATRU: True, GITEA: True},
-)
+@row("4-delete-tag", {SPEC: True, NGIT: True, RELAY: False, KHATRU: True, GITEA: True})
 def delete_tag(stage: Stage) -> object:
+    """deleting a tag by push, which the state dropped"""
     return _pushes_delete(stage, TAG)
 
 
-@row("4-delete-declared", "deleting a ref that the state holds", all_of(False))
+@row("4-delete-declared", all_of(False))
 def delete_declared(stage: Stage) -> object:
+    """deleting a ref that the state holds"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one, DEV: one})
     return stage.pushes(owner, {DEV: ZERO})
 
 
-@row(
-    "4-delete-head",
-    "deleting HEAD's branch by push, which the state dropped",
-    {SPEC: True, KHATRU: False, GITEA: True},
-)
+@row("4-delete-head", {SPEC: True, KHATRU: False, GITEA: True})
 def delete_head(stage: Stage) -> object:
+    """deleting HEAD's branch by push, which the state dropped"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one, DEV: one})
     stage.publish(owner.state(stage.name, {DEV: two}, head="main", at=NOW + 1))
@@ -288,20 +277,18 @@ def delete_head(stage: Stage) -> object:
     return MAIN not in stage.refs(owner)
 
 
-@row("4-force", "a rewritten history", all_of(True))
+@row("4-force", all_of(True))
 def force(stage: Stage) -> object:
+    """a rewritten history"""
     owner = stage.person()
     stage.host(owner, {MAIN: stage.trunk.commits[2]})
     stage.publish(owner.state(stage.name, {MAIN: stage.trunk.stray}, at=NOW + 1))
     return stage.pushes(owner, {MAIN: stage.trunk.stray})
 
 
-@row(
-    "4-other-refs",
-    "refs/notes/* beside a good push",
-    {SPEC: False, NGIT: True, RELAY: False, KHATRU: True, GITEA: False},
-)
+@row("4-other-refs", {SPEC: False, NGIT: True, RELAY: False, KHATRU: True, GITEA: False})
 def other_refs(stage: Stage) -> object:
+    """refs/notes/* beside a good push"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one})
     stage.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 1))
@@ -310,12 +297,12 @@ def other_refs(stage: Stage) -> object:
 
 @row(
     "4-replace",
-    "refs/replace/X for X itself beside a good push: (it arrives, the state is served)",
     some((False, False), SPEC, GITEA)
     | some((True, True), NGIT, KHATRU)
     | some((False, True), RELAY),
 )
 def replaced(stage: Stage) -> object:
+    """refs/replace/X for X itself beside a good push: (it arrives, the state is served)"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one})
     state = owner.state(stage.name, {MAIN: two}, at=NOW + 1)
@@ -324,20 +311,18 @@ def replaced(stage: Stage) -> object:
     return stage.refs(owner).get(MAIN) == two, stage.serves(state)
 
 
-@row(
-    "4-pr-branch",
-    "refs/heads/pr/* in the state and in the push",
-    {SPEC: True, NGIT: True, RELAY: False, KHATRU: True, GITEA: False},
-)
+@row("4-pr-branch", {SPEC: True, NGIT: True, RELAY: False, KHATRU: True, GITEA: False})
 def pr_branch(stage: Stage) -> object:
+    """refs/heads/pr/* in the state and in the push"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one})
     stage.publish(owner.state(stage.name, {MAIN: one, "refs/heads/pr/x": two}, at=NOW + 1))
     return stage.pushes(owner, {"refs/heads/pr/x": two})
 
 
-@row("4-objects", "a pack that says it holds 50,001 objects", all_of(False))
+@row("4-objects", all_of(False))
 def objects(stage: Stage) -> object:
+    """a pack that says it holds 50,001 objects"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.announce(owner)
     stage.publish(owner.state(stage.name, {MAIN: one}))
@@ -349,7 +334,6 @@ def objects(stage: Stage) -> object:
 
 @row(
     "4-words-missing",
-    "404: the text for a repository that nobody announced",
     {
         SPEC: "Git error: repository not found",
         NGIT: "Git error: repository not found",
@@ -361,18 +345,19 @@ def objects(stage: Stage) -> object:
     guesses=(GITEA,),
 )
 def words_missing(stage: Stage) -> object:
+    """404: the text for a repository that nobody announced"""
     return stage.get(f"{stage.url(stage.person())}/info/refs?service={UPLOAD}").text
 
 
 @row(
     "4-words-name",
-    "400: the text for a bad npub in a push, and for an identifier beyond the pattern",
     {
         NGIT: ("Invalid npub: Invalid public key", ""),
         KHATRU: ("invalid npub\n", "invalid repository name\n"),
     },
 )
 def words_name(stage: Stage) -> object:
+    """400: the text for a bad npub in a push, and for an identifier beyond the pattern"""
     bad = stage.post(f"{stage.server.url}/npub1xxx/widget.git/{RECEIVE}")
     owner = stage.person()
     stage.announce(owner, "a b")
@@ -380,12 +365,9 @@ def words_name(stage: Stage) -> object:
     return bad.text, answer.text if answer.status_code == 400 else ""
 
 
-@row(
-    "4-race",
-    "a command whose old value is not the ref's: git's own words",
-    all_of(True),
-)
+@row("4-race", all_of(True))
 def race(stage: Stage) -> object:
+    """a command whose old value is not the ref's: git's own words"""
     owner, (one, two, three) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one})
     stage.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 2))

@@ -12,33 +12,33 @@ PARKED = "purgatory: won't be served until git data arrives"
 NO_ANSWER = ""
 
 
-@row(
-    "01-listed",
-    "MUST reject announcements that do not list the service",
-    all_of(False, khatru=True, gitea=True),
-)
+@row("01-listed", all_of(False, khatru=True, gitea=True))
 def listed(stage: Stage) -> object:
+    """MUST reject announcements that do not list the service"""
     owner = stage.person()
     other = ("clone", "https://elsewhere.example/x.git"), ("relays", "wss://elsewhere.example")
     return stage.accepts(owner.sign(kinds.ANNOUNCEMENT, ("d", stage.name), *other))[0]
 
 
-@row("01-hosted", "announcements that list it are hosted", all_of((True, 200)))
+@row("01-hosted", all_of((True, 200)))
 def hosted(stage: Stage) -> object:
+    """announcements that list it are hosted"""
     owner = stage.person()
     stage.announce(owner)
     return True, stage.status(owner)
 
 
-@row("01-tags-accepted", "MUST accept events that tag accepted announcements", all_of(True))
+@row("01-tags-accepted", all_of(True))
 def tags_accepted(stage: Stage) -> object:
+    """MUST accept events that tag accepted announcements"""
     owner = stage.person()
     stage.host(owner)
     return stage.accepts(stage.person().sign(kinds.ISSUE, stage.about(owner)))[0]
 
 
-@row("01-tagged-by", "MUST accept events that accepted events tag", all_of(True, gitea=False))
+@row("01-tagged-by", all_of(True, gitea=False))
 def tagged_by(stage: Stage) -> object:
+    """MUST accept events that accepted events tag"""
     owner, writer = stage.person(), stage.person()
     stage.host(owner)
     comment = writer.sign(kinds.COMMENT, ("A", "x"), content=owner.name)
@@ -46,24 +46,27 @@ def tagged_by(stage: Stage) -> object:
     return stage.accepts(issue, comment)[1]
 
 
-@row("01-push-latest", "MUST accept pushes that match the latest state", all_of(True))
+@row("01-push-latest", all_of(True))
 def push_latest(stage: Stage) -> object:
+    """MUST accept pushes that match the latest state"""
     owner = stage.person()
     stage.host(owner)
     stage.publish(owner.state(stage.name, {MAIN: stage.trunk.commits[1]}, at=NOW + 1))
     return stage.pushes(owner, {MAIN: stage.trunk.commits[1]})
 
 
-@row("01-push-other", "MUST reject pushes that do not", all_of(False))
+@row("01-push-other", all_of(False))
 def push_other(stage: Stage) -> object:
+    """MUST reject pushes that do not"""
     owner = stage.person()
     stage.host(owner)
     stage.publish(owner.state(stage.name, {MAIN: stage.trunk.commits[1]}, at=NOW + 1))
     return stage.pushes(owner, {MAIN: stage.trunk.commits[2]})
 
 
-@row("01-recursive", "the maintainer set is recursive", all_of(True, khatru=False))
+@row("01-recursive", all_of(True, khatru=False))
 def recursive(stage: Stage) -> object:
+    """the maintainer set is recursive"""
     owner, friend, third = stage.person(), stage.person(), stage.person()
     stage.host(owner, None, stage.name, friend)
     stage.announce(friend, stage.name, owner, third)
@@ -75,7 +78,6 @@ def recursive(stage: Stage) -> object:
 
 @row(
     "01-align",
-    "MUST fully align the repository with a state whose push came",
     {
         SPEC: (True, {MAIN: 1}),
         NGIT: (False, {MAIN: 0, DEV: 0}),
@@ -85,6 +87,7 @@ def recursive(stage: Stage) -> object:
     },
 )
 def aligned(stage: Stage) -> object:
+    """MUST fully align the repository with a state whose push came"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one, DEV: one})
     stage.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 1))
@@ -95,23 +98,17 @@ def aligned(stage: Stage) -> object:
     return arrived, found
 
 
-@row(
-    "01-purgatory-says",
-    "SHOULD answer `purgatory: …` while git data is missing",
-    all_of(NO_ANSWER, spec=PARKED, ngit_grasp=PARKED),
-)
+@row("01-purgatory-says", all_of(NO_ANSWER, spec=PARKED, ngit_grasp=PARKED))
 def purgatory_says(stage: Stage) -> object:
+    """SHOULD answer `purgatory: …` while git data is missing"""
     owner = stage.person()
     stage.announce(owner)
     return stage.publish(owner.state(stage.name, {MAIN: stage.trunk.stray}))[0][1]
 
 
-@row(
-    "01-purgatory-hides",
-    "and does not serve it until then",
-    all_of(False, ngit_relay=True, khatru=True),
-)
+@row("01-purgatory-hides", all_of(False, ngit_relay=True, khatru=True))
 def purgatory_hides(stage: Stage) -> object:
+    """and does not serve it until then"""
     owner = stage.person()
     stage.announce(owner)
     state = owner.state(stage.name, {MAIN: stage.trunk.stray})
@@ -119,8 +116,9 @@ def purgatory_hides(stage: Stage) -> object:
     return stage.serves(state)
 
 
-@row("01-purgatory-ends", "SHOULD discard it after 30 minutes", some(False, SPEC, NGIT, GITEA))
+@row("01-purgatory-ends", some(False, SPEC, NGIT, GITEA))
 def purgatory_ends(stage: Stage) -> object:
+    """SHOULD discard it after 30 minutes"""
     owner = stage.person()
     stage.announce(owner)
     stage.publish(owner.state(stage.name, {MAIN: stage.trunk.commits[0]}))
@@ -128,8 +126,9 @@ def purgatory_ends(stage: Stage) -> object:
     return stage.pushes(owner, {MAIN: stage.trunk.commits[0]})
 
 
-@row("01-head", "MUST set HEAD as soon as the git data is there", all_of(DEV))
+@row("01-head", all_of(DEV))
 def head(stage: Stage) -> object:
+    """MUST set HEAD as soon as the git data is there"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.announce(owner)
     stage.publish(owner.state(stage.name, {MAIN: one, DEV: one}, head="dev"))
@@ -138,19 +137,17 @@ def head(stage: Stage) -> object:
     return found and found.head
 
 
-@row("01-nostr-ref", "MUST accept refs/nostr/<event-id>", all_of(True, khatru=False))
+@row("01-nostr-ref", all_of(True, khatru=False))
 def nostr_ref(stage: Stage) -> object:
+    """MUST accept refs/nostr/<event-id>"""
     owner = stage.person()
     stage.host(owner)
     return stage.pushes(owner, {f"refs/nostr/{'ab' * 32}": stage.trunk.commits[1]})
 
 
-@row(
-    "01-nostr-mismatch",
-    "MUST reject it when a known event has another tip",
-    all_of(False, ngit_relay=True),
-)
+@row("01-nostr-mismatch", all_of(False, ngit_relay=True))
 def nostr_mismatch(stage: Stage) -> object:
+    """MUST reject it when a known event has another tip"""
     owner = stage.person()
     stage.host(owner)
     pull = stage.person().pull(owner, stage.name, stage.trunk.commits[1])
@@ -158,13 +155,9 @@ def nostr_mismatch(stage: Stage) -> object:
     return stage.pushes(owner, {f"refs/nostr/{pull.id}": stage.trunk.stray})
 
 
-@row(
-    "01-nostr-expires",
-    "SHOULD delete it after 20 minutes without its event",
-    {SPEC: False, NGIT: True, RELAY: True, GITEA: False},
-    read=(RELAY,),
-)
+@row("01-nostr-expires", {SPEC: False, NGIT: True, RELAY: True, GITEA: False}, read=(RELAY,))
 def nostr_expires(stage: Stage) -> object:
+    """SHOULD delete it after 20 minutes without its event"""
     owner, name = stage.person(), f"refs/nostr/{'cd' * 32}"
     stage.host(owner)
     stage.push(owner, {name: stage.trunk.commits[1]})
@@ -175,10 +168,10 @@ def nostr_expires(stage: Stage) -> object:
 
 @row(
     "01-wants",
-    "MUST advertise allow-tip- and allow-reachable-sha1-in-want, and filter",
     all_of(("filter", "reachable", "tip"), ngit_relay=("tip",), khatru=("reachable", "tip")),
 )
 def wants(stage: Stage) -> object:
+    """MUST advertise allow-tip- and allow-reachable-sha1-in-want, and filter"""
     owner = stage.person()
     stage.host(owner)
     found = stage.listing(owner)
@@ -197,7 +190,6 @@ GRASP_HEADERS = (
 
 @row(
     "01-cors-origin",
-    "MUST set Access-Control-Allow-Origin on all: /, a listing and a 404, and with an Origin",
     all_of(
         ([True, True, True], [True, True, True]),
         ngit_relay=([False, True, False], [False, True, True]),
@@ -206,6 +198,7 @@ GRASP_HEADERS = (
     guesses=(GITEA,),
 )
 def cors_origin(stage: Stage) -> object:
+    """MUST set Access-Control-Allow-Origin on all: /, a listing and a 404, and with an Origin"""
     owner = stage.person()
     stage.announce(owner)
     listing = f"{stage.url(owner)}/info/refs?service={UPLOAD}"
@@ -220,7 +213,6 @@ def cors_origin(stage: Stage) -> object:
 
 @row(
     "01-cors-names",
-    "MUST allow GET, POST and Content-Type: what a listing says",
     all_of(
         ("GET, POST", "Content-Type"),
         ngit_grasp=("GET, POST, OPTIONS", GRASP_HEADERS),
@@ -230,6 +222,7 @@ def cors_origin(stage: Stage) -> object:
     guesses=(GITEA,),
 )
 def cors_names(stage: Stage) -> object:
+    """MUST allow GET, POST and Content-Type: what a listing says"""
     owner = stage.person()
     stage.announce(owner)
     listing = f"{stage.url(owner)}/info/refs?service={UPLOAD}"
@@ -239,11 +232,11 @@ def cors_names(stage: Stage) -> object:
 
 @row(
     "01-cors-options",
-    "MUST answer OPTIONS with 204: on /, on a listing, and as a browser asks",
     all_of((204, 204, 204), ngit_relay=(405, 204, 204), khatru=(404, 404, 204)),
     guesses=(GITEA,),
 )
 def cors_options(stage: Stage) -> object:
+    """MUST answer OPTIONS with 204: on /, on a listing, and as a browser asks"""
     owner = stage.person()
     stage.announce(owner)
     listing = f"{stage.url(owner)}/info/refs?service={UPLOAD}"
@@ -254,13 +247,9 @@ def cors_options(stage: Stage) -> object:
     )
 
 
-@row(
-    "01-page",
-    "SHOULD serve a page at the clone URL, and none where nothing is hosted",
-    all_of(((200, "text/html"), 404)),
-    guesses=(GITEA,),
-)
+@row("01-page", all_of(((200, "text/html"), 404)), guesses=(GITEA,))
 def page(stage: Stage) -> object:
+    """SHOULD serve a page at the clone URL, and none where nothing is hosted"""
     owner = stage.person()
     stage.announce(owner)
     found, none = stage.get(stage.url(owner)), stage.get(stage.url(stage.person()))
@@ -270,7 +259,6 @@ def page(stage: Stage) -> object:
 
 @row(
     "01-nip11",
-    "NIP-11: supported_grasps, repo_acceptance_criteria, curation",
     {
         SPEC: (["GRASP-01"], True, False),
         NGIT: (["GRASP-01", "GRASP-02"], True, False),
@@ -280,19 +268,22 @@ def page(stage: Stage) -> object:
     },
 )
 def nip11(stage: Stage) -> object:
+    """NIP-11: supported_grasps, repo_acceptance_criteria, curation"""
     body = stage.info().json()
     return body.get("supported_grasps"), "repo_acceptance_criteria" in body, "curation" in body
 
 
-@row("01-empty-listing", "an announced repository answers before anything is pushed", all_of({}))
+@row("01-empty-listing", all_of({}))
 def empty_listing(stage: Stage) -> object:
+    """an announced repository answers before anything is pushed"""
     owner = stage.person()
     stage.announce(owner)
     return stage.refs(owner)
 
 
-@row("01-promoted", "the push brings announcement and state to light", all_of((True, True)))
+@row("01-promoted", all_of((True, True)))
 def promoted(stage: Stage) -> object:
+    """the push brings announcement and state to light"""
     owner = stage.person()
     announcement = stage.announce(owner)
     state = stage.advance(owner, {MAIN: stage.trunk.commits[0], TAG: stage.trunk.commits[0]})

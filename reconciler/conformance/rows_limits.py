@@ -27,7 +27,6 @@ def _burst(relay: Relay, stage: Stage, most: int = 70) -> tuple[int, str]:
 
 @row(
     "6-event-burst",
-    "events at once, and the answer beyond",
     {
         SPEC: (70, ""),
         NGIT: (60, "rate-limited: slow down"),
@@ -38,16 +37,16 @@ def _burst(relay: Relay, stage: Stage, most: int = 70) -> tuple[int, str]:
     guesses=(GITEA,),
 )
 def event_burst(stage: Stage) -> object:
+    """events at once, and the answer beyond"""
     second = stage.other()
     found = _burst(second.relay, second)
     second.stop()
     return found
 
 
-@row(
-    "6-event-refill", "events after 30 seconds, and after 180 more", {NGIT: (29, 59), RELAY: (0, 3)}
-)
+@row("6-event-refill", {NGIT: (29, 59), RELAY: (0, 3)})
 def event_refill(stage: Stage) -> object:
+    """events after 30 seconds, and after 180 more"""
     second = stage.other()
     _burst(second.relay, second)
     second.clock.advance(30)
@@ -58,12 +57,9 @@ def event_refill(stage: Stage) -> object:
     return found
 
 
-@row(
-    "6-sub-second",
-    "after the burst, one event every 0.9 s: which pass",
-    {NGIT: [False, False, True] * 2},
-)
+@row("6-sub-second", {NGIT: [False, False, True] * 2})
 def sub_second(stage: Stage) -> object:
+    """after the burst, one event every 0.9 s: which pass"""
     second = stage.other()
     _burst(second.relay, second)
     answers = []
@@ -74,13 +70,9 @@ def sub_second(stage: Stage) -> object:
     return answers
 
 
-@row(
-    "6-event-payer",
-    "a second connection has a budget of its own",
-    {NGIT: True, RELAY: False},
-    read=(RELAY,),
-)
+@row("6-event-payer", {NGIT: True, RELAY: False}, read=(RELAY,))
 def event_payer(stage: Stage) -> object:
+    """a second connection has a budget of its own"""
     second = stage.other()
     _burst(second.relay, second)
     with second.connect() as other:
@@ -91,11 +83,11 @@ def event_payer(stage: Stage) -> object:
 
 @row(
     "6-subscriptions",
-    "the 501st subscription",
     all_of(["CLOSED", "rate-limited: too many REQs"], ngit_relay=["EOSE"], khatru=["EOSE"]),
     guesses=(GITEA,),
 )
 def subscriptions(stage: Stage) -> object:
+    """the 501st subscription"""
     with stage.connect() as relay:
         for number in range(501):
             relay.send("REQ", str(number), {"kinds": [9]})
@@ -106,11 +98,11 @@ def subscriptions(stage: Stage) -> object:
 
 @row(
     "6-sub-id",
-    "a subscription id of 65 and of 251 characters",
     all_of((False, False), ngit_grasp=(True, False), ngit_relay=(True, True), khatru=(True, True)),
     guesses=(GITEA,),
 )
 def sub_id(stage: Stage) -> object:
+    """a subscription id of 65 and of 251 characters"""
     with stage.connect() as relay:
         found = []
         for size in (65, 251):
@@ -121,7 +113,6 @@ def sub_id(stage: Stage) -> object:
 
 @row(
     "6-connections",
-    "connections: the budget; the status beyond one of 12; how many a minute gives back",
     {
         SPEC: (None, 101, 13),
         NGIT: (None, 101, 13),
@@ -133,6 +124,7 @@ def sub_id(stage: Stage) -> object:
     guesses=(KHATRU, GITEA),
 )
 def connections(stage: Stage) -> object:
+    """connections: the budget; the status beyond one of 12; how many a minute gives back"""
     budget, limits = stage.preset.limits.connections, stage.preset.limits
     small = replace(limits, connections=budget and replace(budget, burst=12))
     second = stage.other(family=replace(stage.preset, limits=small))
@@ -163,7 +155,6 @@ def _many(stage: Stage, count: int) -> Stage:
 
 @row(
     "6-req",
-    "events of a REQ without limit, with 600, and with 1001",
     {
         SPEC: (500, 500, 500),
         NGIT: (500, 600, 1001),
@@ -175,6 +166,7 @@ def _many(stage: Stage, count: int) -> Stage:
     read=(KHATRU,),
 )
 def req(stage: Stage) -> object:
+    """events of a REQ without limit, with 600, and with 1001"""
     second = _many(stage.other(), 1002)
     found = tuple(
         len(second.ask(kinds=[kinds.NOTE], **more))
@@ -184,13 +176,9 @@ def req(stage: Stage) -> object:
     return found
 
 
-@row(
-    "6-ids-close",
-    "a question for ids is closed once all were found",
-    all_of(False, ngit_grasp=True),
-    guesses=(GITEA,),
-)
+@row("6-ids-close", all_of(False, ngit_grasp=True), guesses=(GITEA,))
 def ids_close(stage: Stage) -> object:
+    """a question for ids is closed once all were found"""
     owner = stage.person()
     stage.host(owner)
     (event,) = stage.ask(kinds=[kinds.ANNOUNCEMENT], authors=[owner.pubkey])
@@ -203,13 +191,9 @@ def ids_close(stage: Stage) -> object:
         return "CLOSED" in kinds_seen
 
 
-@row(
-    "6-message-size",
-    "a message of 600,000 bytes",
-    all_of(False, spec=True, ngit_grasp=True),
-    guesses=(GITEA,),
-)
+@row("6-message-size", all_of(False, spec=True, ngit_grasp=True), guesses=(GITEA,))
 def message_size(stage: Stage) -> object:
+    """a message of 600,000 bytes"""
     event = stage.person().sign(kinds.GRASP_LIST, content="x" * 600_000)
     try:
         with stage.connect() as relay:
@@ -218,13 +202,9 @@ def message_size(stage: Stage) -> object:
         return False  # ValueError: the closing handshake reads as an empty message
 
 
-@row(
-    "6-malformed",
-    "a malformed message ends the connection",
-    all_of(False, ngit_grasp=True, ngit_grasp_3=False),
-    guesses=(GITEA,),
-)
+@row("6-malformed", all_of(False, ngit_grasp=True, ngit_grasp_3=False), guesses=(GITEA,))
 def malformed(stage: Stage) -> object:
+    """a malformed message ends the connection"""
     with stage.connect() as relay:
         relay.socket.send("{")
         try:
@@ -235,7 +215,6 @@ def malformed(stage: Stage) -> object:
 
 @row(
     "6-expired",
-    "an expired event (NIP-40): (the OK, is it served?)",
     all_of(
         ((False, "blocked: event is expired"), False),
         ngit_relay=((True, ""), True),
@@ -244,19 +223,16 @@ def malformed(stage: Stage) -> object:
     guesses=(GITEA,),
 )
 def expired(stage: Stage) -> object:
+    """an expired event (NIP-40): (the OK, is it served?)"""
     owner = stage.person()
     stage.host(owner)
     event = stage.person().sign(kinds.ISSUE, stage.about(owner), ("expiration", "1"))
     return stage.publish(event)[0], stage.serves(event)
 
 
-@row(
-    "6-tags",
-    "an issue of `x2` is found by #a and #d of `x`, though it has neither",
-    all_of([False, False], ngit_relay=[True, True]),
-    guesses=(GITEA,),
-)
+@row("6-tags", all_of([False, False], ngit_relay=[True, True]), guesses=(GITEA,))
 def tags(stage: Stage) -> object:
+    """an issue of `x2` is found by #a and #d of `x`, though it has neither"""
     owner = stage.person()
     stage.host(owner)
     stage.host(owner, name=f"{stage.name}2")
@@ -266,13 +242,9 @@ def tags(stage: Stage) -> object:
     return [issue in stage.ask(**{f"#{name}": [address]}) for name in "ad"]
 
 
-@row(
-    "6-tag-until",
-    "and `until` does not keep it out",
-    all_of(False, ngit_relay=True),
-    guesses=(GITEA,),
-)
+@row("6-tag-until", all_of(False, ngit_relay=True), guesses=(GITEA,))
 def tag_until(stage: Stage) -> object:
+    """and `until` does not keep it out"""
     owner = stage.person()
     stage.host(owner)
     stage.host(owner, name=f"{stage.name}2")
@@ -281,13 +253,9 @@ def tag_until(stage: Stage) -> object:
     return issue in stage.ask(**{"#a": [stage.about(owner)[1]]}, until=NOW)
 
 
-@row(
-    "6-tag-limit",
-    "of `x` and `xz`, which the question for the announcement of `x` finds",
-    all_of(["x"], ngit_relay=["xz"]),
-    guesses=(GITEA,),
-)
+@row("6-tag-limit", all_of(["x"], ngit_relay=["xz"]), guesses=(GITEA,))
 def tag_limit(stage: Stage) -> object:
+    """of `x` and `xz`, which the question for the announcement of `x` finds"""
     owner, name = stage.person(), stage.name
     stage.host(owner)
     stage.host(owner, name=f"{name}z")
@@ -295,13 +263,9 @@ def tag_limit(stage: Stage) -> object:
     return [(e.first("d") or "").replace(name, "x") for e in stage.ask(**question)]
 
 
-@row(
-    "6-tag-long",
-    "issues of repositories with identifiers of 29 and 30 characters are found by #a",
-    all_of([True, True], ngit_relay=[True, False]),
-    guesses=(GITEA,),
-)
+@row("6-tag-long", all_of([True, True], ngit_relay=[True, False]), guesses=(GITEA,))
 def tag_long(stage: Stage) -> object:
+    """issues of repositories with identifiers of 29 and 30 characters are found by #a"""
     owner, found = stage.person(), []
     for size in (29, 30):
         name = stage.name.ljust(size, "x")
@@ -312,18 +276,15 @@ def tag_long(stage: Stage) -> object:
     return found
 
 
-@row(
-    "6-count",
-    "COUNT (NIP-45)",
-    all_of(True),
-    guesses=(GITEA,),
-)
+@row("6-count", all_of(True), guesses=(GITEA,))
 def count(stage: Stage) -> object:
+    """COUNT (NIP-45)"""
     return stage.relay.count({"kinds": [kinds.ANNOUNCEMENT]}) >= 0
 
 
-@row("6-live", "a new event reaches a subscriber", all_of(True))
+@row("6-live", all_of(True))
 def live(stage: Stage) -> object:
+    """a new event reaches a subscriber"""
     owner = stage.person()
     stage.host(owner)
     issue = stage.person().sign(kinds.ISSUE, stage.about(owner))
@@ -334,12 +295,9 @@ def live(stage: Stage) -> object:
         return relay.receive()[2]["id"] == issue.id
 
 
-@row(
-    "6-body",
-    "a push body above the family's limit is refused by its length",
-    some(413, RELAY, GITEA),
-)
+@row("6-body", some(413, RELAY, GITEA))
 def body(stage: Stage) -> object:
+    """a push body above the family's limit is refused by its length"""
     owner, most = stage.person(), {RELAY: 2**30, GITEA: 256 * 2**20}[stage.family]
     stage.host(owner)
     parts = urlsplit(f"{stage.url(owner)}/git-receive-pack")

@@ -28,7 +28,6 @@ def hosts(stage: Stage) -> tuple[str, str, str]:
 
 @row(
     "1.1-substring",
-    "host:port anywhere in the values",
     {
         SPEC: (False, 404),
         NGIT: (True, 200),
@@ -38,13 +37,13 @@ def hosts(stage: Stage) -> tuple[str, str, str]:
     },
 )
 def substring(stage: Stage) -> object:
+    """host:port anywhere in the values"""
     host, _, _ = hosts(stage)
     return listing(stage, f"https://x/?{host}", f"wss://x/?{host}")
 
 
 @row(
     "1.1-path",
-    "the npub and identifier of the clone path",
     {
         SPEC: (False, 404),
         NGIT: (True, 200),
@@ -54,12 +53,12 @@ def substring(stage: Stage) -> object:
     },
 )
 def path(stage: Stage) -> object:
+    """the npub and identifier of the clone path"""
     return listing(stage, f"{stage.server.url}/", stage.server.relay_url)
 
 
 @row(
     "1.1-scheme",
-    "the scheme",
     {
         SPEC: (False, 404),
         NGIT: (True, 200),
@@ -69,13 +68,13 @@ def path(stage: Stage) -> object:
     },
 )
 def scheme(stage: Stage) -> object:
+    """the scheme"""
     host, clone, _ = hosts(stage)
     return listing(stage, clone.replace("http:", "https:"), f"wss://{host}")
 
 
 @row(
     "1.1-port",
-    "a port that is left out",
     {
         SPEC: (False, 404),
         NGIT: (False, 404),
@@ -85,12 +84,12 @@ def scheme(stage: Stage) -> object:
     },
 )
 def port(stage: Stage) -> object:
+    """a port that is left out"""
     return listing(stage, f"http://127.0.0.1/NPUB/{stage.name}.git", "ws://127.0.0.1")
 
 
 @row(
     "1.1-case",
-    "an upper-case host: in clone, and in relays",
     {
         SPEC: [(True, 200), (True, 200)],
         NGIT: [(False, 404), (False, 404)],
@@ -101,6 +100,7 @@ def port(stage: Stage) -> object:
     read=(RELAY, KHATRU),
 )
 def upper_case(stage: Stage) -> object:
+    """an upper-case host: in clone, and in relays"""
     second = stage.other(host="localhost")
     _, clone, relay = hosts(second)
     shouted = (clone.replace("localhost", "LOCALHOST"), relay.replace("localhost", "LOCALHOST"))
@@ -109,21 +109,22 @@ def upper_case(stage: Stage) -> object:
     return found
 
 
-@row("1.1-percent", "a clone path with more encoded than it needs", all_of((True, 200)))
+@row("1.1-percent", all_of((True, 200)))
 def percent(stage: Stage) -> object:
+    """a clone path with more encoded than it needs"""
     _, clone, relay = hosts(stage)
     return listing(stage, clone.replace("widget", "%77idg%65t"), relay)
 
 
-@row("1.1-slash", "a slash at the end", all_of((True, 200)))
+@row("1.1-slash", all_of((True, 200)))
 def slash(stage: Stage) -> object:
+    """a slash at the end"""
     _, clone, relay = hosts(stage)
     return listing(stage, f"{clone}/", f"{relay}/")
 
 
 @row(
     "1.1-one-of-two",
-    "clone alone, without relays",
     {
         SPEC: (False, 404),
         NGIT: (False, 404),
@@ -133,16 +134,19 @@ def slash(stage: Stage) -> object:
     },
 )
 def one_of_two(stage: Stage) -> object:
+    """clone alone, without relays"""
     return listing(stage, hosts(stage)[1], "wss://elsewhere.example")
 
 
-@row("1.1-clone-tags", "several clone tags", all_of((True, 200), ngit_grasp=(False, 404)))
+@row("1.1-clone-tags", all_of((True, 200), ngit_grasp=(False, 404)))
 def clone_tags(stage: Stage) -> object:
+    """several clone tags"""
     _, clone, relay = hosts(stage)
     return listing(stage, clone, relay, ("clone", "https://b.example/x.git"))
 
 
-@row("1.1-relays-tags", "several relays tags", all_of((True, 200)))
+@row("1.1-relays-tags", all_of((True, 200)))
 def relays_tags(stage: Stage) -> object:
+    """several relays tags"""
     _, clone, relay = hosts(stage)
     return listing(stage, clone, "wss://b.example", ("relays", relay))

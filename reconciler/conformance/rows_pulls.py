@@ -15,7 +15,6 @@ from reconciler.nostr import kinds
 
 @row(
     "3.2-waits",
-    "a pull request before its commit: (the OK, served)",
     {
         SPEC: ("purgatory", False),
         NGIT: ("purgatory", False),
@@ -25,6 +24,7 @@ from reconciler.nostr import kinds
     },
 )
 def waits(stage: Stage) -> object:
+    """a pull request before its commit: (the OK, served)"""
     owner = stage.person()
     stage.host(owner)
     pull = stage.person().pull(owner, stage.name, stage.trunk.commits[1])
@@ -33,8 +33,9 @@ def waits(stage: Stage) -> object:
     return message.partition(":")[0], stage.serves(pull)
 
 
-@row("3.2-event-first", "then the push of its commit: served in time", all_of((True, True)))
+@row("3.2-event-first", all_of((True, True)))
 def event_first(stage: Stage) -> object:
+    """then the push of its commit: served in time"""
     owner, two = stage.person(), stage.trunk.commits[1]
     stage.host(owner)
     pull = stage.person().pull(owner, stage.name, two)
@@ -44,12 +45,9 @@ def event_first(stage: Stage) -> object:
     return pushed, stage.serves(pull)
 
 
-@row(
-    "3.2-push-first",
-    "the push before the event: both are there in the end",
-    some((True, True), SPEC, NGIT, RELAY, GITEA),
-)
+@row("3.2-push-first", some((True, True), SPEC, NGIT, RELAY, GITEA))
 def push_first(stage: Stage) -> object:
+    """the push before the event: both are there in the end"""
     owner, two = stage.person(), stage.trunk.commits[1]
     stage.host(owner)
     pull = stage.person().pull(owner, stage.name, two)
@@ -58,12 +56,9 @@ def push_first(stage: Stage) -> object:
     return pushed, stage.serves(pull)
 
 
-@row(
-    "3.2-own-ref",
-    "the commit is here already: the server makes the ref itself",
-    all_of(True, ngit_relay=False, khatru=False),
-)
+@row("3.2-own-ref", all_of(True, ngit_relay=False, khatru=False))
 def own_ref(stage: Stage) -> object:
+    """the commit is here already: the server makes the ref itself"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner)
     pull = stage.person().pull(owner, stage.name, one)
@@ -71,12 +66,9 @@ def own_ref(stage: Stage) -> object:
     return stage.refs(owner).get(f"refs/nostr/{pull.id}") == one
 
 
-@row(
-    "3.2-wrong-first",
-    "a wrong commit was pushed first: is its ref still there after the event?",
-    {SPEC: False, NGIT: False, RELAY: True, GITEA: False},
-)
+@row("3.2-wrong-first", {SPEC: False, NGIT: False, RELAY: True, GITEA: False})
 def wrong_first(stage: Stage) -> object:
+    """a wrong commit was pushed first: is its ref still there after the event?"""
     owner, (_, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner)
     pull = stage.person().pull(owner, stage.name, two)
@@ -85,19 +77,17 @@ def wrong_first(stage: Stage) -> object:
     return f"refs/nostr/{pull.id}" in stage.refs(owner)
 
 
-@row("3.2-no-commit", "a pull request without `c`", all_of(True, spec=False, ngit_grasp=False))
+@row("3.2-no-commit", all_of(True, spec=False, ngit_grasp=False))
 def no_commit(stage: Stage) -> object:
+    """a pull request without `c`"""
     owner = stage.person()
     stage.host(owner)
     return stage.accepts(stage.person().sign(kinds.PULL_REQUEST, stage.about(owner)))[0]
 
 
-@row(
-    "3.2-known-delete",
-    "a known pull request's ref may be deleted by push",
-    all_of(False, ngit_relay=True),
-)
+@row("3.2-known-delete", all_of(False, ngit_relay=True))
 def known_delete(stage: Stage) -> object:
+    """a known pull request's ref may be deleted by push"""
     owner, two = stage.person(), stage.trunk.commits[1]
     stage.host(owner)
     pull = stage.person().pull(owner, stage.name, two)
@@ -107,38 +97,34 @@ def known_delete(stage: Stage) -> object:
     return stage.pushes(owner, {name: ZERO})
 
 
-@row(
-    "3.2-no-state",
-    "refs/nostr needs no state",
-    {SPEC: True, NGIT: True, RELAY: True, KHATRU: False, GITEA: True},
-)
+@row("3.2-no-state", {SPEC: True, NGIT: True, RELAY: True, KHATRU: False, GITEA: True})
 def no_state(stage: Stage) -> object:
+    """refs/nostr needs no state"""
     owner = stage.person()
     stage.announce(owner)
     return stage.pushes(owner, {f"refs/nostr/{'12' * 32}": stage.trunk.commits[0]})
 
 
-@row(
-    "3.2-promotes",
-    "the push of refs/nostr alone: is the announcement that waits served, before any state?",
-    some(True, SPEC, NGIT),
-)
+@row("3.2-promotes", some(True, SPEC, NGIT))
 def promotes(stage: Stage) -> object:
+    """the push of refs/nostr alone: is the announcement that waits served, before any state?"""
     owner = stage.person()
     announcement = stage.announce(owner)
     assert stage.pushes(owner, {f"refs/nostr/{'12' * 32}": stage.trunk.commits[0]})
     return stage.serves(announcement)
 
 
-@row("3.2-bad-name", "refs/nostr/<an event id in upper case>", all_of(False, ngit_grasp=True))
+@row("3.2-bad-name", all_of(False, ngit_grasp=True))
 def bad_name(stage: Stage) -> object:
+    """refs/nostr/<an event id in upper case>"""
     owner = stage.person()
     stage.host(owner)
     return stage.pushes(owner, {f"refs/nostr/{'AB' * 32}": stage.trunk.commits[0]})
 
 
-@row("3.2-quota", "seventeen nostr refs in one push", all_of(True, khatru=False, gitea=False))
+@row("3.2-quota", all_of(True, khatru=False, gitea=False))
 def quota(stage: Stage) -> object:
+    """seventeen nostr refs in one push"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner)
     return stage.pushes(owner, {f"refs/nostr/{n:064x}": one for n in range(17)})
@@ -146,14 +132,11 @@ def quota(stage: Stage) -> object:
 
 @row(
     "3.2-active",
-    "so many refs/nostr refs at most, 2 in place of them: which of three arrive",
-    {
-        **some((None, [True, True, True]), SPEC, NGIT, RELAY),
-        GITEA: (256, [True, True, False]),
-    },
+    {**some((None, [True, True, True]), SPEC, NGIT, RELAY), GITEA: (256, [True, True, False])},
     read=(NGIT, RELAY),
 )
 def active(stage: Stage) -> object:
+    """so many refs/nostr refs at most, 2 in place of them: which of three arrive"""
     owner, pulls = stage.person(), stage.preset.pulls
     small = replace(pulls, active=pulls.active and 2)
     second = stage.other(family=replace(stage.preset, pulls=small))
@@ -164,12 +147,9 @@ def active(stage: Stage) -> object:
     return pulls.active, found
 
 
-@row(
-    "3.2-twice",
-    "one ref twice in one push, which git itself takes: (done, refused in the family's words)",
-    all_of((True, False), gitea=(False, True)),
-)
+@row("3.2-twice", all_of((True, False), gitea=(False, True)))
 def ref_twice(stage: Stage) -> object:
+    """one ref twice in one push, which git itself takes: (done, refused in the family's words)"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner)
     stage.publish(owner.state(stage.name, {MAIN: two}, at=NOW + 2))
@@ -185,13 +165,9 @@ def ref_twice(stage: Stage) -> object:
     return stage.refs(owner) == {MAIN: two}, f"{MAIN} is named twice" in answer.text
 
 
-@row(
-    "3.2-merged",
-    "a merged pull request's ref after 20 minutes",
-    all_of(True, khatru=False),
-    read=(RELAY,),
-)
+@row("3.2-merged", all_of(True, khatru=False), read=(RELAY,))
 def merged(stage: Stage) -> object:
+    """a merged pull request's ref after 20 minutes"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner)
     pull = stage.person().pull(owner, stage.name, one)
@@ -205,7 +181,6 @@ def merged(stage: Stage) -> object:
 
 @row(
     "3.2-words",
-    "the OK to a pull request that waits",
     {
         SPEC: "purgatory: PR event stored, waiting for git push with commit {commit}",
         NGIT: "purgatory: PR event stored, waiting for git push with commit {commit}",
@@ -213,6 +188,7 @@ def merged(stage: Stage) -> object:
     },
 )
 def words(stage: Stage) -> object:
+    """the OK to a pull request that waits"""
     owner, two = stage.person(), stage.trunk.commits[1]
     stage.host(owner)
     ((_, message),) = stage.publish(stage.person().pull(owner, stage.name, two))
@@ -221,10 +197,10 @@ def words(stage: Stage) -> object:
 
 @row(
     "3.2-update",
-    "an update (1619) of a pull request: (served before its commit, the push, served in time)",
     all_of((False, True, True), ngit_relay=(True, True, True), khatru=(True, True, True)),
 )
 def update(stage: Stage) -> object:
+    """an update (1619) of a pull request: (served before its commit, the push, served in time)"""
     owner, writer, (one, two, _) = stage.person(), stage.person(), stage.trunk.commits
     stage.host(owner)
     pull = writer.pull(owner, stage.name, one)
@@ -237,12 +213,9 @@ def update(stage: Stage) -> object:
     return before, pushed, stage.serves(event)
 
 
-@row(
-    "3.2-update-other",
-    "the push of another commit for an update",
-    all_of(False, ngit_relay=True),
-)
+@row("3.2-update-other", all_of(False, ngit_relay=True))
 def update_other(stage: Stage) -> object:
+    """the push of another commit for an update"""
     owner, (_, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner)
     tags = stage.about(owner), ("c", two)

@@ -17,7 +17,6 @@ KHATRU_AUTH = "auth-required: must be published by authenticated event author"
 
 @row(
     "5-software",
-    "software and version",
     {
         SPEC: ("sandbox-spec", "1.0.0"),
         NGIT: ("ngit-grasp", "1.0.2-30c47f3"),
@@ -28,56 +27,43 @@ KHATRU_AUTH = "auth-required: must be published by authenticated event author"
     },
 )
 def software(stage: Stage) -> object:
+    """software and version"""
     body = stage.info().json()
     return body["software"].rpartition("/")[2], body["version"]
 
 
-@row(
-    "5-limitation",
-    "`limitation` and its max_limit",
-    all_of(None, spec=500, ngit_grasp_3=500),
-    guesses=(GITEA,),
-)
+@row("5-limitation", all_of(None, spec=500, ngit_grasp_3=500), guesses=(GITEA,))
 def limitation(stage: Stage) -> object:
+    """`limitation` and its max_limit"""
     return stage.info().json().get("limitation", {}).get("max_limit")
 
 
-@row(
-    "5-criteria",
-    'repo_acceptance_criteria is the text "None"',
-    {SPEC: False, NGIT: True, NGIT_3: False, GITEA: False},
-)
+@row("5-criteria", {SPEC: False, NGIT: True, NGIT_3: False, GITEA: False})
 def criteria(stage: Stage) -> object:
+    """the text "None" is what repo_acceptance_criteria says"""
     return stage.info().json()["repo_acceptance_criteria"] == "None"
 
 
-@row(
-    "5-restricted",
-    "`limitation` says that not everybody may write",
-    all_of(False, ngit_grasp_3=True),
-)
+@row("5-restricted", all_of(False, ngit_grasp_3=True))
 def restricted(stage: Stage) -> object:
+    """`limitation` says that not everybody may write"""
     return stage.info().json().get("limitation", {}).get("restricted_writes", False)
 
 
-@row(
-    "5-accept",
-    "an Accept header with more than one type",
-    all_of(True, ngit_relay=False, khatru=False),
-    guesses=(GITEA,),
-)
+@row("5-accept", all_of(True, ngit_relay=False, khatru=False), guesses=(GITEA,))
 def accept(stage: Stage) -> object:
+    """an Accept header with more than one type"""
     answer = stage.info(Accept="application/nostr+json, */*")
     return answer.headers["Content-Type"].startswith("application/nostr+json")
 
 
 @row(
     "5-any-path",
-    "the document and the relay at any path",
     all_of((True, True), spec=(False, False), ngit_grasp_3=(False, False), gitea=(False, False)),
     guesses=(GITEA,),
 )
 def any_path(stage: Stage) -> object:
+    """the document and the relay at any path"""
     answer = stage.get("/some/where", Accept="application/nostr+json")
     document = answer.headers["Content-Type"].startswith("application/nostr+json")
     try:
@@ -87,13 +73,9 @@ def any_path(stage: Stage) -> object:
     return document, True
 
 
-@row(
-    "5-upgrade",
-    "an upgrade whose Connection header says more",
-    all_of(True, ngit_grasp=False),
-    guesses=(GITEA,),
-)
+@row("5-upgrade", all_of(True, ngit_grasp=False), guesses=(GITEA,))
 def upgrade(stage: Stage) -> object:
+    """an upgrade whose Connection header says more"""
     headers = ["Connection: keep-alive, Upgrade"]
     try:
         socket = websocket.create_connection(
@@ -105,8 +87,9 @@ def upgrade(stage: Stage) -> object:
     return True
 
 
-@row("5-negentropy", "NIP-77: is NEG-OPEN answered?", all_of(False, spec=True, ngit_grasp=True))
+@row("5-negentropy", all_of(False, spec=True, ngit_grasp=True))
 def negentropy(stage: Stage) -> object:
+    """NIP-77: is NEG-OPEN answered?"""
     with stage.connect() as relay:
         relay.send("NEG-OPEN", "n", {"kinds": [9]}, "61")
         return relay.receive()[0].startswith("NEG-")
@@ -114,7 +97,6 @@ def negentropy(stage: Stage) -> object:
 
 @row(
     "5-protected",
-    "NIP-70: the OK to a stranger, and a challenge",
     {
         SPEC: ("auth-required: this event may only be published by its author", True),
         NGIT: ("auth-required: you must auth", True),
@@ -125,6 +107,7 @@ def negentropy(stage: Stage) -> object:
     guesses=(GITEA,),
 )
 def protected(stage: Stage) -> object:
+    """NIP-70: the OK to a stranger, and a challenge"""
     event = _protected(stage, stage.person())
     with stage.connect() as relay:
         relay.send("EVENT", event.to_json())
@@ -135,28 +118,21 @@ def protected(stage: Stage) -> object:
     return messages[-1][3], messages[0][0] == "AUTH"
 
 
-@row(
-    "5-authenticated",
-    "NIP-42: the author proves itself, at the announced URL with its port, and publishes it",
-    all_of(True, ngit_relay=False, gitea=False),
-    guesses=(GITEA,),
-)
+@row("5-authenticated", all_of(True, ngit_relay=False, gitea=False), guesses=(GITEA,))
 def authenticated(stage: Stage) -> object:
+    """NIP-42: the author proves itself, at the announced URL with its port, and publishes it"""
     return _after_auth(stage, stranger=False)
 
 
-@row("5-auth-stranger", "NIP-42: somebody else's proof does not help", all_of(False))
+@row("5-auth-stranger", all_of(False))
 def auth_stranger(stage: Stage) -> object:
+    """NIP-42: somebody else's proof does not help"""
     return _after_auth(stage, stranger=True)
 
 
-@row(
-    "5-metrics",
-    "figures for Prometheus",
-    all_of(True, ngit_relay=False, khatru=False),
-    guesses=(GITEA,),
-)
+@row("5-metrics", all_of(True, ngit_relay=False, khatru=False), guesses=(GITEA,))
 def metrics(stage: Stage) -> object:
+    """figures for Prometheus"""
     return "ngit_websocket_connections_total" in stage.get("/metrics").text
 
 
@@ -182,15 +158,9 @@ def _after_auth(stage: Stage, *, stranger: bool) -> bool:
         return relay.publish(event)[0]
 
 
-@row(
-    "5-grasps",
-    "supported_grasps of an archive",
-    {
-        SPEC: ["GRASP-01", "GRASP-05"],
-        NGIT: ["GRASP-01", "GRASP-05", "GRASP-02"],
-    },
-)
+@row("5-grasps", {SPEC: ["GRASP-01", "GRASP-05"], NGIT: ["GRASP-01", "GRASP-05", "GRASP-02"]})
 def grasps(stage: Stage) -> object:
+    """supported_grasps of an archive"""
     second = stage.archive(everything=True)
     found = second.info().json()["supported_grasps"]
     second.stop()

@@ -16,7 +16,6 @@ PARKED = (True, "purgatory: won't be served until git data arrives")
 
 @row(
     "2.1-unannounced",
-    "a state before its announcement",
     {
         SPEC: (False, "invalid: no announcement exists for this repository"),
         NGIT: (False, "invalid: no announcement exists for this repository"),
@@ -26,12 +25,12 @@ PARKED = (True, "purgatory: won't be served until git data arrives")
     },
 )
 def unannounced(stage: Stage) -> object:
+    """a state before its announcement"""
     return stage.publish(stage.person().state("widget-none", {MAIN: stage.trunk.stray}))[0]
 
 
 @row(
     "2.1-stranger",
-    "a stranger's state",
     {
         SPEC: (False, "invalid: author not authorized for this repository"),
         NGIT: (False, "invalid: author not authorized for this repository"),
@@ -41,13 +40,15 @@ def unannounced(stage: Stage) -> object:
     },
 )
 def stranger(stage: Stage) -> object:
+    """a stranger's state"""
     owner, name = stage.person(), f"of {id(stage)}".replace(" ", "-")
     stage.announce(owner, name)
     return stage.publish(stage.person().state(name, {MAIN: stage.trunk.stray}))[0]
 
 
-@row("2.1-stranger-moves", "what a stranger's state moves", all_of(True))
+@row("2.1-stranger-moves", all_of(True))
 def stranger_moves(stage: Stage) -> object:
+    """what a stranger's state moves"""
     owner = stage.person()
     stage.host(owner, {MAIN: stage.trunk.commits[1]}, "mine")
     stage.publish(stage.person().state("mine", {MAIN: stage.trunk.commits[0]}, at=NOW + 9))
@@ -57,7 +58,6 @@ def stranger_moves(stage: Stage) -> object:
 
 @row(
     "2.1-twice",
-    "the same one while it waits",
     {
         SPEC: (True, "duplicate: in purgatory"),
         NGIT: (True, "duplicate: in purgatory"),
@@ -65,18 +65,16 @@ def stranger_moves(stage: Stage) -> object:
     },
 )
 def twice(stage: Stage) -> object:
+    """the same one while it waits"""
     owner = stage.person()
     stage.announce(owner)
     state = owner.state(stage.name, {MAIN: stage.trunk.stray})
     return stage.publish(state, state)[1]
 
 
-@row(
-    "2.1-rewind",
-    "a state whose objects are here: refs follow without a push",
-    all_of(True, ngit_relay=False, khatru=False),
-)
+@row("2.1-rewind", all_of(True, ngit_relay=False, khatru=False))
 def rewind(stage: Stage) -> object:
+    """a state whose objects are here: refs follow without a push"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: two})
     stage.publish(owner.state(stage.name, {MAIN: one}, at=NOW + 1))
@@ -84,8 +82,9 @@ def rewind(stage: Stage) -> object:
     return stage.refs(owner) == {MAIN: one}
 
 
-@row("2.1-parts", "only some objects are here: refs follow so far", all_of(False))
+@row("2.1-parts", all_of(False))
 def parts(stage: Stage) -> object:
+    """only some objects are here: refs follow so far"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: two})
     stage.publish(owner.state(stage.name, {MAIN: one, DEV: stage.trunk.stray}, at=NOW + 1))
@@ -93,12 +92,9 @@ def parts(stage: Stage) -> object:
     return stage.refs(owner) == {MAIN: one}
 
 
-@row(
-    "2.1-released",
-    "the pushed state is served: at once, and in half a minute",
-    all_of((True, True), gitea=(False, True)),
-)
+@row("2.1-released", all_of((True, True), gitea=(False, True)))
 def released(stage: Stage) -> object:
+    """the pushed state is served: at once, and in half a minute"""
     owner = stage.person()
     stage.announce(owner)
     state = owner.state(stage.name, {MAIN: stage.trunk.commits[0]})
@@ -111,7 +107,6 @@ def released(stage: Stage) -> object:
 
 @row(
     "2.1-older",
-    "an older one of the same author",
     {
         SPEC: (True, "duplicate: a newer version is stored"),
         NGIT: (False, "error: unknown"),
@@ -121,18 +116,16 @@ def released(stage: Stage) -> object:
     },
 )
 def older(stage: Stage) -> object:
+    """an older one of the same author"""
     owner = stage.person()
     stage.host(owner)
     stage.later(1)
     return stage.publish(owner.state(stage.name, {MAIN: stage.trunk.commits[0]}, at=NOW - 9))[0]
 
 
-@row(
-    "2.1-other-owners",
-    "other owners' repositories: at once, and after a minute",
-    all_of((True, True), ngit_relay=(False, True), khatru=(False, False)),
-)
+@row("2.1-other-owners", all_of((True, True), ngit_relay=(False, True), khatru=(False, False)))
 def other_owners(stage: Stage) -> object:
+    """other owners' repositories: at once, and after a minute"""
     owner, friend, (one, two, _) = stage.person(), stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: two}, stage.name, friend)
     stage.announce(friend, stage.name, owner)
@@ -145,8 +138,9 @@ def other_owners(stage: Stage) -> object:
     return first, stage.refs(owner) == {MAIN: one}
 
 
-@row("2.1-hint", "several repositories are meant and none is named", all_of(True, gitea=False))
+@row("2.1-hint", all_of(True, gitea=False))
 def hint(stage: Stage) -> object:
+    """several repositories are meant and none is named"""
     owner, friend = stage.person(), stage.person()
     stage.host(owner, None, stage.name, friend)
     stage.announce(friend, stage.name, owner)
@@ -155,7 +149,6 @@ def hint(stage: Stage) -> object:
 
 @row(
     "2.1-no-d",
-    "a state without `d`: (accepted, does the server outlive it?)",
     {
         SPEC: (False, True),
         NGIT: (False, True),
@@ -165,6 +158,7 @@ def hint(stage: Stage) -> object:
     },
 )
 def no_d(stage: Stage) -> object:
+    """a state without `d`: (accepted, does the server outlive it?)"""
     second = stage.other()
     accepted = second.accepts(second.person().sign(30_618, (MAIN, stage.trunk.stray)))[0]
     found = accepted, not _ends(second)
@@ -185,7 +179,6 @@ def _ends(stage: Stage) -> bool:
 
 @row(
     "2.1-odd",
-    "a value that is no object id: (accepted, served)",
     {
         SPEC: (True, False),
         NGIT: (True, False),
@@ -195,18 +188,16 @@ def _ends(stage: Stage) -> bool:
     },
 )
 def odd_value(stage: Stage) -> object:
+    """a value that is no object id: (accepted, served)"""
     owner = stage.person()
     stage.announce(owner)
     state = owner.state(stage.name, {MAIN: "abc123"})
     return stage.accepts(state)[0], stage.serves(state)
 
 
-@row(
-    "2.2-older-other",
-    "another maintainer's older state: (accepted, served, refs stay as they are)",
-    all_of((True, True, True)),
-)
+@row("2.2-older-other", all_of((True, True, True)))
 def older_other(stage: Stage) -> object:
+    """another maintainer's older state: (accepted, served, refs stay as they are)"""
     owner, friend, (one, two, _) = stage.person(), stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: two}, stage.name, friend, at=NOW + 5)
     stage.answer(friend, owner)
@@ -216,12 +207,9 @@ def older_other(stage: Stage) -> object:
     return accepted, stage.serves(state), stage.refs(owner) == {MAIN: two}
 
 
-@row(
-    "2.2-oldest-first",
-    "two waiting states, and the push of both's objects: they are served in turn",
-    some([0, 1], SPEC, NGIT, GITEA),
-)
+@row("2.2-oldest-first", some([0, 1], SPEC, NGIT, GITEA))
 def oldest_first(stage: Stage) -> object:
+    """two waiting states, and the push of both's objects: they are served in turn"""
     owner, (one, two, three) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one})
     states = [
@@ -236,12 +224,9 @@ def oldest_first(stage: Stage) -> object:
         return [[s.id for s in states].index(relay.receive()[2]["id"]) for _ in states]
 
 
-@row(
-    "2.2-old-waiting",
-    "an older waiting state may turn the refs back",
-    all_of(False, ngit_grasp=True),
-)
+@row("2.2-old-waiting", all_of(False, ngit_grasp=True))
 def old_waiting(stage: Stage) -> object:
+    """an older waiting state may turn the refs back"""
     owner, friend, (one, two, _) = stage.person(), stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one}, stage.name, friend)
     stage.answer(friend, owner)
@@ -250,12 +235,9 @@ def old_waiting(stage: Stage) -> object:
     return stage.pushes(owner, {MAIN: stage.trunk.stray})
 
 
-@row(
-    "2.2-lost-data",
-    "the state is served and the refs are lost: may they be pushed again?",
-    all_of(True, ngit_grasp=False),
-)
+@row("2.2-lost-data", all_of(True, ngit_grasp=False))
 def lost_data(stage: Stage) -> object:
+    """the state is served and the refs are lost: may they be pushed again?"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one})
     stage.later(1)
@@ -264,12 +246,9 @@ def lost_data(stage: Stage) -> object:
     return stage.pushes(owner, {MAIN: one})
 
 
-@row(
-    "2.2-tie",
-    "two maintainers in one second: whose is followed",
-    {SPEC: "lowest", NGIT: "highest", NGIT_3: "lowest", RELAY: "last", GITEA: "lowest"},
-)
+@row("2.2-tie", {SPEC: "lowest", NGIT: "highest", NGIT_3: "lowest", RELAY: "last", GITEA: "lowest"})
 def tie(stage: Stage) -> object:
+    """two maintainers in one second: whose is followed"""
     owner, friend, (one, two, three) = stage.person(), stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: three}, stage.name, friend)
     stage.answer(friend, owner)
@@ -288,16 +267,18 @@ def tie(stage: Stage) -> object:
     return next(iter(found), "neither")
 
 
-@row("2.2-future", "a state an hour ahead", all_of(True, ngit_relay=False))
+@row("2.2-future", all_of(True, ngit_relay=False))
 def future(stage: Stage) -> object:
+    """a state an hour ahead"""
     owner = stage.person()
     stage.announce(owner)
     ahead = int(stage.clock()) + 3600
     return stage.accepts(owner.state(stage.name, {MAIN: stage.trunk.commits[0]}, at=ahead))[0]
 
 
-@row("2.2-head-only", "a state that moves HEAD alone takes effect", all_of(DEV, khatru=MAIN))
+@row("2.2-head-only", all_of(DEV, khatru=MAIN))
 def head_only(stage: Stage) -> object:
+    """a state that moves HEAD alone takes effect"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one, DEV: one})
     stage.publish(owner.state(stage.name, {MAIN: one, DEV: one}, head="dev", at=NOW + 1))
@@ -306,12 +287,9 @@ def head_only(stage: Stage) -> object:
     return found and found.head
 
 
-@row(
-    "2.2-head-missing",
-    "HEAD names a branch that is not declared: HEAD, and the push's answer",
-    all_of((MAIN, True), khatru=(MAIN, False)),
-)
+@row("2.2-head-missing", all_of((MAIN, True), khatru=(MAIN, False)))
 def head_missing(stage: Stage) -> object:
+    """HEAD names a branch that is not declared: HEAD, and the push's answer"""
     owner, (one, two, _) = stage.person(), stage.trunk.commits
     stage.host(owner, {MAIN: one})
     stage.publish(owner.state(stage.name, {MAIN: two}, head="gone", at=NOW + 1))
@@ -321,8 +299,9 @@ def head_missing(stage: Stage) -> object:
     return found and found.head, pushed.done
 
 
-@row("2.2-head-bare", "HEAD's value without `ref: `", all_of(MAIN, spec=DEV, ngit_grasp=DEV))
+@row("2.2-head-bare", all_of(MAIN, spec=DEV, ngit_grasp=DEV))
 def head_bare(stage: Stage) -> object:
+    """HEAD's value without `ref: `"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one, DEV: one})
     bare = (("d", stage.name), (MAIN, one), (DEV, one), ("HEAD", DEV))
@@ -332,16 +311,18 @@ def head_bare(stage: Stage) -> object:
     return found and found.head
 
 
-@row("2.2-peeled", "peeled tags in a state are decoration", all_of(True))
+@row("2.2-peeled", all_of(True))
 def peeled(stage: Stage) -> object:
+    """peeled tags in a state are decoration"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.announce(owner)
     stage.publish(owner.state(stage.name, {MAIN: one, TAG: one, f"{TAG}^{{}}": one}))
     return stage.pushes(owner, {MAIN: one, TAG: one})
 
 
-@row("2.2-other-names", "other refs in a state are ignored", all_of(True))
+@row("2.2-other-names", all_of(True))
 def other_names(stage: Stage) -> object:
+    """other refs in a state are ignored"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.announce(owner)
     stage.publish(owner.state(stage.name, {MAIN: one, "refs/notes/x": one}))
@@ -350,7 +331,6 @@ def other_names(stage: Stage) -> object:
 
 @row(
     "2.2-symbolic",
-    "a symbolic value: (accepted, may the rest be pushed?)",
     {
         SPEC: (True, True),
         NGIT: (True, False),
@@ -360,14 +340,16 @@ def other_names(stage: Stage) -> object:
     },
 )
 def symbolic(stage: Stage) -> object:
+    """a symbolic value: (accepted, may the rest be pushed?)"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.announce(owner)
     state = owner.state(stage.name, {MAIN: one, DEV: f"ref: {MAIN}"})
     return stage.accepts(state)[0], stage.pushes(owner, {MAIN: one})
 
 
-@row("2.2-empty", "a state without refs deletes them all", all_of(True, khatru=False))
+@row("2.2-empty", all_of(True, khatru=False))
 def empty(stage: Stage) -> object:
+    """a state without refs deletes them all"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one, TAG: one})
     stage.publish(owner.state(stage.name, {}, at=NOW + 1))
@@ -375,8 +357,9 @@ def empty(stage: Stage) -> object:
     return stage.refs(owner) == {}
 
 
-@row("2.2-delete-only", "a state that drops a branch deletes it", all_of(True, khatru=False))
+@row("2.2-delete-only", all_of(True, khatru=False))
 def delete_only(stage: Stage) -> object:
+    """a state that drops a branch deletes it"""
     owner, one = stage.person(), stage.trunk.commits[0]
     stage.host(owner, {MAIN: one, DEV: one})
     stage.publish(owner.state(stage.name, {MAIN: one}, at=NOW + 1))
@@ -384,8 +367,9 @@ def delete_only(stage: Stage) -> object:
     return stage.refs(owner) == {MAIN: one}
 
 
-@row("2.2-restart", "what waits outlives a crash", some(False, SPEC, NGIT) | some(True, GITEA))
+@row("2.2-restart", some(False, SPEC, NGIT) | some(True, GITEA))
 def restart(stage: Stage) -> object:
+    """what waits outlives a crash"""
     second = stage.other()
     owner = stage.person()
     second.announce(owner)

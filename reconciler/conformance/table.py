@@ -7,6 +7,7 @@ begins with a section of docs/protocol.md, or with 01 for GRASP-01.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -70,13 +71,13 @@ ROWS: Final[dict[str, Row]] = {}
 
 def row(
     row_id: str,
-    clause: str,
     expect: Mapping[str, object],
     *,
     read: Iterable[str] = (),
     guesses: Iterable[str] = (),
 ) -> Callable[[P], P]:
-    """Declare a row; what it decorates is its probe. Families with a real server (REAL) have shown
+    """Declare a row; what it decorates is its probe, whose docstring is the row's clause: the rule,
+    or the question with what the probe answers. Families with a real server (REAL) have shown
     what they do unless they are in `read`. Nobody has ngit-grasp-3's source: where its documents
     say nothing, it is guessed to be as ngit-grasp."""
     if NGIT in expect and NGIT_3 not in expect:
@@ -85,6 +86,7 @@ def row(
 
     def declare(probe: P) -> P:
         assert row_id not in ROWS, f"two rows {row_id}"
+        clause = inspect.getdoc(probe) or ""
         ROWS[row_id] = Row(row_id, clause, probe, MappingProxyType(dict(expect)), evidence)
         return probe
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from reconciler.edge.allowance import Allowance
 from reconciler.edge.clock import Clock
-from reconciler.limits import RETRY_AFTER_SECONDS
+from reconciler.limits import MEMORY_SECONDS, RETRY_AFTER_SECONDS
 from reconciler.model.observed import Unknown
 from reconciler.world import Failure
 
@@ -27,7 +27,8 @@ class Passing(Failure):
     alone for (Retry-After), None where it said nothing."""
 
     def __init__(self, unknown: Unknown, after: float | None = None) -> None:
-        super().__init__(unknown, None if after is None else ceil(time.time() + after))
+        believed = after is not None and after <= MEMORY_SECONDS
+        super().__init__(unknown, ceil(time.time() + after) if after and believed else None)
         self.after = after
 
 

@@ -80,6 +80,7 @@ class Connections:
             yield answer
         finally:
             whole = answer is not None and answer.isclosed() and not answer.will_close
+            deadline.watch(None)  # from here on it may be another exchange's
             if whole and not deadline.passed:
                 with self._lock:
                     self._idle[place].append(connection)

@@ -48,13 +48,13 @@ class MemoryFile:
 
     def load(self, now: int) -> Memory:
         """Everything up to `now` (seconds since 1970)."""
-        submissions = "SELECT server, event_id, at, accepted, tries, message FROM submission"
-        delegated = "SELECT server, owner, identifier, since, until FROM delegated"
-        sent = map(_submission, self.rows(submissions))
-        left = map(_delegated, self.rows(delegated))
+        submissions = (
+            "SELECT server, event_id, at, accepted, tries, message FROM submission WHERE at <= ?"
+        )
+        delegated = "SELECT server, owner, identifier, since, until FROM delegated WHERE since <= ?"
         return Memory(
-            submissions=tuple(row for row in sent if row.at <= now),
-            delegated=tuple(row for row in left if row.since <= now),
+            submissions=tuple(map(_submission, self.rows(submissions, (now,)))),
+            delegated=tuple(map(_delegated, self.rows(delegated, (now,)))),
         )
 
     def save(self, memory: Memory) -> None:
@@ -83,8 +83,11 @@ class MemoryFile:
         with self._lock:
             if not _is_usable(self._path):
                 return []
-            with closing(_opened(self._path)) as file:
-                return list(file.execute(query, values))
+            try:
+                with closing(_opened(self._path)) as file:
+                    return list(file.execute(query, values))
+            except sqlite3.Error:
+                return []
 
     def write(self, *statements: tuple[str, Iterable[tuple[object, ...]]]) -> None:
         """All statements, or none. Raises OSError."""
@@ -150,6 +153,9 @@ def _is_usable(path: Path) -> bool:
             (version,) = file.execute("PRAGMA user_version").fetchone()
             (found,) = file.execute("PRAGMA quick_check(1)").fetchone()
             tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.OperationalError as error:
+        # somebody else writes: it is theirs as much as ours, and whole
+        return "locked" in str(error)
     except (OSError, sqlite3.Error):
         return False
     return version == _VERSION and found == "ok" and tables.issuperset(_NAMES)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Condition
+from threading import Condition, Lock
 
 from reconciler.edge.clock import Clock
 from reconciler.edge.memory import Account
@@ -36,6 +36,7 @@ class Limiter:
         self._shut: float | None = None
         self._granted: set[object] = set()
         self._changed = Condition()
+        self._order = Lock()
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -88,7 +89,7 @@ class Limiter:
     def afford(self, events: int, least: int = 1) -> int:
         """Wait until at least `least` of so many events may be sent; how many, and they count as
         sent (`world.World.afford`). Raises NotNow, Failure."""
-        with self._changed:
+        with self._order, self._changed:  # who came first is served first
             while (opens := self._opens(least)) > self._clock.now():
                 self._patiently(opens)
                 self._clock.wait(self._changed, opens)

@@ -96,6 +96,11 @@ class Deed(ABC):
         return True
 
     @property
+    def versioned(self) -> bool:
+        """Does it bring one version of something, so that a newer one will do?"""
+        return False
+
+    @property
     def tolerant(self) -> bool:
         """May a refusal come after the deed was done? The world then has the last word."""
         return False
@@ -108,6 +113,11 @@ class Deed(ABC):
     @property
     def leaf(self) -> bool:
         """Does nothing else wait for it?"""
+        return False
+
+    @property
+    def narrow(self) -> bool:
+        """Do only a state and its push wait for it?"""
         return False
 
     @property
@@ -162,6 +172,11 @@ class Sign(Deed):
     def wave(self) -> Wave:
         """When it runs."""
         return Wave.SIGN
+
+    @property
+    def narrow(self) -> bool:
+        """Conversation hangs from the announcement, and not from a new state."""
+        return self.draft.kind == kinds.STATE
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -229,6 +244,11 @@ class Publish(Deed):
     def may_wait(self) -> bool:
         """May the server have taken it, and not show it?"""
         return self.waits
+
+    @property
+    def versioned(self) -> bool:
+        """Announcements and states are addressable (NIP-01)."""
+        return kinds.is_addressable(self.kind)
 
     @property
     def tolerant(self) -> bool:

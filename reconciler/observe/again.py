@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
@@ -11,9 +11,10 @@ from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import Selection
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed, ServerView
+from reconciler.nostr.addresses import address_of
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.observe.look import seen
-from reconciler.observe.questions import tree
+from reconciler.observe.questions import people_of
 from reconciler.observe.rounds import Rounds
 from reconciler.observe.seat import Seat
 from reconciler.world import Watcher, World
@@ -66,7 +67,7 @@ def look_again(
 def _joined(
     before: Observed, now: Observed, only: Collection[Coordinate], known: Knowledge
 ) -> Observed:
-    asked = frozenset(tree(known, sorted(only)))
+    asked = frozenset(_hanging(known, sorted(only)))
     fresh = {view.url: view for view in now.views}
     return Observed(
         at=now.at,
@@ -82,6 +83,19 @@ def _joined(
         unserved=now.unserved,
         began=before.at if before.began is None else before.began,
     )
+
+
+def _hanging(known: Knowledge, only: Sequence[Coordinate]) -> set[str]:
+    """Ids of all that hangs from repositories and from those who speak for them, dead events too:
+    what was just deleted is no longer served."""
+    people = people_of(only, known)
+    frontier = {str(Coordinate(person, c.identifier)) for c in only for person in people}
+    found: set[str] = set()
+    while frontier:
+        ids = {i for name in frontier for i in known.children.get(name, ())} - found
+        found |= ids
+        frontier = {*ids, *(str(a) for i in ids if (a := address_of(known.events[i])))}
+    return found
 
 
 def _updated(before: ServerView, now: ServerView, asked: frozenset[str]) -> ServerView:

@@ -110,8 +110,12 @@ class _Sources:
         if any(a.wave in (Wave.STATE, Wave.PUSH) and a not in left for a in actions):
             # git data that only our archive has is pushed, under a state that we send
             left = [a for a in left if not a.is_head and a.wave is not Wave.PUSH]
-        if self.followed.isdisjoint(other.url for other in sources):
+        announced = repository.announcement.event.id
+        if not any(o.url in self.followed and announced in o.served for o in sources):
             left = [action for action in left if action.wave is not Wave.ANNOUNCE]
+        # it takes nothing of a repository that is still on its way to it
+        first = min((a.wave for a in left if a.is_head or a.wave is Wave.PUSH), default=Wave.UPDATE)
+        left = [a for a in actions if a in left or first < a.wave < Wave.UPDATE]
         if any(a.wave is Wave.ANNOUNCE and a not in left for a in actions):
             self.followed |= repository.listed
         return tuple(action.key for action in left)

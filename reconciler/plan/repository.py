@@ -123,20 +123,11 @@ class Repository:
             or reasons.unsure(coordinate, other, desired, observed)
             or _rolled_back(coordinate, observed, known, members, ruling)
         )
-        sign_state = None
+        brought = from_source.Adoption()
         if other is None and _RELEASED.issuperset(hold.reason for hold in holds):
             servers = reachable(desired, observed, tuple(url for url in places if url in listed))
             brought = from_source.adopt(desired, observed, known, coordinate, ruling.state, servers)
-            sign_state = brought.sign
-            if brought.state:
-                holds, ruling = (), replace(ruling, state=brought.state)
-            holds = (*holds, *brought.holds)
-        state = ruling.state if _FOLLOWED.issuperset(h.reason for h in holds) else None
-        tips = frozenset(oid for _, oid in state.refs) if state else frozenset()
-        servers, nowhere = sources(observed, coordinate, tips)
-        if nowhere:
-            holds = (*holds, reasons.data_nowhere(observed, coordinate, nowhere))
-            state, sign_state = None, None
+        followed = _followed(observed, coordinate, ruling, brought, holds)
         npub = desired.npub(coordinate.owner)
         pulls = _pulls(observed, known, coordinate) if desired.policies.pulls else ()
         lost = sum(not pull.available for pull in pulls)
@@ -145,21 +136,52 @@ class Repository:
             name=name,
             announcement=announcement,
             authority=members,
-            ruling=ruling,
+            ruling=followed.ruling,
             rival=other,
-            state=state,
-            state_sources=servers,
+            state=followed.state,
+            state_sources=followed.sources,
             pulls=pulls,
             events=_events(desired, known, coordinate),
             places=places,
             listed=listed,
             sign=sign,
-            sign_state=sign_state,
+            sign_state=followed.sign,
             signer=bool(npub and npub.signer),
             signs=may_sign(desired, coordinate.owner),
-            holds=(*holds, *reasons.pulls_nowhere(observed, coordinate, lost)),
+            holds=(*followed.holds, *reasons.pulls_nowhere(observed, coordinate, lost)),
             at=observed.at,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """The state that servers are to follow, if any; where its data can be had; the action that
+    signs it; what is in the way."""
+
+    ruling: Ruling
+    state: State | None
+    sources: tuple[str, ...]
+    sign: Sign | None
+    holds: tuple[Hold, ...]
+
+
+def _followed(
+    observed: Observed,
+    coordinate: Coordinate,
+    ruling: Ruling,
+    brought: from_source.Adoption,
+    holds: tuple[Hold, ...],
+) -> _Followed:
+    if brought.state:
+        holds, ruling = (), replace(ruling, state=brought.state)
+    holds = (*holds, *brought.holds)
+    state = ruling.state if _FOLLOWED.issuperset(hold.reason for hold in holds) else None
+    tips = frozenset(oid for _, oid in state.refs) if state else frozenset()
+    servers, nowhere = sources(observed, coordinate, tips)
+    if nowhere:
+        holds = (*holds, reasons.data_nowhere(observed, coordinate, nowhere))
+        return _Followed(ruling, None, servers, None, holds)
+    return _Followed(ruling, state, servers, brought.sign, holds)
 
 
 def _rolled_back(

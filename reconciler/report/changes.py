@@ -104,7 +104,7 @@ def left(plan: Plan, names: Names) -> Iterator[Line]:
     groups: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
     kept: defaultdict[str, set[str]] = defaultdict(set)
     for one in plan.delegated:
-        if plan.left.issuperset(one.keys):
+        if plan.created_at < one.until:
             groups[one.server, one.until].append(names.repository(one.coordinate))
             kept[one.server].update(one.keys)
     for (server, until), repositories in groups.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from reconciler.model.actions import Verb
 from reconciler.model.outcome import Finding, Outcome, Result
 from reconciler.model.plan import ADVISORY, Entry, HoldReason, Plan, Verdict
 from reconciler.report.codes import Exit
@@ -42,16 +43,20 @@ def of_apply(
     ends = tuple(outcomes)
     codes = of_plan(remaining, findings)
     waited = {outcome.key for outcome in ends if outcome.result in WAITED}
-    ours = (action.key for action in remaining.actions if action.key not in remaining.left)
-    left = any(key not in waited for key in ours)
+    waited |= {end.key for end in ends if end.verb is Verb.SIGN and end.result is Result.DONE}
+    ours = {action.key for action in remaining.actions} - remaining.left - waited
+    planned = {outcome.key for outcome in ends}
+    left = bool(ours & planned if planned else ours)  # what came up meanwhile did not fail
     if left or any(outcome.result in FAILED for outcome in ends):
         codes.add(Exit.FAILED)
     guarded = {key for finding in findings for key in finding.keys}
     kept = any(end.result is Result.HELD and end.key not in guarded for end in ends)
     if kept or _stuck(remaining):
         codes.add(Exit.HELD)
-    goes_on = any(cell.verdict is Verdict.SETTLING for cell in remaining.cells) or any(
-        outcome.result in GOES_ON for outcome in ends
+    goes_on = (
+        bool(planned and ours - planned)
+        or any(cell.verdict is Verdict.SETTLING for cell in remaining.cells)
+        or any(outcome.result in GOES_ON for outcome in ends)
     )
     return codes if goes_on else codes - {Exit.CHANGES}
 

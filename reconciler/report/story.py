@@ -130,7 +130,7 @@ def _fold(
 ) -> Line:
     end = RESULTS[result]
     why = f": {safe(detail, _REASON_CHARS)}" if detail else ""
-    again = max((outcome.again for outcome in same if outcome.again), default=0)
+    again = min((outcome.again for outcome in same if outcome.again), default=0)
     when = f" (again from {clock(again)})" if again else ""
     how = f"{names.on(server)}{f' ({result})' if end.told else ''}{when}{why}"
     told = [f"{safe(outcome.repository)}: {outcome.deed}" for outcome in same]

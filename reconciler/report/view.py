@@ -70,7 +70,8 @@ def view(
     verdicts = Counter(cell.verdict for cell in plan.cells)
     servers = sum(server.grasp for server in plan.servers)
     refusals = standing.refusals(findings, names, digested)
-    ours = [action for action in plan.actions if action.key not in plan.left]
+    given = plan.left
+    ours = [action for action in plan.actions if action.key not in given]
     destructive = (*deletions(plan.actions, names), *forced(plan.forced, names))
     return PlanView(
         plan=plan,

@@ -174,8 +174,8 @@ def test_done_means_that_a_later_plan_no_longer_wants_it(case: Case, family: str
         seen, found = stages.look()
         done = apply(found, seen, stages.world, None, stages.watcher, forks=4)
         assert {o.result for o in done} == {Result.SETTLING}
-        assert confirm(done, found, found, last=False) == done
-        _, remaining = stages.look()
+        assert confirm(done, found, found, seen, last=False) == done
+        left, remaining = stages.look()
     assert remaining.actions == ()
-    assert {o.result for o in confirm(done, found, remaining, last=True)} == {Result.DONE}
+    assert {o.result for o in confirm(done, found, remaining, left, last=True)} == {Result.DONE}
     assert [a for a in found.actions if isinstance(a, Push)]

@@ -212,7 +212,15 @@ def test_what_goes_on_by_itself_is_pending_and_no_failure(result: Result) -> Non
         Outcome(key=a.key, verb=a.verb, server=a.server, result=result) for a in ACTIONS.actions
     ]
     assert of_apply(ACTIONS, (), ends) == {Exit.CHANGES}
-    assert of_apply(ACTIONS, (), ends[1:]) == {Exit.CHANGES, Exit.FAILED}
+    failed = replace(ends[0], result=Result.FAILED)
+    assert of_apply(ACTIONS, (), [failed, *ends[1:]]) == {Exit.CHANGES, Exit.FAILED}
+
+
+def test_what_comes_up_during_a_run_is_pending_and_no_failure() -> None:
+    first, *_ = ACTIONS.actions
+    done = Outcome(key=first.key, verb=first.verb, server=first.server, result=Result.DONE)
+    later = replace(ACTIONS, actions=ACTIONS.actions[1:])
+    assert of_apply(later, (), [done]) == {Exit.CHANGES}
 
 
 # --- which one the process leaves with ---------------------------------------------------------

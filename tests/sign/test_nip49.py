@@ -36,7 +36,19 @@ def test_hchacha20_is_the_draft_s() -> None:
     assert nip49.hchacha20(key, nonce).hex() == wanted
 
 
-@pytest.mark.parametrize("passphrase", ["x", "pass word", "\u212b\u2126\u1e9b\u0323", "ünïcode 🔑"])
+SLOW = pytest.mark.long
+"""Each opening costs a sixth of a second, as NIP-49 wants it: the quick run tries a few."""
+
+
+@pytest.mark.parametrize(
+    "passphrase",
+    [
+        pytest.param("x", marks=SLOW),
+        pytest.param("pass word", marks=SLOW),
+        pytest.param("ünïcode 🔑", marks=SLOW),
+        "\u212b\u2126\u1e9b\u0323",
+    ],
+)
 def test_what_another_implementation_wrote(passphrase: str) -> None:
     keys = nostr_sdk.Keys.generate()
     security = nostr_sdk.KeySecurity.UNKNOWN
@@ -73,7 +85,7 @@ def test_what_is_no_encrypted_key(text: str) -> None:
         nip49.decrypt(text, "nostr")
 
 
-@pytest.mark.parametrize("place", [2, 18, 42, 43, 90])
+@pytest.mark.parametrize("place", [*(pytest.param(n, marks=SLOW) for n in (2, 18, 42, 90)), 43])
 def test_a_changed_byte_and_a_wrong_passphrase_look_the_same(place: int) -> None:
     value = nip19.decode("ncryptsec", TEXT)[place] ^ 1
     said = set()

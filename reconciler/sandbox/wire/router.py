@@ -8,18 +8,22 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from reconciler.errors import PeerFault
+from reconciler.git.advertisement import RECEIVE, UPLOAD
 from reconciler.sandbox.metrics import metrics
 from reconciler.sandbox.runtime import Runtime
-from reconciler.sandbox.wire import cors, githttp, gitmetrics, nip11, pages
+from reconciler.sandbox.wire import cors, githttp, nip11, pages
 from reconciler.sandbox.wire.connections import Connections
 
 _NOSTR_JSON: Final = "application/nostr+json"
+_OPERATIONS: Final = {"info/refs": "info_refs", UPLOAD: "fetch", RECEIVE: "push"}
+"""What /metrics calls the git services."""
 
 
 def application(
@@ -84,7 +88,24 @@ async def _git(runtime: Runtime, request: web.Request, path: str) -> web.StreamR
         return web.Response(status=404, text=rules.words.bad_path)
     if not target.service:
         return await pages.page(runtime, request, target.coordinate)
-    return await gitmetrics.measured(runtime, request, target)
+    return await _measured(runtime, request, target)
+
+
+async def _measured(
+    runtime: Runtime, request: web.Request, target: githttp.Target
+) -> web.StreamResponse:
+    """Answer a git request, counted and timed for /metrics."""
+    instruments = runtime.service.metrics
+    operation = _OPERATIONS[target.service]
+    began = time.monotonic()
+    answer = await githttp.handle(runtime, request, target)
+    instruments.git_seconds.labels(operation).observe(time.monotonic() - began)
+    status = "success" if answer.status == 200 else "error"
+    instruments.git.labels(operation, status).inc()
+    instruments.git_bytes.labels("in").inc(request.content.total_bytes)
+    if isinstance(answer, web.Response) and isinstance(answer.body, bytes):
+        instruments.git_bytes.labels("out").inc(len(answer.body))
+    return answer
 
 
 def upgrades(request: web.Request) -> bool:
