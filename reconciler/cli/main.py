@@ -69,6 +69,13 @@ from reconciler.report.formats import FORMATS
     "--passphrase-fd", type=click.IntRange(0), help="Where the passphrases of encrypted keys are."
 )
 @click.option(
+    "--approval-wait",
+    type=Duration(),
+    default="60s",
+    show_default=True,
+    help="How long to wait for a remote signer; a later run uses a late approval.",
+)
+@click.option(
     "--still-valid",
     is_flag=True,
     help="With --apply PLAN.json: do what of it is still as reviewed, and say what fell away.",
