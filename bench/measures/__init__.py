@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from bench.measure import Measure
-from bench.measures import noop, push, sandbox, start
+from bench.measures import noop, push, refs, sandbox, start
 
-MEASURES: tuple[Measure, ...] = (start.MEASURE, noop.MEASURE, push.MEASURE, sandbox.MEASURE)
+MEASURES: tuple[Measure, ...] = (
+    start.MEASURE,
+    refs.MEASURE,
+    noop.MEASURE,
+    push.MEASURE,
+    sandbox.MEASURE,
+)
 """In the order in which they run."""
