@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.cli import keys, provenance
@@ -22,6 +23,7 @@ from reconciler.desired import parse
 from reconciler.edge.clock import Clock
 from reconciler.edge.files import locked, read
 from reconciler.edge.fleet import Fleet
+from reconciler.edge.paper import Paper
 from reconciler.edge.stop import Stop
 from reconciler.errors import Mistake, UserFault
 from reconciler.limits import SAVED_PLAN_BYTES, YAML_BYTES
@@ -29,12 +31,16 @@ from reconciler.model.codec import plan_from_json
 from reconciler.model.desired import Desired
 from reconciler.model.options import Options
 from reconciler.model.outcome import Report
+from reconciler.nostr.event import Draft
 from reconciler.pipeline import Run, run
 from reconciler.report.build import Header, build
 from reconciler.report.codes import Exit
 from reconciler.report.progress import Bar
 from reconciler.report.safe import safe
-from reconciler.world import Signer
+from reconciler.sign.bunker.queue import Queue
+
+if TYPE_CHECKING:
+    from reconciler.cli.signing import RunSigner
 
 MakeClock = Callable[[Stop, float], Clock]
 """A run's clock, from what ends the run and the seconds that it may take."""
@@ -56,7 +62,7 @@ def once(
     options = _options(session)
     signer = None
     if session.keys and options.write:
-        signer = import_module("reconciler.cli.signing").opened(session)
+        signer = import_module("reconciler.cli.signing").RunSigner(session)
     started = datetime.now(UTC)
     if session.apply:
         _keep(session)
@@ -106,17 +112,25 @@ def _options(session: Session) -> Options:
 
 @contextmanager
 def _connect(
-    session: Session, desired: Desired, signer: Signer | None, clock: Clock
+    session: Session, desired: Desired, signer: RunSigner | None, clock: Clock
 ) -> Iterator[Fleet]:
     if session.keys and signer:
         keys.check(session.keys, signer, desired)
-    with _state(session, desired) as state, Fleet(desired, state, clock) as fleet:
+    with _state(session, desired) as state, Fleet(desired, state, clock, asked(state)) as fleet:
+        if signer:
+            signer.connect(fleet.mailbox)
         if fleet.warning:
             session.say(f"warning: {fleet.warning}")
         if session.apply:
             probe(session.report_dir, "report folder", REPORTS)
             fleet.repair()  # the lock is held, so what lies about is a dead run's
         yield fleet
+
+
+def asked(state: Path) -> Callable[[], tuple[Draft, ...]]:
+    """What remote signers were asked for: a plan asks for the very same, and needs no key."""
+    waiting = Queue(Paper(state / "asked.json"))
+    return lambda: waiting.drafts(now=int(datetime.now(UTC).timestamp()))
 
 
 @contextmanager
@@ -142,11 +156,11 @@ def _header(session: Session, options: Options, started: datetime, watcher: Time
     finished = datetime.now(UTC).strftime(form)
     mode = "apply" if session.apply else "plan"
     return Header(
-        run_id,
-        mode,
-        started.strftime(form),
-        finished,
-        __version__,
+        run_id=run_id,
+        mode=mode,
+        started=started.strftime(form),
+        finished=finished,
+        tool=__version__,
         actor=provenance.actor(),
         commit=provenance.commit(session.file),
         shard=options.shard,
@@ -157,7 +171,8 @@ def _header(session: Session, options: Options, started: datetime, watcher: Time
 
 def _report(header: Header, done: Run, caught: Caught) -> Report:
     extra = [Exit.STALE_PLAN] if done.stale else []
-    notes = [*done.stale, *done.notes]
+    notes = [*done.stale, *done.fell, *done.notes]
+    extra += [Exit.CHANGES] if done.fell else []
     extra += [Exit.FAILED] if done.notes else []
     if caught.code:
         extra.append(caught.code)

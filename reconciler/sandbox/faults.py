@@ -154,7 +154,7 @@ class _Armed:
 
 class Faults:
     """The faults that a server shows; may be used from any thread. `generation` changes with every
-    `set`, `add` and `clear`: whoever hangs, hangs until then."""
+    `set`, `add` and `clear`: whoever hangs, hangs until then. `strikes` counts those so far."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -162,6 +162,7 @@ class Faults:
         self._armed: tuple[_Armed, ...] = ()
         self._listener: Callable[[Fault], None] = lambda _: None
         self.generation = 0
+        self.strikes = 0
 
     @property
     def active(self) -> Fault:
@@ -206,6 +207,7 @@ class Faults:
                 hit = not armed.fault.stages.isdisjoint(stages)
                 if hit and armed.aim.fits(method, path, message):
                     self._count(armed)
+                    self.strikes += 1
                     return armed.fault
         return None
 
