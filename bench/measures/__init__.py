@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bench.measure import Measure
-from bench.measures import fill, fleet, noop, push, relay, sandbox, start
+from bench.measures import fill, fleet, noop, push, refs, relay, sandbox, start
 
 MEASURES: tuple[Measure, ...] = (
     start.MEASURE,
+    refs.MEASURE,
     noop.MEASURE,
     push.MEASURE,
     fill.MEASURE,
