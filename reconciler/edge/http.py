@@ -32,13 +32,12 @@ from reconciler.limits import (
     HTTP_ERROR_BYTES,
     PEER_TEXT_CHARS,
     SERVER_SECONDS,
+    WHOLE_SILENCES,
 )
 from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
 _STRIKES = 2
-_WHOLE = 6
-"""A whole answer may take so many times the silence that is allowed within it."""
 _CHUNK = 64 * 2**10
 _AGENT = f"grasp-reconciler/{__version__}"
 
@@ -75,7 +74,7 @@ class Http:
 
         def attempt() -> tuple[str, bytes]:
             with self._counting(host):
-                whole = min(_WHOLE * seconds, allowance.left())
+                whole = min(WHOLE_SILENCES * seconds, allowance.left())
                 bounds = Deadline(whole, self._clock.stop, head=seconds, window=seconds)
                 return self._exchange(request, allowance, bounds, limit, seconds)
 

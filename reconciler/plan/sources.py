@@ -75,9 +75,11 @@ def adopt(
         waits = reasons.next_state(coordinate, "the source has more than this run has signed")
         return Adoption(holds=(*holds, waits))
     holds += [reasons.next_state(coordinate, next_.later)] if next_.later else []
-    at = max(observed.at, _newest(known, coordinate, base) + 1)
+    newest = _newest(known, coordinate, base)
     points = peeled(next_.refs, listing, base)
+    at = max(observed.at, newest + 1)
     draft = drafts.state(coordinate, next_.refs, points, branch, at=at)
+    draft = drafts.resumed(draft, observed.requested, after=newest)
     sign = _sign(desired, coordinate, draft, base, servers, view.url)
     return Adoption(sign, nip34.state(draft), tuple(holds))
 
@@ -100,6 +102,7 @@ def first(
         description=source.description,
         web=source.web,
     )
+    draft = drafts.resumed(draft, observed.requested, after=0)
     return Sign(
         coordinate=coordinate,
         signer=npub.signer or "",
