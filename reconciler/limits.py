@@ -227,6 +227,8 @@ APPROVAL_AGAIN_SECONDS: Final = 5
 SCRYPT_LOG_N: Final = range(16, 21)
 """Work factors of an encrypted key (NIP-49), as powers of two: 20 takes 5 s and 1 GB."""
 
+REPAIR_SECONDS: Final = 8 * 60 * 60
+"""Between a state and one that says the same, for a server that lost its git data: three a day."""
 SIGNATURES: Final = 50
 """Signatures of one run; more of them need a person, whatever the reason."""
 

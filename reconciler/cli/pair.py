@@ -7,6 +7,7 @@ import io
 import ipaddress
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -86,8 +87,9 @@ def _pair(session: Session, name: str, relays: Sequence[str], seconds: float) ->
 def _keep(session: Session, name: str, found: Pairing) -> None:
     where = place(session, name)
     Paper(where).write(pairing.to_text(found))
-    session.stdout.print(f"paired: {name} signs for {nip19.npub(found.user)}", markup=False)
-    session.stdout.print(f"write this line into the signers file: {name}: bunker", markup=False)
+    say = partial(session.stdout.print, markup=False, soft_wrap=True)
+    say(f"paired: {name} signs for {nip19.npub(found.user)}")
+    say(f"write this line into the signers file: {name}: bunker")
 
 
 def _bunker() -> Bunker:

@@ -42,6 +42,7 @@ class Pager:
         self._seen: set[str] = set()
         self._stuck = False
         self._full_second = False
+        self._largest = 0
         self._pages = 0
 
     def feed(self, matching: Sequence[Event], size: int) -> tuple[Event, ...]:
@@ -60,7 +61,8 @@ class Pager:
         oldest = min((event.created_at for event in matching), default=0)
         self._stuck = not fresh
         # a shorter answer was whole, so that what is older by now has come meanwhile
-        self._full_second = self._stuck and size >= self._crowd
+        self._full_second = self._stuck and size >= min(self._crowd, self._largest)
+        self._largest = max(self._largest, size)
         if matching and self._stuck and size >= self._cap:
             self.cut = _CROWDED
         if not matching and size >= self._crowd:

@@ -26,7 +26,7 @@ FAMILIES = {
     "khatru": "GRASP_KHATRU",
 }
 """Server families, and the variables that hold their start commands."""
-TOOLS = {"ngit": "NGIT", "grasp-audit": "GRASP_AUDIT"}
+TOOLS = {"ngit": "NGIT", "grasp-audit": "GRASP_AUDIT", "nak": "NAK"}
 """Other programs, and the variables that hold their paths."""
 RUNNING: dict[int, subprocess.Popen[bytes]] = {}
 """Every server's process that was not stopped yet, by its id."""

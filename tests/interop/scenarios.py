@@ -10,6 +10,7 @@ from . import (
     scenarios_ngit,
     scenarios_people,
     scenarios_refs,
+    scenarios_signer,
     scenarios_source,
     scenarios_spread,
 )
@@ -24,6 +25,7 @@ MODULES = (
     scenarios_living,
     scenarios_ngit,
     scenarios_source,
+    scenarios_signer,
     scenarios_audit,
 )
 
