@@ -4,6 +4,7 @@
     ├── OurFault        a bug here: a broken contract between our own parts
     ├── UserFault       the operator's input; carries every mistake at once, with places
     ├── PeerFault       a server, relay or author sent something that breaks its protocol
+    ├── NotSigned       a person elsewhere has not approved a signature, or refused it
     └── NetworkFault    nothing usable arrived: refused, reset, timed out
 
 The text of an error may hold a peer's words; whoever prints it passes it through `report.safe`.
@@ -24,6 +25,10 @@ class OurFault(ReconcileError):
 
 class PeerFault(ReconcileError):
     """A peer broke its protocol (bad signature, bad pkt-line, wrong content type, …)."""
+
+
+class NotSigned(ReconcileError):
+    """Somebody elsewhere has not approved a signature, or refused it; nothing has failed."""
 
 
 class NetworkFault(ReconcileError):

@@ -91,6 +91,8 @@ FETCH_MEMORY_BYTES: Final = 256 * 2**20
 few files whole. A listing can make its older releases take all there is."""
 FETCH_BYTES: Final = 256 * 2**20
 """Disk of one fetch among several; a larger one is done again, alone, and may take PACK_BYTES."""
+SPOOL_BYTES: Final = 2**30
+"""Disk for packs that were built to be sent, as long as nobody is sending more at once."""
 FREE_BYTES: Final = 256 * 2**20
 """What a fetch leaves free on its disk (a twentieth of a small one)."""
 QUESTION_SECONDS: Final = 60.0
@@ -137,6 +139,9 @@ PROGRESS_BYTES: Final = 2_000
 """What an answer to a read must bring in READ_SECONDS from its first byte on, or it drips: 200 B/s.
 git leaves a fetch below 1,000 B/s (http.lowSpeedLimit), and five answers of one server may come
 side by side; a modem of 9,600 bits a second is above it with all five."""
+WHOLE_SILENCES: Final = 6
+"""A whole answer, message or upgrade may take so many times the silence that is allowed within it:
+a peer that says a byte now and then comes to an end, too."""
 RETRY_AFTER_SECONDS: Final = 30.0
 """How long a server may ask to be left alone within a run; longer means the next run."""
 ANSWER_SECONDS: Final = 180.0
@@ -211,9 +216,19 @@ KEY_FILE_BYTES: Final = 4 * 2**10
 
 NIP44_BYTES: Final = 2 * 2**20
 """Bytes of one message to or from a remote signer, decrypted: a state of EVENT_BYTES."""
+APPROVAL_SECONDS: Final = 7 * 24 * 60 * 60
+"""How long a signature may wait for somebody to approve it: over a weekend, and some."""
+APPROVAL_WAIT_SECONDS: Final = 60.0
+"""How long a run waits for a remote signer's answer before it leaves the request to a later one."""
+MEETING_SECONDS: Final = 180.0
+"""How long pairing waits for a person with a telephone."""
+APPROVAL_AGAIN_SECONDS: Final = 5
+"""The same, once one request of the run was not answered in time."""
 SCRYPT_LOG_N: Final = range(16, 21)
 """Work factors of an encrypted key (NIP-49), as powers of two: 20 takes 5 s and 1 GB."""
 
+REPAIR_SECONDS: Final = 8 * 60 * 60
+"""Between a state and one that says the same, for a server that lost its git data: three a day."""
 SIGNATURES: Final = 50
 """Signatures of one run; more of them need a person, whatever the reason."""
 

@@ -197,6 +197,10 @@ class World(Protocol):
     def note(self, marks: Sequence[Seen]) -> None:
         """Replace that memory."""
 
+    def requested(self) -> tuple[Draft, ...]:
+        """What earlier runs asked remote signers to sign, and nobody has answered (local memory);
+        a plan that wants the same asks for these very events."""
+
     def unserved(self) -> tuple[Event, ...]:
         """What was signed here, and no server showed yet (local memory)."""
 

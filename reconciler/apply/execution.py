@@ -15,7 +15,7 @@ from functools import partial
 from reconciler.apply.errands import Errand, errands
 from reconciler.apply.ledger import End, Ledger
 from reconciler.apply.work import Work
-from reconciler.errors import ReconcileError
+from reconciler.errors import NotSigned, ReconcileError
 from reconciler.model.actions import Action, Push, Sign, Wave
 from reconciler.model.observed import Observed
 from reconciler.model.outcome import Outcome, Result
@@ -82,7 +82,8 @@ class _Execution:
 
     def sign(self, sign: Sign, signer: Signer | None) -> None:
         """One signature, unless nothing can be done with it any more."""
-        if end := self.ledger.nowhere(sign):
+        # what waits for a person waits once: everything that the run wants is asked for
+        if (end := self.ledger.nowhere(sign)) and end.result is not Result.HELD:
             self.ledger.end(sign, End(Result.SKIPPED, f"after: {end.detail}"))
         else:
             self.attempt(sign, partial(self.work.sign, sign, signer))
@@ -123,6 +124,8 @@ class _Execution:
             end = End(Result.STALE, str(stale))
         except Failure as failure:
             end = End.of(failure, now=self.world.now())
+        except NotSigned as waits:
+            end = End(Result.HELD, str(waits))
         except ReconcileError as error:
             end = End(Result.FAILED, str(error))
         except OSError as error:

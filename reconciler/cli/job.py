@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.cli import keys, provenance
@@ -22,6 +23,7 @@ from reconciler.desired import parse
 from reconciler.edge.clock import Clock
 from reconciler.edge.files import locked, read
 from reconciler.edge.fleet import Fleet
+from reconciler.edge.paper import Paper
 from reconciler.edge.stop import Stop
 from reconciler.errors import Mistake, UserFault
 from reconciler.limits import SAVED_PLAN_BYTES, YAML_BYTES
@@ -29,28 +31,38 @@ from reconciler.model.codec import plan_from_json
 from reconciler.model.desired import Desired
 from reconciler.model.options import Options
 from reconciler.model.outcome import Report
+from reconciler.nostr.event import Draft
 from reconciler.pipeline import Run, run
 from reconciler.report.build import Header, build
 from reconciler.report.codes import Exit
 from reconciler.report.progress import Bar
 from reconciler.report.safe import safe
-from reconciler.world import Signer
+from reconciler.sign.bunker.queue import Queue
+
+if TYPE_CHECKING:
+    from reconciler.cli.signing import RunSigner
+
+MakeClock = Callable[[Stop, float], Clock]
+"""A run's clock, from what ends the run and the seconds that it may take."""
 
 
-def reconcile(session: Session) -> tuple[int, ...]:
+def reconcile(session: Session, clock: MakeClock = Clock) -> tuple[int, ...]:
     """`reconcile --plan` and `--apply`; the exit codes that hold, worst first."""
     text = read(session.file, limit=YAML_BYTES, what="desired state")
     with signals() as caught:
-        return once(session, text, caught)
+        return once(session, text, caught, clock)
 
 
-def once(session: Session, text: bytes, caught: Caught) -> tuple[int, ...]:
+def once(
+    session: Session, text: bytes, caught: Caught, clock: MakeClock = Clock
+) -> tuple[int, ...]:
     """One run; `text` is the desired state. The exit codes that hold, worst first."""
+    made = clock(caught.stop, session.duration)
     base = _base(session)
     options = _options(session)
     signer = None
     if session.keys and options.write:
-        signer = import_module("reconciler.cli.signing").opened(session)
+        signer = import_module("reconciler.cli.signing").RunSigner(session)
     started = datetime.now(UTC)
     if session.apply:
         _keep(session)
@@ -61,7 +73,7 @@ def once(session: Session, text: bytes, caught: Caught) -> tuple[int, ...]:
             text,
             str(session.file),
             options,
-            lambda desired: _connect(session, _confined(desired, base), signer, caught.stop),
+            lambda desired: _connect(session, _confined(desired, base), signer, made),
             signer,
             watcher,
             lambda plan, findings: show_plan(session, plan, findings, base),
@@ -100,18 +112,25 @@ def _options(session: Session) -> Options:
 
 @contextmanager
 def _connect(
-    session: Session, desired: Desired, signer: Signer | None, stop: Stop
+    session: Session, desired: Desired, signer: RunSigner | None, clock: Clock
 ) -> Iterator[Fleet]:
     if session.keys and signer:
         keys.check(session.keys, signer, desired)
-    clock = Clock(stop, session.duration)
-    with _state(session, desired) as state, Fleet(desired, state, clock) as fleet:
+    with _state(session, desired) as state, Fleet(desired, state, clock, asked(state)) as fleet:
+        if signer:
+            signer.connect(fleet.mailbox)
         if fleet.warning:
             session.say(f"warning: {fleet.warning}")
         if session.apply:
             probe(session.report_dir, "report folder", REPORTS)
             fleet.repair()  # the lock is held, so what lies about is a dead run's
         yield fleet
+
+
+def asked(state: Path) -> Callable[[], tuple[Draft, ...]]:
+    """What remote signers were asked for: a plan asks for the very same, and needs no key."""
+    waiting = Queue(Paper(state / "asked.json"))
+    return lambda: waiting.drafts(now=int(datetime.now(UTC).timestamp()))
 
 
 @contextmanager
@@ -137,11 +156,11 @@ def _header(session: Session, options: Options, started: datetime, watcher: Time
     finished = datetime.now(UTC).strftime(form)
     mode = "apply" if session.apply else "plan"
     return Header(
-        run_id,
-        mode,
-        started.strftime(form),
-        finished,
-        __version__,
+        run_id=run_id,
+        mode=mode,
+        started=started.strftime(form),
+        finished=finished,
+        tool=__version__,
         actor=provenance.actor(),
         commit=provenance.commit(session.file),
         shard=options.shard,
@@ -152,7 +171,8 @@ def _header(session: Session, options: Options, started: datetime, watcher: Time
 
 def _report(header: Header, done: Run, caught: Caught) -> Report:
     extra = [Exit.STALE_PLAN] if done.stale else []
-    notes = [*done.stale, *done.notes]
+    notes = [*done.stale, *done.fell, *done.notes]
+    extra += [Exit.CHANGES] if done.fell else []
     extra += [Exit.FAILED] if done.notes else []
     if caught.code:
         extra.append(caught.code)

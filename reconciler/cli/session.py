@@ -39,6 +39,7 @@ class Session:
     base: Path | None
     keys: str | None
     passphrase_fd: int | None
+    approval_wait: float
     format: str
     report_dir: Path
     keep: int | None
@@ -83,6 +84,7 @@ def resolve(given: dict[str, Any]) -> Session:
     state = given["state_dir"] or _state_dir()
     options = Options(
         write=saved is not None,
+        still_valid=given["still_valid"],
         accept=tuple(given["accept"]),
         limit=tuple(given["limit"]),
         shard=given["shard"],
@@ -98,6 +100,7 @@ def resolve(given: dict[str, Any]) -> Session:
         base=given["base"],
         keys=given["keys"] or _credential(),
         passphrase_fd=given["passphrase_fd"],
+        approval_wait=given["approval_wait"],
         format=given["format_"],
         report_dir=given["report_dir"],
         keep=given["keep"],

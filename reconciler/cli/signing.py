@@ -2,12 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 from reconciler.cli.session import Session
+from reconciler.edge.paper import Paper
+from reconciler.errors import OurFault
+from reconciler.sign.bunker.pairing import Pairing, read_pairing
+from reconciler.sign.bunker.queue import Queue
+from reconciler.sign.bunker.signer import BunkerSigner, Wire
+from reconciler.sign.combined import Combined
 from reconciler.sign.keyfile import KeyFileSigner, read_signers
 from reconciler.sign.passphrase import Passphrases
 
+Mailboxes = Callable[[Sequence[str]], Wire]
+"""From relays (canonical URLs) to the way to them."""
 
-def opened(session: Session) -> KeyFileSigner:
-    """The signer that `--signers` names. Raises UserFault."""
-    found = read_signers(session.keys or "", Passphrases(session.passphrase_fd))
-    return KeyFileSigner(found.keys)
+
+class RunSigner(Combined):
+    """The keys that `--signers` names. Remote ones are reached by what `connect` is given: the
+    policy on what may be dialled stands in the desired state, which is read later."""
+
+    def __init__(self, session: Session) -> None:
+        """Raises UserFault: a key cannot be had."""
+        found = read_signers(session.keys or "", Passphrases(session.passphrase_fd))
+        pairings = {name: read_pairing(place(session, name)) for name in found.paired}
+        self._mailboxes: Mailboxes | None = None
+        waiting = queue(session.state_dir)
+        wait = session.approval_wait
+        remote = BunkerSigner(pairings, self._wire, waiting, wait=wait)
+        super().__init__((KeyFileSigner(found.keys), remote))
+
+    def connect(self, mailboxes: Mailboxes) -> None:
+        """How remote signers are reached in this run."""
+        self._mailboxes = mailboxes
+
+    def _wire(self, pairing: Pairing) -> Wire:
+        if self._mailboxes is None:
+            raise OurFault("nobody has said how remote signers are reached")
+        return self._mailboxes(pairing.relays)
+
+
+def place(session: Session, name: str) -> Path:
+    """Where the pairing of a name is kept."""
+    return session.state_dir / "signers" / f"{name}.json"
+
+
+def queue(state: Path) -> Queue:
+    """What was asked of remote signers and is not answered."""
+    return Queue(Paper(state / "asked.json"))

@@ -24,8 +24,6 @@ SPEC, NGIT, NGIT_3, RELAY, KHATRU, GITEA = FAMILIES = (
     "khatru",
     "gitea",
 )
-PARKING: Final = (SPEC, NGIT)
-"""Families whose purgatory says so."""
 
 
 class Evidence(Enum):
@@ -55,7 +53,7 @@ Probe = Callable[[Stage], object]
 P = TypeVar("P", bound=Probe)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One line of the table."""
 
@@ -96,7 +94,14 @@ def row(
         assert row_id not in ROWS, f"two rows {row_id}"
         clause = inspect.getdoc(probe) or ""
         more = MappingProxyType(dict(also or {}))
-        ROWS[row_id] = Row(row_id, clause, probe, MappingProxyType(dict(expect)), evidence, more)
+        ROWS[row_id] = Row(
+            id=row_id,
+            clause=clause,
+            probe=probe,
+            expect=MappingProxyType(dict(expect)),
+            evidence=evidence,
+            also=more,
+        )
         return probe
 
     return declare

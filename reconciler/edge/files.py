@@ -42,7 +42,7 @@ def read(path: Path, *, limit: int, what: str) -> bytes:
     return data
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Replace a file at once: readers see the old text or the new, also after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -51,7 +51,7 @@ def write(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
+        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -5,25 +5,26 @@ from __future__ import annotations
 import ipaddress
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from urllib.parse import urlsplit
 
 from reconciler.edge import seen, signed
+from reconciler.edge.advertised import Advertised, grasp
 from reconciler.edge.allowance import Allowances
 from reconciler.edge.archive import Archive
 from reconciler.edge.child import Git, find_git, git_version, known_holes
 from reconciler.edge.clock import Clock
 from reconciler.edge.egress import Egress
-from reconciler.edge.fetch import Source
+from reconciler.edge.fetch import Uploads
 from reconciler.edge.files import Busy, locked
 from reconciler.edge.http import Http
 from reconciler.edge.imports import Imports
 from reconciler.edge.line import RelayLine
+from reconciler.edge.mailbox import Mailbox
 from reconciler.edge.memory import MemoryFile
 from reconciler.edge.relay import RelayClient
-from reconciler.edge.smart import SmartHttp, grasp
+from reconciler.edge.smart import SmartHttp
 from reconciler.edge.throttle import Limiter
 from reconciler.errors import PeerFault, UserFault
 from reconciler.git.receive_pack import RefUpdate
@@ -40,7 +41,7 @@ from reconciler.model.observed import (
     Unknown,
 )
 from reconciler.nostr import nip11, urls
-from reconciler.nostr.event import Event
+from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.plumbing.child import Children
@@ -50,8 +51,15 @@ from reconciler.world import Failure, Pushed, Relay
 class Fleet:
     """The outside of one run. Use as a context manager; it closes what it opened."""
 
-    def __init__(self, desired: Desired, state: Path, clock: Clock | None = None) -> None:
-        """Args: the desired state, the folder that holds the archive, and the run's clock."""
+    def __init__(
+        self,
+        desired: Desired,
+        state: Path,
+        clock: Clock | None = None,
+        asked: Callable[[], tuple[Draft, ...]] = tuple,
+    ) -> None:
+        """Args: the desired state, the folder that holds the archive, the run's clock, and what was
+        asked of remote signers."""
         networks = tuple(ipaddress.ip_network(n) for n in desired.policies.allow_private)
         self._clock = clock or Clock()
         self._egress = Egress(networks)
@@ -69,13 +77,15 @@ class Fleet:
         self._memory = MemoryFile(state / "memory.sqlite3")
         self._seen = state / "seen.json"
         self._signed = state / "signed.json"
+        self._asked = asked
         self._children = Children()
         git = Git(state / "home", find_git(), self._children)
         self.warning = known_holes(git_version(git.program))
-        imports = Imports(git, self._locate, self.refs, charge=self._fetching)
-        self._archive = Archive(state / "archive", git, imports)
-        self._git = SmartHttp(self._http, self._archive, self._clock, self._address)
         self._sources = frozenset(source.url for _, source in desired.sources)
+        advertised = Advertised(self._http, self._address)
+        imports = Imports(git, Uploads(self._http, advertised), charge=self._fetching)
+        self._archive = Archive(state / "archive", git, imports)
+        self._git = SmartHttp(self._http, advertised, self._archive, self._clock)
 
     def __enter__(self) -> Fleet:
         self._held.enter_context(self._clock.stop.under_way(self._children.kill))
@@ -119,7 +129,8 @@ class Fleet:
 
     def settle(self, seconds: float) -> None:
         """Sleep; a stop ends it."""
-        self._clock.stop.wait(seconds)
+        with suppress(Failure):
+            self._clock.until(self._clock.now() + seconds)
 
     def recall(self) -> Memory:
         """The memory of earlier runs; empty when it is lost or damaged."""
@@ -136,6 +147,14 @@ class Fleet:
     def note(self, marks: Sequence[Seen]) -> None:
         """Write down what this run saw."""
         seen.save(self._seen, marks)
+
+    def requested(self) -> tuple[Draft, ...]:
+        """What remote signers were asked to sign and have not answered."""
+        return self._asked()
+
+    def mailbox(self, relays: Sequence[str]) -> Mailbox:
+        """Where a remote signer is talked to, under the policy of this run."""
+        return Mailbox(relays, self._egress, self._clock, self._allowances)
 
     def unserved(self) -> tuple[Event, ...]:
         """What was signed here and no server showed yet."""
@@ -255,16 +274,6 @@ class Fleet:
         with allowance.working():
             allowance.left()
             yield allowance.spend_disk
-
-    def _locate(self, server: str, coordinate: Coordinate) -> Source:
-        """For git's own fetches: the address that the egress policy checked, and nothing else."""
-        parts = urlsplit(server)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = self._egress.addresses(parts.hostname or "")[0]
-        if parts.scheme == "http" and not self._egress.allows_plain(server):
-            raise Failure(Unknown(Cause.EGRESS, "http:// is spoken to listed networks only"))
-        pinned = {"http.curloptResolve": f"{parts.hostname}:{port}:{address}"}
-        return Source(self._address(server, coordinate), pinned, parts.scheme)
 
     def _address(self, server: str, coordinate: Coordinate) -> str:
         """A source is one repository, whose URL is whole."""

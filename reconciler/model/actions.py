@@ -57,6 +57,7 @@ class Why(StrEnum):
     SERVER_UNLISTED = "server-not-listed"
     NEVER_ANNOUNCED = "repository-new"
     SOURCE_AHEAD = "source-ahead"
+    SERVER_STUCK = "server-needs-new-state"
 
 
 class Deed(ABC):

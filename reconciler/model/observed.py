@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from reconciler.nostr.event import Event
+from reconciler.nostr.event import Draft, Event
 from reconciler.nostr.nip11 import RelayInfo
 from reconciler.nostr.nip34 import Coordinate
 
@@ -207,11 +207,12 @@ class Observed:
     """One observation of the whole fleet, at `at` seconds since 1970.
 
     `events` are all verified events that any server served, and those that were signed here and
-    that none serves yet (`unserved`); `archived` the object ids, among those
-    that matter, which our own archive already holds, sorted by repository; `ancestry` what moving
-    refs would drop, sorted by repository; `seen` is the memory of earlier runs. `sources` are those
-    of the desired state, sorted by repository. `began` is when the run began whose later look this
-    is, in seconds since 1970; None: it is the first look.
+    that none serves yet (`unserved`); `requested` is what remote signers have not answered;
+    `archived` the object ids, among those that matter, which our own archive already holds, sorted
+    by repository; `ancestry` what moving refs would drop, sorted by repository; `seen` is the
+    memory of earlier runs. `sources` are those of the desired state, sorted by repository. `began`
+    is when the run began whose later look this is, in seconds since 1970; None: it is the first
+    look.
     """
 
     at: int
@@ -222,6 +223,7 @@ class Observed:
     seen: tuple[Seen, ...] = ()
     sources: tuple[tuple[Coordinate, SourceView], ...] = ()
     unserved: tuple[Event, ...] = ()
+    requested: tuple[Draft, ...] = ()
     began: int | None = None
 
     def view(self, url: str) -> ServerView:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from reconciler.git.advertisement import PEELED
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.event import Draft, Tag
 from reconciler.nostr.nip34 import Coordinate
+
+
+def resumed(draft: Draft, asked: Iterable[Draft], *, after: int) -> Draft:
+    """The draft, or one that differs from it in nothing but an earlier time and was asked for
+    before: an answer to that may come, and fits no other.
+
+    Args:
+        draft: what is to be signed.
+        asked: what somebody was asked to sign.
+        after: the time of the newest version that stands; what is signed must be newer.
+    """
+    for old in asked:
+        if replace(old, created_at=draft.created_at) == draft and old.created_at > after:
+            return old
+    return draft
 
 
 def announcement(

@@ -191,6 +191,13 @@ def newest_first(event: Template) -> tuple[int, str]:
     return (-event.created_at, event.id)
 
 
+def draft_of(raw: dict[str, Json]) -> Draft:
+    """The draft that these fields are. Raises PeerFault."""
+    if not raw.keys() >= _FIELDS - {"id", "sig"}:
+        raise PeerFault("a draft needs pubkey, created_at, kind, tags and content")
+    return _draft(raw)
+
+
 def _draft(raw: dict[str, Json]) -> Draft:
     if not is_hex32(raw["pubkey"]):
         raise PeerFault("the event's pubkey is not 64 hex digits")

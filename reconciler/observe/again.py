@@ -81,6 +81,7 @@ def _joined(
         seen=before.seen,
         sources=before.sources,
         unserved=now.unserved,
+        requested=now.requested,
         began=before.at if before.began is None else before.began,
     )
 

@@ -78,6 +78,7 @@ def seen(rounds: Rounds, sources: Sources, *, every: int = 0) -> Observed:
         seen=world.seen(),
         sources=sources,
         unserved=unserved,
+        requested=world.requested(),
     )
 
 

@@ -8,6 +8,7 @@ from reconciler.facts.signing import may_sign
 from reconciler.model.actions import Sign
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Listing, Observed, ServerView, lookup
+from reconciler.nostr.drafts import resumed
 from reconciler.nostr.event import without
 from reconciler.nostr.nip34 import Announcement, Coordinate, with_servers
 
@@ -53,6 +54,7 @@ def signing(
     if not adds:
         return None
     draft = with_servers(announcement, adds, at=observed.at)
+    draft = resumed(draft, observed.requested, after=announcement.event.created_at)
     signer = npub.signer or ""
     return Sign(
         coordinate=announcement.coordinate,

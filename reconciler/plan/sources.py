@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from reconciler.facts.dialects import detect
 from reconciler.facts.knowledge import Knowledge
+from reconciler.facts.refs import differences
 from reconciler.facts.sources import adopted, branches_and_tags
 from reconciler.git.refname import HEADS, clash
+from reconciler.limits import REPAIR_SECONDS
 from reconciler.model.actions import Sign, Why
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Listing, Observed, lookup
@@ -68,17 +70,21 @@ def adopt(
     holds = [kept] if next_.kept else []
     branch = head(listing, next_.refs, base)
     same = base and (base.refs, base.head) == (tuple(sorted(next_.refs.items())), branch)
-    if pair or same:
+    again = bool(base and same and _is_stuck(observed, coordinate, base, servers))
+    if pair or (same and not again):
         return Adoption(holds=tuple(holds))
     if base and observed.began is not None and base.event.created_at >= observed.began:
         # two states of one run could not be told apart from a run that never ends
         waits = reasons.next_state(coordinate, "the source has more than this run has signed")
         return Adoption(holds=(*holds, waits))
     holds += [reasons.next_state(coordinate, next_.later)] if next_.later else []
-    at = max(observed.at, _newest(known, coordinate, base) + 1)
+    newest = _newest(known, coordinate, base)
     points = peeled(next_.refs, listing, base)
+    at = max(observed.at, newest + 1)
     draft = drafts.state(coordinate, next_.refs, points, branch, at=at)
-    sign = _sign(desired, coordinate, draft, base, servers, view.url)
+    draft = drafts.resumed(draft, observed.requested, after=newest)
+    why = Why.SERVER_STUCK if again else Why.SOURCE_AHEAD
+    sign = _sign(desired, coordinate, draft, base, servers, view.url, why)
     return Adoption(sign, nip34.state(draft), tuple(holds))
 
 
@@ -100,6 +106,7 @@ def first(
         description=source.description,
         web=source.web,
     )
+    draft = drafts.resumed(draft, observed.requested, after=0)
     return Sign(
         coordinate=coordinate,
         signer=npub.signer or "",
@@ -118,6 +125,21 @@ def _takes_one_thing(observed: Observed, servers: Iterable[str]) -> bool:
     return any(family.exact and not family.deletes_branches for family in families)
 
 
+def _is_stuck(
+    observed: Observed, coordinate: Coordinate, base: State, servers: Iterable[str]
+) -> bool:
+    """Does a server serve the newest state with other refs, and take them by a newer one alone
+    (docs/protocol.md §4.1)? Such a one is signed REPAIR_SECONDS after the last at the earliest."""
+    if observed.at < base.event.created_at + REPAIR_SECONDS:
+        return False
+    for view in map(observed.view, servers):
+        refs = view.refs(coordinate)
+        stored = base.event.id in view.served and detect(view.info).purgatory_only
+        if stored and isinstance(refs, Listing) and differences(base, refs.refs):
+            return True
+    return False
+
+
 def _sign(
     desired: Desired,
     coordinate: Coordinate,
@@ -125,6 +147,7 @@ def _sign(
     base: State | None,
     servers: tuple[str, ...],
     source: str,
+    why: Why,
 ) -> Sign:
     npub = desired.npub(coordinate.owner)
     before = base.event.tags if base else ()
@@ -134,7 +157,7 @@ def _sign(
         before=base.event.id if base else None,
         adds=servers,
         draft=draft,
-        why=Why.SOURCE_AHEAD,
+        why=why,
         added=without(draft.tags, before),
         dropped=without(before, draft.tags),
         source=source,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import singledispatch
 
 from reconciler.git.receive_pack import RefUpdate
-from reconciler.model.actions import Action, Publish, Push, Sign, Wave
+from reconciler.model.actions import Action, Publish, Push, Sign, Wave, Why
 from reconciler.nostr import kinds
 from reconciler.report.safe import safe
 
@@ -79,7 +79,8 @@ def deed(action: Action) -> str:
 @deed.register
 def _(action: Sign) -> str:
     first = "first " if action.before is None else ""
-    return f"sign the {first}{kind_name(action.draft.kind)}"
+    again = " again" if action.why is Why.SERVER_STUCK else ""
+    return f"sign the {first}{kind_name(action.draft.kind)}{again}"
 
 
 @deed.register

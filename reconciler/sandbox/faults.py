@@ -34,6 +34,7 @@ class Stage(Enum):
     QUERY = "a REQ, COUNT or NEG-OPEN"
     REQ = "a REQ alone"
     PUBLISH = "an EVENT"
+    SYNC = "what the server would fetch by itself"
 
 
 class Effect(Enum):
@@ -61,6 +62,7 @@ class Effect(Enum):
     CAP_REFS = auto()  # `value` refs at most, and no sign of it
     LIE = auto()  # OK true, nothing stored
     FLOOD = auto()  # `value` events that nobody asked for before each answer
+    PASS_BY = auto()  # `value` per cent of it come, always the same ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,8 @@ FAULTS: Final = MappingProxyType(
             _fault("capped-refs", Effect.CAP_REFS, Stage.REFS, value=1),
             _fault("lying-ok", Effect.LIE, Stage.PUBLISH),
             _fault("flood", Effect.FLOOD, Stage.REQ, value=1000),
+            _fault("no-sync", Effect.PASS_BY, Stage.SYNC),
+            _fault("partial-sync", Effect.PASS_BY, Stage.SYNC, value=90),
         )
     }
 )

@@ -35,7 +35,7 @@ BUNKER = "bunker"
 SIGNED_KINDS = frozenset({kinds.ANNOUNCEMENT, kinds.STATE})
 """Kinds that are ever signed."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -76,7 +76,7 @@ def read_signers(place: str, ask: Ask) -> Signers:
         UserFault: missing, too large, or lines that hold no key; every such line at once.
     """
     forbid_dumps()
-    return _signers(_contents(place), place, ask)
+    return _signers(contents(place), place, ask)
 
 
 def no_passphrase(name: str) -> str:
@@ -134,8 +134,13 @@ class KeyFileSigner:
         return seal(draft, bip340.sign(key.secret.reveal(), bytes.fromhex(draft.id)))
 
 
-def _contents(place: str) -> bytes:
-    """The bytes of a signers file, wherever it is."""
+def contents(place: str) -> bytes:
+    """The bytes of a file that holds keys, wherever it is.
+
+    Raises:
+        KeyFileFault: others may read or replace it, or it is no plain file of ours.
+        UserFault: missing, or too large.
+    """
     kind, _, name = place.partition(":")
     if kind == "env":
         # what was handed to us is for us: no child inherits it
@@ -248,7 +253,7 @@ def _signers(data: bytes, place: str, ask: Ask) -> Signers:
 def _line(content: bytes) -> tuple[str, str]:
     """Name and value of a line; the PeerFault for a bad one never quotes it."""
     name, separator, value = content.decode("utf-8", "replace").partition(":")
-    if not separator or not _NAME.fullmatch(name.strip()):
+    if not separator or not NAME.fullmatch(name.strip()):
         raise PeerFault("the line does not start with a name and a colon")
     return name.strip(), value.strip()
 

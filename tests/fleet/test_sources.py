@@ -14,10 +14,10 @@ import pytest
 from reconciler.nostr import kinds, urls
 from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.sandbox.demo import history
+from reconciler.sandbox.demo import authors, history
 from reconciler.sandbox.faults import Aim
 from tests.kit.git import backend
-from tests.kit.program import Case, Result, newest
+from tests.kit.program import DAY, Case, Result, newest
 
 MAIN = "refs/heads/main"
 FAMILIES = {"one": "ngit-grasp", "two": "spec", "three": "ngit-relay", "four": "khatru"}
@@ -90,7 +90,7 @@ def test_a_new_owner_needs_a_source_and_a_signer(origin: Origin) -> None:
     for name, dialect in FAMILIES.items():
         origin.case.start(name, family=dialect)
     planned = origin.reconcile("--plan", "-v")
-    assert "first announcement with the key" in planned.out
+    assert "1 first announcement with the key" in planned.out
     assert planned.code == 0
     done = origin.apply()
     assert done.code == 0, done.out + done.err
@@ -213,6 +213,27 @@ def test_what_nobody_showed_is_not_signed_again(origin: Origin) -> None:
     done = origin.apply()
     assert (done.code, done.report["signatures"]) == (0, 0)
     assert origin.clones() == origin.wanted()
+
+
+def test_a_server_that_lost_its_refs_gets_a_state_that_says_the_same(origin: Origin) -> None:
+    case = origin.case
+    case.start("one", "two")
+    case.sources["widget"] = origin.path
+    places = [server.url for server in case.servers.values()]
+    root = history.git(origin.path, "rev-list", "--max-parents=0", MAIN).decode().strip()
+    announced = authors.announce(case.owner, "widget", places, at=case.now - 9 * DAY, root=root)
+    case.host("widget", announced, ["one", "two"], at=case.now - 8 * DAY)
+    assert origin.apply().report["planned"] == 0
+    lost = case.servers["two"].repo_path(case.owner.pubkey, "widget")
+    for name in history.refs(lost):
+        history.delete(lost, name)
+    done = origin.apply()
+    assert (done.code, done.report["signatures"]) == (0, 1)
+    assert origin.clones() == origin.wanted()
+    for name in history.refs(lost):
+        history.delete(lost, name)
+    again = origin.apply()  # not so soon
+    assert (again.code, holds(again), again.report["signatures"]) == (7, ["needs-new-state"], 0)
 
 
 def test_nothing_is_signed_while_a_place_is_silent(origin: Origin) -> None:

@@ -6,9 +6,11 @@ from . import (
     scenarios_audit,
     scenarios_events,
     scenarios_harm,
+    scenarios_living,
     scenarios_ngit,
     scenarios_people,
     scenarios_refs,
+    scenarios_signer,
     scenarios_source,
     scenarios_spread,
 )
@@ -20,8 +22,10 @@ MODULES = (
     scenarios_events,
     scenarios_people,
     scenarios_harm,
+    scenarios_living,
     scenarios_ngit,
     scenarios_source,
+    scenarios_signer,
     scenarios_audit,
 )
 

@@ -8,9 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.kit.outsiders import Outsider
 
+from . import judge
 from .scenario import converge, scenario
 from .scenarios_ngit import SECOND, desk_of, look
 from .source import Source, git
@@ -26,10 +28,8 @@ with plain_host(pathlib.Path(sys.argv[1])) as url:
 
 
 @contextmanager
-def _host(world: World) -> Iterator[tuple[str, Source]]:
-    """A plain git host in a process of its own, with one repository; its URL."""
-    root = world.folder / "host"
-    source = Source.create(root / "widget.git")
+def _host(root: Path) -> Iterator[str]:
+    """A plain git host in a process of its own; its URL."""
     call = [sys.executable, "-c", _HOST, str(root)]
     with subprocess.Popen(
         call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -37,7 +37,7 @@ def _host(world: World) -> Iterator[tuple[str, Source]]:
         assert process.stdout and process.stdin
         url = process.stdout.readline().strip()
         try:
-            yield f"{url}/widget.git", source
+            yield url
         finally:
             process.stdin.close()
 
@@ -50,7 +50,7 @@ def _put(source: Source, **refs: str) -> None:
         source.ask("update-ref", f"refs/{name.replace('__', '/')}", oid)
 
 
-def _meant(world: World, owner: Outsider, source: Source) -> Repo:
+def meant(world: World, owner: Outsider, source: Source) -> Repo:
     """The repository as the source has it."""
     repo = next(iter(world.repos), None) or Repo(owner, "widget", source)
     lines = source.ask("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
@@ -60,7 +60,7 @@ def _meant(world: World, owner: Outsider, source: Source) -> Repo:
 
 
 def _run(world: World, owner: Outsider, source: Source, *, codes: tuple[int, ...] = (0,)) -> None:
-    repo = _meant(world, owner, source)
+    repo = meant(world, owner, source)
     done = world.reconcile("--apply")
     require(done.code in codes, f"exit {done.code}: {done.tail()}")
     look(world, repo, repo.refs)
@@ -68,14 +68,14 @@ def _run(world: World, owner: Outsider, source: Source, *, codes: tuple[int, ...
 
 
 @contextmanager
-def _newcomer(world: World) -> Iterator[tuple[Outsider, Source]]:
+def newcomer_of(world: World) -> Iterator[tuple[Outsider, Source]]:
     """Real servers, all empty; an owner with a key and a source."""
     world.fleet()
     owner = world.person("alice")
-    with _host(world) as (url, source):
-        world.desired_more = (
-            f"repositories:\n  alice/widget: {{source: {url}, states: adopt, rewrites: all}}\n"
-        )
+    source = Source.create(world.folder / "host" / "widget.git")
+    with _host(world.folder / "host") as url:
+        words = f"source: {url}/widget.git, states: adopt, rewrites: all"
+        world.desired_more = f"repositories:\n  alice/widget: {{{words}}}\n"
         row = source.line("w", 3)
         tag = source.tag("v1", row[0])
         _put(source, heads__main=row[2], heads__dev=row[1], tags__v1=tag)
@@ -86,7 +86,7 @@ def _newcomer(world: World) -> Iterator[tuple[Outsider, Source]]:
 @scenario("a source and a signer: announced, stated, pushed on all, and kept there")
 def newcomer(world: World) -> None:
     """Nothing but a git host and a key; then a commit, and one that brings and drops."""
-    with _newcomer(world) as (owner, source):
+    with newcomer_of(world) as (owner, source):
         _run(world, owner, source)
         main = source.ask("rev-parse", MAIN)
         time.sleep(SECOND)
@@ -103,7 +103,7 @@ def newcomer(world: World) -> None:
 @scenario("a source and a signer: ngit clones and pushes it, and the source catches up", "ngit")
 def ngit(world: World) -> None:
     """What a maintainer pushes through ngit stands, and is no loss to the source."""
-    with _newcomer(world) as (owner, source):
+    with newcomer_of(world) as (owner, source):
         world.desired_more = world.desired_more.replace(", rewrites: all", "")
         _run(world, owner, source)
         time.sleep(SECOND)
@@ -118,6 +118,36 @@ def ngit(world: World) -> None:
         converge(world, codes=(7,))  # the source is behind: said, and nothing of it undone
         done = git("push", "-q", str(source.path), "main", cwd=desk.work)
         require(not done.code, f"the source takes no push: {done.err}")
-        _meant(world, owner, source)
+        meant(world, owner, source)
         converge(world)
         shutil.rmtree(desk.work)
+
+
+@scenario("a server that lost its git data is healed by a state that says the same", "ngit-grasp")
+def repair(world: World) -> None:
+    """ngit-grasp serves the state and takes no push for it any more (docs/protocol.md 4.1)."""
+    one, two = world.server("ngit-grasp"), world.server("ngit-grasp")
+    owner = world.person("alice")
+    world.now -= 40_000
+    repo = world.repo(owner, "widget")
+    repo.source.ask("symbolic-ref", "HEAD", MAIN)
+    for name, oid in repo.refs.items():
+        repo.source.ask("update-ref", name, oid)
+    with _host(repo.source.path.parent) as url:
+        words = f"source: {url}/{repo.source.path.name}, states: adopt"
+        world.desired_more = f"repositories:\n  alice/widget: {{{words}}}\n"
+        converge(world)
+        two.stop()
+        lost = two.data / "git" / owner.npub / "widget.git"
+        for name in repo.refs:
+            git("update-ref", "-d", name, cwd=lost)
+        git("reflog", "expire", "--expire=now", "--all", cwd=lost)
+        git("prune", "--expire=now", cwd=lost)
+        two.start()
+        seen = judge.listing(repo.url(two))
+        require(seen is not None and not seen.state(), "nothing was lost")
+        done = world.reconcile("--apply")
+        require(done.code == 0, f"exit {done.code}: {done.tail()}")
+        require(done.report["signatures"] == 1, f"{done.report['signatures']} signatures")
+        look(world, repo, repo.refs)
+        world.settled(one, two)

@@ -177,6 +177,9 @@ class MemoryWorld:
         self.ask("root", what=coordinate)
         return oid if oid in self.archive else None
 
+    def requested(self) -> tuple[Draft, ...]:
+        return ()
+
     def unserved(self) -> tuple[Event, ...]:
         return self.signed
 

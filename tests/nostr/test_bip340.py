@@ -91,7 +91,7 @@ def test_ten_thousand_signatures_of_ours_hold_for_ecdsa_and_nostr_sdk() -> None:
 def test_ten_thousand_events_of_nostr_sdk_hold_here_and_ours_there() -> None:
     for number in range(10_000):
         keys = nostr_sdk.Keys.generate()
-        theirs = nostr_sdk.EventBuilder.text_note(f"{number} é 🔑").finalize(keys)
+        theirs = nostr_sdk.EventBuilder(nostr_sdk.Kind(1), f"{number} é 🔑").finalize(keys)
         event = verify_text(theirs.as_json())
         secret = bytes.fromhex(keys.secret_key().to_hex())
         draft = Draft(event.pubkey, number, 30618, (("d", f"w{number}"),))
