@@ -165,6 +165,9 @@ SERVER_FETCHED_BYTES: Final = 8 * 2**30
 270 repositories of 30 MB."""
 SERVER_KEPT_BYTES: Final = 64 * 2**20
 """Memory for the events of one relay, as texts; 100,000 events of 600 characters."""
+SERVER_REFS: Final = 1_000_000
+"""Refs of one server that are kept in a run, in all its repositories: 1,000 of 1,000 refs each are
+300 MB of memory."""
 SERVER_RETRIES: Final = 20
 """Attempts after a first one, of all questions to one server in one run."""
 STOP_SECONDS: Final = 10.0

@@ -3,6 +3,7 @@ long as a run lasts: a fetch need not ask again what was listed a moment ago."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from threading import Lock
 
@@ -10,7 +11,7 @@ from reconciler.edge.http import Http
 from reconciler.errors import PeerFault
 from reconciler.git import advertisement
 from reconciler.git.advertisement import UPLOAD, Advertisement
-from reconciler.limits import ADVERT_BYTES, READ_SECONDS
+from reconciler.limits import ADVERT_BYTES, READ_SECONDS, SERVER_REFS
 from reconciler.model.observed import Cause, Unknown
 from reconciler.nostr import urls
 from reconciler.nostr.nip34 import Coordinate
@@ -28,8 +29,10 @@ def grasp(server: str, coordinate: Coordinate) -> str:
 class Advertised:
     """Asks `info/refs`; safe between threads."""
 
-    def __init__(self, http: Http, address: Address = grasp) -> None:
-        """Args: HTTP, and where a repository is."""
+    def __init__(self, http: Http, address: Address = grasp, most: int = SERVER_REFS) -> None:
+        """Args: HTTP, where a repository is, and how many refs of one server are kept."""
+        self._most = most
+        self._refs: Counter[str] = Counter()
         self.address = address
         self._http = http
         self._known: dict[tuple[str, Coordinate], Advertisement] = {}
@@ -40,7 +43,11 @@ class Advertised:
         return self._known.get((server, coordinate))
 
     def ask(self, server: str, coordinate: Coordinate, service: str) -> Advertisement | None:
-        """One GET of info/refs; None when the server answers 404. Raises Failure."""
+        """One GET of info/refs; None when the server answers 404.
+
+        Raises:
+            Failure: no answer, or one that is not kept; BUDGET where the server filled its share.
+        """
         try:
             kind, body = self._http.get(
                 f"{self.address(server, coordinate)}/info/refs?service={service}",
@@ -60,6 +67,16 @@ class Advertised:
         except PeerFault as error:
             raise Failure(Unknown(Cause.PROTOCOL, str(error))) from None
         if service == UPLOAD:
-            with self._lock:
-                self._known[server, coordinate] = found
+            self._keep(server, coordinate, found)
         return found
+
+    def _keep(self, server: str, coordinate: Coordinate, found: Advertisement) -> None:
+        """Raises Failure: with this one it would be more than one server may fill."""
+        with self._lock:
+            before = self._known.get((server, coordinate))
+            more = len(found.refs) - (len(before.refs) if before else 0)
+            if self._refs[server] + more > self._most:
+                detail = f"the memory for one server's refs is used up: {self._most}"
+                raise Failure(Unknown(Cause.BUDGET, detail))
+            self._refs[server] += more
+            self._known[server, coordinate] = found

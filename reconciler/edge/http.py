@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from threading import Lock
 from urllib.parse import urlsplit
@@ -40,6 +41,10 @@ from reconciler.world import Failure
 _STRIKES = 2
 _CHUNK = 64 * 2**10
 _AGENT = f"grasp-reconciler/{__version__}"
+
+
+class Forbidden(Failure):
+    """403: whoever asks may not, or may not yet."""
 
 
 class Http:
@@ -253,7 +258,7 @@ def _refusal(answer: HTTPResponse) -> Failure:
     unknown = Unknown(kind, f"{code} {answer.reason or ''} {said}".strip())
     if code in LATER:
         return Passing(unknown, seconds_of(answer.headers.get("Retry-After")))
-    return Failure(unknown)
+    return Forbidden(unknown) if code == HTTPStatus.FORBIDDEN else Failure(unknown)
 
 
 @contextmanager

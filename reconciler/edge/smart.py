@@ -12,7 +12,7 @@ from reconciler.edge.advertised import Advertised
 from reconciler.edge.archive import Archive
 from reconciler.edge.clock import Clock
 from reconciler.edge.connections import Body
-from reconciler.edge.http import Http
+from reconciler.edge.http import Forbidden, Http
 from reconciler.errors import PeerFault
 from reconciler.git import advertisement, receive_pack
 from reconciler.git.advertisement import RECEIVE, UPLOAD, Advertisement
@@ -28,6 +28,8 @@ from reconciler.nostr.nip34 import Coordinate
 from reconciler.pacing.backoff import Backoff
 from reconciler.world import Failure, Pushed, Stale
 
+_OPENING_SECONDS = 1.5
+"""How long a 403 is waited out there; it mostly says no for good."""
 _APPEARING = Backoff(first=0.1, most=1.0)
 """Between two looks for a repository that a server is about to make."""
 
@@ -97,14 +99,16 @@ class SmartHttp:
 
     def _wait_for_repository(self, server: str, coordinate: Coordinate) -> Advertisement:
         """ngit-relay makes the repository a moment after it accepts the announcement
-        (docs/protocol.md §1.3)."""
-        end = self._clock.now() + SETTLE_SECONDS
+        (docs/protocol.md §1.3), and lets nobody push there for another one."""
+        start = self._clock.now()
         asked = 0
         while True:
             try:
                 return self._receiving(server, coordinate)
             except Failure as failure:
-                if failure.unknown.cause is not Cause.NOT_FOUND or self._clock.now() > end:
+                absent = failure.unknown.cause is Cause.NOT_FOUND
+                shut = _OPENING_SECONDS if isinstance(failure, Forbidden) else 0.0
+                if self._clock.now() - start >= (SETTLE_SECONDS if absent else shut):
                     raise
             asked += 1
             self._clock.until(self._clock.now() + _APPEARING.delay(asked))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -137,6 +138,42 @@ def test_a_push_that_was_not_taken(
         world.push(url, REPOSITORY, DELETE)
     assert (found.value.unknown.cause, words in found.value.unknown.detail) == (kind, True)
     assert len(script.pushes) == 1  # never tried a second time
+
+
+class Opening(Script):
+    """A server that has just made the repository, and lets nobody push there for a moment."""
+
+    def __init__(self, refs: dict[str, str], said: bytes, shut: int) -> None:
+        super().__init__(refs, said)
+        self.shut = shut
+
+    def __call__(self, connection: socket.socket) -> None:
+        if self.shut <= 0:
+            super().__call__(connection)
+            return
+        self.shut -= 1
+        request(connection)
+        connection.sendall(answer("403 Forbidden"))
+
+
+def test_a_repository_that_opens_a_moment_later_is_waited_for(
+    stack: ExitStack, tmp_path: Path
+) -> None:
+    report = encode_all([b"unpack ok\n", f"ok {MAIN}\n".encode(), FLUSH])
+    script = Opening({MAIN: OLD}, answer("200 OK", report), shut=2)
+    world, url = served(stack, tmp_path, script)
+    assert world.push(url, REPOSITORY, DELETE) == Pushed(sent=True)
+    assert len(script.pushes) == 1
+
+
+def test_a_repository_that_stays_shut_is_refused_within_seconds(
+    stack: ExitStack, tmp_path: Path
+) -> None:
+    world, url = served(stack, tmp_path, Opening({MAIN: OLD}, b"", shut=99))
+    start = time.monotonic()
+    with pytest.raises(Failure, match="403"):
+        world.push(url, REPOSITORY, DELETE)
+    assert time.monotonic() - start < 4
 
 
 def test_refused_refs_are_named(stack: ExitStack, tmp_path: Path) -> None:

@@ -227,6 +227,13 @@ ACTS: Mapping[str, Act] = {
     "B70 6,000 announcements of the owner": _serves(
         lambda s: [_other_d(s, f"r{n}") for n in range(6_000)], long=True
     ),
+    "B70b 20,000 refs in each of 100 repositories": Act(
+        play=lambda s: {
+            "relay": relay_of([_other_d(s, f"r{n}") for n in range(100)], cap=20_000),
+            "refs": listing({f"refs/heads/x{n:05}": "b" * 40 for n in range(20_000)}),
+        },
+        named=False, long=True,
+    ),
     "B72 the newest announcement is behind CLOSED": Act(
         play=_hidden, signer=True, judge=_unsigned
     ),
