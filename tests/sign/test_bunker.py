@@ -20,8 +20,9 @@ from reconciler.edge.mailbox import Mailbox
 from reconciler.edge.paper import Paper
 from reconciler.errors import NotSigned, OurFault, ReconcileError
 from reconciler.nostr import kinds, urls
-from reconciler.nostr.event import Draft, Event
+from reconciler.nostr.event import Draft, Event, verify_text
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
+from reconciler.sign.bunker.dialogue import Dialogue, Request
 from reconciler.sign.bunker.meeting import new_client
 from reconciler.sign.bunker.pairing import Pairing
 from reconciler.sign.bunker.queue import Queue
@@ -190,6 +191,18 @@ def test_the_right_answer_after_it_counts_all_the_same(
 def check(event: Event, wanted: Draft) -> None:
     assert event.id == wanted.id
     assert nostr_sdk.Event.from_json(json.dumps(event.to_json())).verify()
+
+
+def test_an_event_of_another_kind_is_no_answer_even_where_a_relay_sends_it() -> None:
+    bunker = Bunker("ws://127.0.0.1:9")
+    dialogue = Dialogue(new_client(), bunker.pubkey)
+    now = int(time.time())
+    asked = Request("a" * 32, "ping", (), now)
+    dialogue.request(asked, at=now, nonce=bytes(32))
+    request = {"id": asked.id, "method": "ping"}
+    for kind, counts in ((KIND, True), (KIND + 1, False)):
+        text = bunker.answer(request, dialogue.client, result="pong", kind=kind)
+        assert (dialogue.hear(verify_text(text), now=now) is not None) is counts
 
 
 def test_junk_by_the_thousand_ends_nothing(relay: RunningServer, queue: Queue) -> None:
