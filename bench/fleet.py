@@ -18,8 +18,9 @@ from reconciler.sandbox.demo.authors import Author
 
 _EPOCH = 1_700_000_000
 _WHO = "A Developer <developer@example.org> {} +0000"
-_LINES = 500
-_CHANGED = 100
+_COMMITS = 200
+_FILE = 15_000
+_MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,13 @@ def announced(owner: Author, name: str, source: Path, servers: Sequence[str]) ->
 
 
 def desired(file: Path, owner: Author, servers: Sequence[str]) -> Path:
-    """Write a desired state of these servers, with a throttle that holds nobody back."""
-    lines = ["version: 1", "servers:", *(f"  - {server}" for server in servers)]
+    """Write a desired state of these servers, with a throttle that holds nobody back; nothing is
+    left to them."""
+    lines = ["version: 1", "servers:"]
+    lines += [f"  - {{url: {server}, delegate: never}}" for server in servers]
     lines += ["npubs:", f"  - {{npub: {owner.npub}, name: {owner.name}}}", "policies:"]
-    lines += ["  throttle: {concurrency: 8, per_minute: 6000, events_per_minute: 6000}"]
+    wide = "concurrency: 8, per_minute: 6000, events_per_minute: 6000, family_limits: false"
+    lines += [f"  throttle: {{{wide}}}"]
     lines += ["  egress: {allow_private: [127.0.0.0/8]}"]
     file.write_text("\n".join(lines) + "\n")
     return file
@@ -60,36 +64,43 @@ def small(place: Path, seed: int) -> Path:
     return _packed(place, made)
 
 
-def large(place: Path, seed: int, *, commits: int = 450) -> Path:
-    """A repository whose pack has about 3 MB: text files of which each commit changes a fifth, so
-    that there are deltas as in any other."""
+def large(place: Path, seed: int) -> Path:
+    """A repository of 3 MB: 200 commits, each with a file of 15 kB. They compress badly, so that
+    git's work on them, which is the same on both sides, hides nothing."""
     empty(place)
-    chance = random.Random(seed)  # noqa: S311 - made-up text
-    files = {f"src/part{n // 10}/file{n}.txt": _text(chance, _LINES) for n in range(40)}
-    parts = [_commit(0, files)]
-    for number in range(1, commits):
-        name = chance.choice(list(files))
-        lines = files[name]
-        start = chance.randrange(_LINES - _CHANGED)
-        files[name] = [*lines[:start], *_text(chance, _CHANGED), *lines[start + _CHANGED :]]
-        parts.append(_commit(number, {name: files[name]}))
+    chance = random.Random(seed)  # noqa: S311 - made-up data
+    parts = [
+        _commit(number, f"src/part{number // 20}/file{number}", chance.randbytes(_FILE))
+        for number in range(_COMMITS)
+    ]
     _git(place, "fast-import", "--quiet", stdin=b"".join(parts))
     _git(place, "tag", "-a", "-m", "release", "v1.0.0", "main")
     _git(place, "branch", "stable", "main~20")
     return _packed(place)
 
 
-def _text(chance: random.Random, lines: int) -> list[str]:
-    return [chance.randbytes(30).hex() for _ in range(lines)]
+def heavy(place: Path, files: int) -> Path:
+    """A repository of so many files of 1 MiB that do not compress, a commit for each."""
+    empty(place)
+    chance = random.Random(0)  # noqa: S311 - made-up data
+    with subprocess.Popen(
+        ["git", f"--git-dir={place}", "fast-import", "--quiet"], stdin=subprocess.PIPE, env=PLAIN
+    ) as child:
+        if child.stdin is None:
+            raise SystemExit("no pipe")
+        for number in range(files):
+            child.stdin.write(_commit(number, f"file{number}", chance.randbytes(_MIB)))
+        child.stdin.close()
+    if child.returncode:
+        raise SystemExit("git fast-import failed")
+    _git(place, "pack-refs", "--all")
+    return place
 
 
-def _commit(number: int, files: dict[str, list[str]]) -> bytes:
+def _commit(number: int, name: str, data: bytes) -> bytes:
     at = _WHO.format(_EPOCH + 3600 * number)
-    parts = [f"commit refs/heads/main\ncommitter {at}\ndata 7\nchange\n\n".encode()]
-    for name, lines in files.items():
-        body = ("\n".join(lines) + "\n").encode()
-        parts.append(b"M 100644 inline %s\ndata %d\n%s\n" % (name.encode(), len(body), body))
-    return b"".join(parts)
+    head = f"commit refs/heads/main\ncommitter {at}\ndata 7\nchange\n\n"
+    return head.encode() + b"M 100644 inline %s\ndata %d\n%s\n" % (name.encode(), len(data), data)
 
 
 def _packed(place: Path, source: Path | None = None) -> Path:

@@ -80,5 +80,11 @@ def row(  # the words of a measure, in the order of a sentence
     )
 
 
+def counted(measure: str, what: str, unit: str, figure: float, target: float | None) -> Row:
+    """A row about something that is counted once, and bounded by itself."""
+    ours = Figure("reconcile", float(figure), (float(figure),))
+    return Row(measure=measure, what=what, unit=unit, ours=ours, theirs=None, target=target)
+
+
 def _figure(costs: Costs, what: str) -> Figure:
     return Figure(costs.name, costs.median(what), costs.runs(what))

@@ -57,10 +57,12 @@ class Costs:
 
 def alternate(sides: Sequence[Side], rounds: int) -> list[Costs]:
     """Every side once a round, each round begun by another one; in the order of `sides`.
+    BENCH_ROUNDS in the environment replaces `rounds`.
 
     Raises:
         SystemExit: a program failed.
     """
+    rounds = int(os.environ.get("BENCH_ROUNDS", rounds))
     found = [Costs(side.name) for side in sides]
     for number in range(rounds):
         first = number % len(sides)

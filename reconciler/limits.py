@@ -91,6 +91,8 @@ FETCH_MEMORY_BYTES: Final = 256 * 2**20
 few files whole. A listing can make its older releases take all there is."""
 FETCH_BYTES: Final = 256 * 2**20
 """Disk of one fetch among several; a larger one is done again, alone, and may take PACK_BYTES."""
+SPOOL_BYTES: Final = 2**30
+"""Disk for packs that were built to be sent, as long as nobody is sending more at once."""
 FREE_BYTES: Final = 256 * 2**20
 """What a fetch leaves free on its disk (a twentieth of a small one)."""
 QUESTION_SECONDS: Final = 60.0
@@ -137,6 +139,9 @@ PROGRESS_BYTES: Final = 2_000
 """What an answer to a read must bring in READ_SECONDS from its first byte on, or it drips: 200 B/s.
 git leaves a fetch below 1,000 B/s (http.lowSpeedLimit), and five answers of one server may come
 side by side; a modem of 9,600 bits a second is above it with all five."""
+WHOLE_SILENCES: Final = 6
+"""A whole answer, message or upgrade may take so many times the silence that is allowed within it:
+a peer that says a byte now and then comes to an end, too."""
 RETRY_AFTER_SECONDS: Final = 30.0
 """How long a server may ask to be left alone within a run; longer means the next run."""
 ANSWER_SECONDS: Final = 180.0

@@ -21,19 +21,16 @@ from reconciler.facts import seen
 from reconciler.facts.knowledge import Knowledge
 from reconciler.facts.selection import select
 from reconciler.guard import contract, judge, withheld
-from reconciler.model.actions import Action
-from reconciler.model.codec import contract_of, digest
+from reconciler.model.codec import digest
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Memory, Observed, Seen
 from reconciler.model.options import Options
 from reconciler.model.outcome import Finding, Outcome
 from reconciler.model.plan import Entry, Plan
-from reconciler.nostr import urls
-from reconciler.nostr.nip34 import Coordinate
 from reconciler.observe import observe
 from reconciler.plan import plan
 from reconciler.plan.submissions import remembered
-from reconciler.report.words import deed
+from reconciler.saved import differences, only, still_valid
 from reconciler.settling import Settling, delegated
 from reconciler.world import Signer, Watcher, World
 
@@ -44,7 +41,8 @@ Connect = Callable[[Desired], AbstractContextManager[World]]
 class Run:
     """How a run went. `stale` lists where a saved plan and the world disagree; nothing was written
     then. `remaining` is the plan of the world as it was left; None when nothing was applied.
-    `notes` say what this machine could not write down.
+    `notes` say what this machine could not write down, `fell` which parts of a saved plan are not
+    valid any more, and what else is wanted now; neither was done.
     """
 
     plan: Plan
@@ -53,6 +51,7 @@ class Run:
     outcomes: tuple[Outcome, ...] = ()
     remaining: Plan | None = None
     notes: tuple[str, ...] = ()
+    fell: tuple[str, ...] = ()
 
 
 def run(
@@ -85,11 +84,16 @@ def run(
         every = 1 if options.deep else desired.policies.deep if options.write else 0
         observed = observe(desired, world, watcher, selection, forks=options.forks, every=every)
         proposed = plan(desired, observed, selection)
+        stale: tuple[str, ...] = ()
+        fell: tuple[str, ...] = ()
+        if options.saved and options.still_valid:
+            proposed, fell = still_valid(options.saved, proposed)
+        elif options.saved:
+            stale = differences(options.saved, proposed)
         findings = _guard(proposed, desired, observed, options)
         on_plan(proposed, findings)
-        stale = _differences(options.saved, proposed) if options.saved else ()
         if not options.write or stale or watcher.stopped() or _mistyped(proposed):
-            return Run(plan=proposed, findings=findings, stale=stale)
+            return Run(plan=proposed, findings=findings, stale=stale, fell=fell)
         kept = withheld(findings)
 
         def do(part: Plan) -> tuple[Outcome, ...]:
@@ -106,6 +110,7 @@ def run(
             do=do,
         )
         left = settling.settle(observed, do(proposed), wait=options.wait)
+        remaining = only(left.remaining, proposed) if fell else left.remaining
         old = [s for view in observed.views for s in view.submitted]
         sent = remembered(old, proposed.actions, left.outcomes, now=world.now())
         served = frozenset().union(*(view.served for view in observed.views))
@@ -117,8 +122,9 @@ def run(
             plan=proposed,
             findings=findings,
             outcomes=left.outcomes,
-            remaining=left.remaining,
+            remaining=remaining,
             notes=_remember(world, memory, marks, observed),
+            fell=fell,
         )
 
 
@@ -146,26 +152,9 @@ def _guard(
 ) -> tuple[Finding, ...]:
     if broken := contract(proposed, desired):
         raise OurFault("the plan breaks its contract: " + "; ".join(broken[:5]))
-    ours = digest(proposed)
-    accepted = {guard for guard, theirs in options.accept if ours.startswith(theirs)}
+    # what was accepted of a saved plan holds for a part of it, too
+    ours = [digest(proposed), *([digest(options.saved)] if options.saved else [])]
+    accepted = {
+        guard for guard, theirs in options.accept if any(d.startswith(theirs) for d in ours)
+    }
     return judge(proposed, desired, observed, accepted)
-
-
-def _differences(saved: Plan, fresh: Plan) -> tuple[str, ...]:
-    """Where the saved plan no longer is what would be planned now; empty when it still is."""
-    found = []
-    if saved.desired_digest != fresh.desired_digest:
-        found.append("the desired state was changed after the plan was made")
-    old = {action.key: action for action in saved.actions}
-    new = {action.key: action for action in fresh.actions}
-    names = {r.coordinate: r.name for plan in (saved, fresh) for r in plan.repositories}
-    found += [f"no longer needed or possible: {_said(old[k], names)}" for k in old.keys() - new]
-    found += [f"new: {_said(new[k], names)}" for k in new.keys() - old]
-    both = (k for k in old.keys() & new if contract_of(old[k]) != contract_of(new[k]))
-    found += [f"changed: {_said(new[key], names)}" for key in both]
-    return tuple(sorted(found))
-
-
-def _said(action: Action, names: dict[Coordinate, str]) -> str:
-    where = f" on {urls.host(action.server)}" if action.server else ""
-    return f"{names.get(action.coordinate, action.coordinate.identifier)}: {deed(action)}{where}"

@@ -19,24 +19,32 @@ from reconciler.sandbox.demo import authors
 
 SERVERS = 9
 REPOSITORIES = 88
-FEW = 8
-"""With 5 servers: 40 cells."""
+FEW, FEW_SERVERS = 8, 5
 ROUNDS = 5
 PARALLEL = 5
 
 
 def run(place: Place) -> Sequence[Row]:
     """All cells, then few."""
+    rows: list[Row] = []
     with web(place.folder / "web", place.port, SERVERS) as servers:
         names = seeded(place.folder, servers, REPOSITORIES)
         cells = len(names) * SERVERS
         place.say(f"{cells} cells are read")
-        ours, curl, lister = alternate(_sides(place.folder, servers, names), ROUNDS)
-        return [
+        urls_ = [site.url for site in servers.sites]
+        ours, curl, lister = alternate(_sides(place.folder, urls_, names), ROUNDS)
+        rows += [
             row("noop", "wall", ours, curl, 1.3, f"{cells} cells: "),
             row("noop", "wall", ours, lister, None, f"{cells} cells: "),
             row("noop", "cpu", ours, lister, 0.2, f"{cells} cells: "),
         ]
+    few = place.folder / "few"
+    with web(few / "web", place.port, FEW_SERVERS) as servers:
+        names = seeded(few, servers, FEW)
+        urls_ = [site.url for site in servers.sites]
+        ours, _, lister = alternate(_sides(few, urls_, names), ROUNDS)
+        rows += [row("noop", "wall", ours, lister, 1.0, f"{FEW * FEW_SERVERS} cells: ")]
+    return rows
 
 
 def seeded(folder: Path, servers: Web, count: int) -> list[Coordinate]:
@@ -55,20 +63,28 @@ def seeded(folder: Path, servers: Web, count: int) -> list[Coordinate]:
     return [one.coordinate for one in found]
 
 
-def _sides(folder: Path, servers: Web, names: Sequence[Coordinate]) -> list[Side]:
-    clones = [urls.clone(site.url, c.owner, c.identifier) for c in names for site in servers.sites]
+def by_curl(folder: Path, servers: Sequence[str], names: Sequence[Coordinate]) -> Side:
+    """curl that reads every listing, over as many connections as it likes."""
     listing = "/info/refs?service=git-upload-pack"
-    (folder / "curl").write_text(
-        "".join(f'url="{u}{listing}"\noutput="/dev/null"\n' for u in clones)
-    )
-    (folder / "clones").write_text("\n".join(clones) + "\n")
+    lines = (f'url = "{u}{listing}"\noutput = "/dev/null"\n' for u in _clones(servers, names))
+    (folder / "curl").write_text("".join(lines))
+    parallel = ["--parallel", "--parallel-max", "64"]
+    words: list[str | Path] = ["curl", "-sSf", *parallel, "-K", folder / "curl"]
+    return Side(name="curl --parallel", command=words)
+
+
+def _clones(servers: Sequence[str], names: Sequence[Coordinate]) -> list[str]:
+    return [urls.clone(server, c.owner, c.identifier) for c in names for server in servers]
+
+
+def _sides(folder: Path, servers: Sequence[str], names: Sequence[Coordinate]) -> list[Side]:
+    (folder / "clones").write_text("\n".join(_clones(servers, names)) + "\n")
     lister = f"xargs -P {PARALLEL} -n 1 git ls-remote --quiet < {folder}/clones > {os.devnull}"
     words: list[str | Path] = ["-m", "reconciler", "--apply", "-f", folder / "desired.yaml"]
     words += ["--report-dir", folder / "reports", "--state-dir", folder / "state"]
-    parallel = ["--parallel", "--parallel-max", "64"]
     return [
         Side(name="reconcile --apply", command=[sys.executable, *words]),
-        Side(name="curl --parallel", command=["curl", "-sSf", *parallel, "-K", folder / "curl"]),
+        by_curl(folder, servers, names),
         Side(name="git ls-remote, 5 at a time", command=["/bin/sh", "-c", lister]),
     ]
 

@@ -34,6 +34,19 @@ options:
       - File with the keys that the desired state names, mode 0600. Only this path is handed on;
         the module never opens it.
     type: path
+    aliases: [signers]
+  plan:
+    description:
+      - A plan that O(out) saved and somebody reviewed. Exactly that is applied, or nothing when the
+        world has moved. Check mode plans anew and does not look at it.
+    type: path
+  still_valid:
+    description: With O(plan), do the part of it that still holds, and warn of what fell away.
+    type: bool
+    default: false
+  out:
+    description: In check mode, save the plan here, for O(plan) later.
+    type: path
   state_dir:
     description: Archive and lock; without it the program's own default.
     type: path
@@ -55,7 +68,9 @@ options:
     elements: str
     default: []
   command:
-    description: The program and its first arguments; without it this interpreter's own.
+    description:
+      - The program and its first arguments. Without it C(reconcile) on the PATH is taken, then the
+        one beside this interpreter, then this interpreter's own module.
     type: list
     elements: str
   fail_on:
@@ -91,6 +106,13 @@ EXAMPLES = r"""
     keys: /etc/reconcile/keys
     limit: ["alice/*"]
     fail_on: [guard, failed, unknown]
+
+- name: Apply what was reviewed, as far as it still holds
+  reconcile:
+    desired_state: desired-state.yaml
+    keys: /etc/reconcile/keys
+    plan: plan.json
+    still_valid: true
 """
 
 RETURN = r"""
@@ -104,7 +126,7 @@ exit_codes:
   elements: int
   returned: when there is a report
 report:
-  description: Path of this run's report.
+  description: Absolute path of this run's report.
   type: str
   returned: when there is a report
 plan_digest:
@@ -124,6 +146,8 @@ _CODES = {"failed": 3, "guard": 4, "unknown": 6, "held": 7}
 _JUDGED = frozenset({0, 2, *_CODES.values()})
 """Exit codes after which there is a report, and `fail_on` decides; any other one is a failure."""
 _REPORTS_TO_SEARCH = 50
+_LINES = 200
+"""Lines of the program's last words: a desired state has all its mistakes told at once."""
 Json = Any
 
 
@@ -132,7 +156,11 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "desired_state": {"type": "path", "required": True},
-            "keys": {"type": "path", "no_log": False},  # a path, never a key
+            # a path, never a key
+            "keys": {"type": "path", "no_log": False, "aliases": ["signers"]},
+            "plan": {"type": "path"},
+            "still_valid": {"type": "bool", "default": False},
+            "out": {"type": "path"},
             "state_dir": {"type": "path"},
             "report_dir": {"type": "path", "default": "reports"},
             "limit": {"type": "list", "elements": "str", "default": []},
@@ -166,11 +194,11 @@ def _run(module: AnsibleModule, summary: Path) -> tuple[int, str, str]:
     for name in [name for name in os.environ if name.startswith("RECONCILE_")]:
         del os.environ[name]
     given = module.params
-    words = [*(given["command"] or [sys.executable, "-m", "reconciler"]), "--format", "json"]
-    words += ["--plan"] if module.check_mode else ["--apply"]
+    words = [*(given["command"] or _program(module)), "--format", "json"]
+    words += _mode(module)
     words += ["--file", given["desired_state"], "--report-dir", given["report_dir"]]
-    for flag in ("keys", "state_dir", "shard"):
-        words += [f"--{flag.replace('_', '-')}", given[flag]] if given[flag] else []
+    for name, flag in (("keys", "signers"), ("state_dir", "state-dir"), ("shard", "shard")):
+        words += [f"--{flag}", given[name]] if given[name] else []
     for flag in ("limit", "accept"):
         words += [word for value in given[flag] for word in (f"--{flag}", value)]
     environment = {"GITHUB_STEP_SUMMARY": str(summary)}
@@ -178,10 +206,28 @@ def _run(module: AnsibleModule, summary: Path) -> tuple[int, str, str]:
     return int(code), str(out), str(err)
 
 
+def _mode(module: AnsibleModule) -> list[str]:
+    """What the program is to do."""
+    given = module.params
+    if module.check_mode:
+        return ["--plan", *(["--out", given["out"]] if given["out"] else [])]
+    if given["plan"] is None:
+        return ["--apply"]
+    return ["--apply", given["plan"], *(["--still-valid"] if given["still_valid"] else [])]
+
+
+def _program(module: AnsibleModule) -> list[str]:
+    """Where the program is."""
+    found = module.get_bin_path("reconcile", opt_dirs=[str(Path(sys.executable).parent)])
+    return [found] if found else [sys.executable, "-m", "reconciler"]
+
+
 def _fail_early(module: AnsibleModule, code: int, err: str) -> NoReturn:
     """A run that ended before there was anything to report; the program's words name the place."""
     said = [line for line in err.splitlines() if line.strip()]
-    reason = "\n".join(said[-20:]) or "it said nothing"
+    if any("No module named reconciler" in line for line in said):
+        said.append("no `reconcile` on the PATH or beside this Python: set reconcile_command")
+    reason = "\n".join(said[-_LINES:]) or "it said nothing"
     module.fail_json(msg=f"reconcile ended with {code}: {reason}", exit_code=code, changed=False)
     raise AssertionError("fail_json does not return")
 
@@ -196,7 +242,7 @@ def _decode(module: AnsibleModule, out: str, err: str) -> Json:
 
 def _finish(module: AnsibleModule, code: int, document: Json, plan: str) -> None:
     """End the task: `document` is the plan in check mode, else the report."""
-    folder = Path(module.params["report_dir"])
+    folder = Path(module.params["report_dir"]).absolute()
     if module.check_mode:
         path, report = _find(folder, document)
         changed = would_write(document, report, keys=bool(module.params["keys"]))
@@ -236,29 +282,40 @@ def would_write(plan: Json, report: Json, *, keys: bool) -> bool:
     goes for what waits for a signature that is kept back, or has no key.
     """
     withheld = {key for f in report["findings"] if not f["accepted"] for key in f["keys"]}
+    # what servers get by themselves is not sent, as long as they have time for it
+    withheld |= {key for left in plan["delegated"] for key in left["keys"] if _given(plan, left)}
     signs = [a for a in plan["actions"] if a["action"] == "sign"]
-    missing = [a for a in signs if not keys or f"sign:{a['coordinate']}" in withheld]
+    missing = [a for a in signs if not keys or _key(a) in withheld]
     blocked = {(a["coordinate"], server) for a in missing for server in a["adds"]}
-    unsigned = {a["coordinate"] for a in missing}
+    unsigned = {(a["draft"]["kind"], a["coordinate"]) for a in missing}
     sent = []
     for action in plan["actions"]:
         if action["action"] == "sign":
             continue
-        key = _key(action)
-        if key in withheld:
+        if _key(action) in withheld:
             blocked.add((action["coordinate"], action["server"]))
-        elif not (action.get("signed") and action["coordinate"] in unsigned):
+        elif not (action.get("signed") and (action["kind"], action["coordinate"]) in unsigned):
             sent.append((action["coordinate"], action["server"]))
     return any(cell not in blocked for cell in sent)
 
 
+def _given(plan: Json, left: Json) -> bool:
+    return bool(plan["created_at"] < left["until"])
+
+
 def _key(action: Json) -> str:
     """The stable name of an action, as findings call it."""
+    if action["action"] == "sign":
+        return f"sign:{_state(action['draft'])}{action['coordinate']}"
     where = f"{action['action']}:{action['server']}"
     if action["action"] == "push":
         return f"{where}:{action['coordinate']}:{action['wave']}"
-    what = f"draft:{action['coordinate']}" if action["signed"] else action["event_id"]
-    return f"{where}:{what}"
+    drafted = f"draft:{_state(action)}{action['coordinate']}"
+    return f"{where}:{drafted if action['signed'] else action['event_id']}"
+
+
+def _state(event: Json) -> str:
+    return "state:" if event["kind"] == 30618 else ""
 
 
 def counts(report: Json) -> dict[str, Json]:
@@ -289,6 +346,7 @@ def remarks(report: Json) -> list[str]:
     held = Counter(hold["reason"] for hold in report["holds"] if not hold["accepted"])
     lines += [f"held back: {count} x {reason}" for reason, count in sorted(held.items())]
     lines += [f"{slip['entry']} {slip['word']} matches nothing" for slip in report["unmatched"]]
+    lines += report["notes"]
     ends = Counter(o["result"] for o in report["outcomes"])
     bad = ("failed", "stale", "unreachable", "not-attempted")
     lines += [f"actions that ended as {word}: {ends[word]}" for word in bad if ends[word]]

@@ -13,7 +13,8 @@ from reconciler.world import Failure, NotGathered, Watcher, World
 
 _BREAKS = frozenset({Result.FAILED, Result.UNREACHABLE, Result.STALE, Result.HELD, Result.DEFERRED})
 """Results after which the later waves of the same cell are not attempted."""
-_REFUSALS = frozenset({Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND})
+_FAILURES = frozenset({Cause.PROTOCOL, Cause.HTTP, Cause.NOT_FOUND, Cause.LOCAL})
+"""What says no, a server or this machine; anything else could not be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class End:
             return cls(Result.DEFERRED, str(unknown), now)
         if unknown.cause is Cause.STOPPED:
             return cls(Result.SKIPPED, str(unknown))
-        refused = unknown.cause in _REFUSALS
+        refused = unknown.cause in _FAILURES
         return cls(Result.FAILED if refused else Result.UNREACHABLE, str(unknown))
 
 

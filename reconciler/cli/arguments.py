@@ -20,6 +20,7 @@ _ELSEWHERE = {
     "conformance": "reconciler.cli.conformance:command",
     "explain": "reconciler.cli.explain:command",
     "history": "reconciler.cli.reports:history",
+    "merge": "reconciler.cli.merge:command",
     "pair": "reconciler.cli.pair:command",
     "report": "reconciler.cli.reports:command",
     "sandbox": "reconciler.cli.sandbox:command",

@@ -42,16 +42,22 @@ from reconciler.sign.bunker.queue import Queue
 if TYPE_CHECKING:
     from reconciler.cli.signing import RunSigner
 
+MakeClock = Callable[[Stop, float], Clock]
+"""A run's clock, from what ends the run and the seconds that it may take."""
 
-def reconcile(session: Session) -> tuple[int, ...]:
+
+def reconcile(session: Session, clock: MakeClock = Clock) -> tuple[int, ...]:
     """`reconcile --plan` and `--apply`; the exit codes that hold, worst first."""
     text = read(session.file, limit=YAML_BYTES, what="desired state")
     with signals() as caught:
-        return once(session, text, caught)
+        return once(session, text, caught, clock)
 
 
-def once(session: Session, text: bytes, caught: Caught) -> tuple[int, ...]:
+def once(
+    session: Session, text: bytes, caught: Caught, clock: MakeClock = Clock
+) -> tuple[int, ...]:
     """One run; `text` is the desired state. The exit codes that hold, worst first."""
+    made = clock(caught.stop, session.duration)
     base = _base(session)
     options = _options(session)
     signer = None
@@ -67,7 +73,7 @@ def once(session: Session, text: bytes, caught: Caught) -> tuple[int, ...]:
             text,
             str(session.file),
             options,
-            lambda desired: _connect(session, _confined(desired, base), signer, caught.stop),
+            lambda desired: _connect(session, _confined(desired, base), signer, made),
             signer,
             watcher,
             lambda plan, findings: show_plan(session, plan, findings, base),
@@ -106,11 +112,10 @@ def _options(session: Session) -> Options:
 
 @contextmanager
 def _connect(
-    session: Session, desired: Desired, signer: RunSigner | None, stop: Stop
+    session: Session, desired: Desired, signer: RunSigner | None, clock: Clock
 ) -> Iterator[Fleet]:
     if session.keys and signer:
         keys.check(session.keys, signer, desired)
-    clock = Clock(stop, session.duration)
     with _state(session, desired) as state, Fleet(desired, state, clock, asked(state)) as fleet:
         if signer:
             signer.connect(fleet.mailbox)
@@ -151,11 +156,11 @@ def _header(session: Session, options: Options, started: datetime, watcher: Time
     finished = datetime.now(UTC).strftime(form)
     mode = "apply" if session.apply else "plan"
     return Header(
-        run_id,
-        mode,
-        started.strftime(form),
-        finished,
-        __version__,
+        run_id=run_id,
+        mode=mode,
+        started=started.strftime(form),
+        finished=finished,
+        tool=__version__,
         actor=provenance.actor(),
         commit=provenance.commit(session.file),
         shard=options.shard,
@@ -166,7 +171,8 @@ def _header(session: Session, options: Options, started: datetime, watcher: Time
 
 def _report(header: Header, done: Run, caught: Caught) -> Report:
     extra = [Exit.STALE_PLAN] if done.stale else []
-    notes = [*done.stale, *done.notes]
+    notes = [*done.stale, *done.fell, *done.notes]
+    extra += [Exit.CHANGES] if done.fell else []
     extra += [Exit.FAILED] if done.notes else []
     if caught.code:
         extra.append(caught.code)

@@ -75,6 +75,11 @@ from reconciler.report.formats import FORMATS
     show_default=True,
     help="How long to wait for a remote signer; a later run uses a late approval.",
 )
+@click.option(
+    "--still-valid",
+    is_flag=True,
+    help="With --apply PLAN.json: do what of it is still as reviewed, and say what fell away.",
+)
 @click.option("--accept", type=Accept(), multiple=True, help="Lift one guard for this very plan.")
 @click.option("--limit", multiple=True, metavar="GLOB", help="Only repositories that match.")
 @click.option("--shard", type=Shard(), default="1/1", help="Only this share of the repositories.")
@@ -143,6 +148,8 @@ def main(context: click.Context, /, **given: Any) -> None:
     """
     if given["plan"] and given["apply"] is not None:
         raise click.UsageError("--plan and --apply exclude each other")
+    if given["still_valid"] and given["apply"] in (None, Path()):
+        raise click.UsageError("--still-valid goes with --apply PLAN.json")
     if given["out"] and given["apply"] is not None:
         raise click.UsageError("--out saves a plan, so it goes with --plan")
     context.obj = session = resolve(given)

@@ -84,6 +84,7 @@ def resolve(given: dict[str, Any]) -> Session:
     state = given["state_dir"] or _state_dir()
     options = Options(
         write=saved is not None,
+        still_valid=given["still_valid"],
         accept=tuple(given["accept"]),
         limit=tuple(given["limit"]),
         shard=given["shard"],

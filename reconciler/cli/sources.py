@@ -13,7 +13,7 @@ from reconciler.report.history import Past, past
 
 
 class Folder:
-    """A `serving.pages.Source`; safe between threads."""
+    """A `serving.pages.ReportSource`; safe between threads."""
 
     def __init__(self, folder: Path, alive: Callable[[], bool] = lambda: True) -> None:
         self._reports = Reports(folder)

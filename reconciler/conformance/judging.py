@@ -84,7 +84,7 @@ class Asked:
         except Exception as other:  # answers of any form reach the probes
             where = traceback.extract_tb(other.__traceback__)[-1].line
             return self._judged(DIFFER, f"{type(other).__name__}: {str(other) or where}")
-        agrees = seen == self.row.expect[self.stage.family]
+        agrees = self.row.agrees(self.stage.family, seen)
         return self._judged(AGREE if agrees else DIFFER, repr(seen))
 
     def _tidy(self) -> None:

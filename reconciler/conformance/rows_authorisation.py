@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.conformance.clock import eventually
 from reconciler.conformance.people import NOW, Person
-from reconciler.conformance.stage import DEV, MAIN, Stage
+from reconciler.conformance.stage import DEV, MAIN, ZERO, Stage
 from reconciler.conformance.table import GITEA, KHATRU, NGIT, RELAY, SPEC, all_of, row, some
 from reconciler.git.advertisement import RECEIVE, UPLOAD
 from reconciler.nostr import kinds, nip19
@@ -42,6 +42,15 @@ def seeded(stage: Stage) -> object:
     found = stage.refs(owner)
     found.pop(PULL)
     return found == {MAIN: two}
+
+
+@row("4.1-stray", {SPEC: True, NGIT: True, RELAY: True, GITEA: True})
+def stray(stage: Stage) -> object:
+    """and the ref of a nostr push that nobody knows goes by the next push"""
+    owner, (one, two, _) = stage.person(), stage.trunk.commits
+    stage.host(owner, {MAIN: one})
+    assert stage.pushes(owner, {PULL: two})
+    return stage.pushes(owner, {PULL: ZERO})
 
 
 @row("4.1-commands", all_of(200))

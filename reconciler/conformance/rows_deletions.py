@@ -40,6 +40,41 @@ def comes_back(stage: Stage) -> object:
 
 
 @row(
+    "3.3-early",
+    {
+        SPEC: (False, False),
+        NGIT: (True, True),
+        RELAY: (True, False),
+        KHATRU: (True, False),
+        GITEA: (True, True),
+    },
+)
+def early(stage: Stage) -> object:
+    """a deletion before its target: is that served, and after the same deletion once more?"""
+    owner, writer = stage.person(), stage.person()
+    stage.host(owner)
+    issue = writer.sign(kinds.ISSUE, stage.about(owner))
+    deletion = writer.sign(kinds.DELETION, ("e", issue.id), at=NOW + 1)
+    stage.publish(deletion, issue)
+    first = stage.serves(issue)
+    stage.publish(deletion)
+    return first, stage.serves(issue)
+
+
+@row("3.3-anew", some((False, True), NGIT) | some((True, True), SPEC, RELAY, KHATRU))
+def anew(stage: Stage) -> object:
+    """deleted and announced anew, with the git data still there: served, and after any push?"""
+    owner, two = stage.person(), stage.trunk.commits[1]
+    stage.host(owner)
+    stage.publish(owner.sign(kinds.DELETION, stage.about(owner), at=NOW + 5))
+    again = owner.announce(stage.server, stage.name, at=NOW + 6)
+    stage.publish(again)
+    first = stage.serves(again)
+    stage.push(owner, {"refs/nostr/" + "34" * 32: two})
+    return first, stage.serves(again)
+
+
+@row(
     "3.3-foreign",
     {
         SPEC: (True, True),

@@ -263,7 +263,12 @@ def tag_limit(stage: Stage) -> object:
     return [(e.first("d") or "").replace(name, "x") for e in stage.ask(**question)]
 
 
-@row("6-tag-long", all_of([True, True], ngit_relay=[True, False]), guesses=(GITEA,))
+@row(
+    "6-tag-long",
+    all_of([True, True], ngit_relay=[True, False]),
+    guesses=(GITEA,),
+    also={KHATRU: [True, False]},  # its LMDB store indexes no value above 100 characters
+)
 def tag_long(stage: Stage) -> object:
     """issues of repositories with identifiers of 29 and 30 characters are found by #a"""
     owner, found = stage.person(), []

@@ -25,6 +25,7 @@ KHATRU_AUTH = "auth-required: must be published by authenticated event author"
         KHATRU: ("nak", "v0.17.3"),
         GITEA: ("grasp-gitea", "1.0.0"),
     },
+    also={KHATRU: ("khatru", "n/a")},
 )
 def software(stage: Stage) -> object:
     """software and version"""

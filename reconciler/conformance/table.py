@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -24,8 +24,6 @@ SPEC, NGIT, NGIT_3, RELAY, KHATRU, GITEA = FAMILIES = (
     "khatru",
     "gitea",
 )
-PARKING: Final = (SPEC, NGIT)
-"""Families whose purgatory says so."""
 
 
 class Evidence(Enum):
@@ -45,7 +43,8 @@ REAL: Mapping[str, str] = MappingProxyType(
     {
         NGIT: "ngit-grasp 1.0.2-30c47f3, 2026-11-24",
         RELAY: "ngit-relay 0.0.2-5e5c51b behind nginx 1.22.1, 2026-11-24",
-        KHATRU: "nak v0.17.3 `serve --grasp` (nostrlib 099569e), 2026-11-24",
+        KHATRU: "nak v0.17.3 `serve --grasp` and khatru's GRASP example on LMDB "
+        "(nostrlib 099569e), 2026-11-24",
     }
 )
 """Which servers showed what is shown, and when."""
@@ -54,7 +53,7 @@ Probe = Callable[[Stage], object]
 P = TypeVar("P", bound=Probe)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One line of the table."""
 
@@ -64,6 +63,12 @@ class Row:
     expect: Mapping[str, object]
     evidence: Mapping[str, Evidence]
     """By family, for all in `expect`."""
+    also: Mapping[str, object] = field(default_factory=dict)
+    """By family: what another server of it shows. The embedded ones show what is in `expect`."""
+
+    def agrees(self, family: str, seen: object) -> bool:
+        """Is that what servers of this family show?"""
+        return seen == self.expect[family] or (family in self.also and seen == self.also[family])
 
 
 ROWS: Final[dict[str, Row]] = {}
@@ -75,6 +80,7 @@ def row(
     *,
     read: Iterable[str] = (),
     guesses: Iterable[str] = (),
+    also: Mapping[str, object] | None = None,
 ) -> Callable[[P], P]:
     """Declare a row; what it decorates is its probe, whose docstring is the row's clause: the rule,
     or the question with what the probe answers. Families with a real server (REAL) have shown
@@ -87,7 +93,15 @@ def row(
     def declare(probe: P) -> P:
         assert row_id not in ROWS, f"two rows {row_id}"
         clause = inspect.getdoc(probe) or ""
-        ROWS[row_id] = Row(row_id, clause, probe, MappingProxyType(dict(expect)), evidence)
+        more = MappingProxyType(dict(also or {}))
+        ROWS[row_id] = Row(
+            id=row_id,
+            clause=clause,
+            probe=probe,
+            expect=MappingProxyType(dict(expect)),
+            evidence=evidence,
+            also=more,
+        )
         return probe
 
     return declare

@@ -17,7 +17,7 @@ from reconciler.conformance.needs import FIRST, LAST
 from reconciler.conformance.remote import OutOfTime, Remote, Target
 from reconciler.conformance.stage import Trunk
 from reconciler.conformance.table import Row
-from reconciler.conformance.verdict import DIFFER, Ended, Judged, Trial
+from reconciler.conformance.verdict import AGREE, DIFFER, NOT_RUN, Ended, Judged, Trial
 from reconciler.errors import ReconcileError
 
 _TROUBLES = 4
@@ -50,6 +50,8 @@ class Court:
     _rows: list[Row] = field(default_factory=list)
     _found: list[Judged] = field(default_factory=list)
     _troubles: int = 0
+    _doubtful: dict[str, float] = field(default_factory=dict)
+    """Rows that differ, and when they ended: since then no row began that agrees."""
     _named: int = 0
     _kept: int = 0
     _stopped: tuple[Ended, str] | None = None
@@ -67,6 +69,8 @@ class Court:
         self._rows = sorted(rows, key=lambda row: (row.id in LAST, row.id not in FIRST))
         first = [row for row in self._rows if row.id not in LAST]
         self._side_by_side(first)
+        if self._troubles and not self._stopped:
+            self._look_again()
         for row in self._rows[len(first) :]:
             self._ask(row)
             self._survived(row)
@@ -156,6 +160,7 @@ class Court:
 
     def _ask(self, row: Row) -> None:
         asked = Asked(row=row, stage=self._stage(), seconds=self.terms.row_seconds)
+        began = time.monotonic()
         if self._stopped:
             judged = asked.skipped(self._stopped[1])
         elif time.monotonic() - self._began > self.terms.seconds:
@@ -164,6 +169,7 @@ class Court:
             judged = asked.ask()
         with self._lock:
             self._found.append(judged)
+            self._doubt(judged, began)
             self._named += asked.named
             self._kept += asked.kept
             self._troubles = self._troubles + 1 if asked.trouble else 0
@@ -173,11 +179,33 @@ class Court:
         if worried:
             self._look_again()
 
+    def _doubt(self, judged: Judged, began: float) -> None:
+        """Keep in mind what may say more of the server's end than of the row."""
+        if judged.verdict == AGREE:
+            self._doubtful = {i: end for i, end in self._doubtful.items() if end > began}
+        elif judged.verdict == DIFFER:
+            self._doubtful[judged.id] = time.monotonic()
+            if self._stopped:
+                self._withdraw()
+
+    def _withdraw(self) -> None:
+        """The server went: what was under way has not been run."""
+        why = "it was under way when the server went"
+        for number, judged in enumerate(self._found):
+            if judged.id in self._doubtful:
+                lost = vars(judged) | {"verdict": NOT_RUN, "seen": "", "why": why}
+                self._found[number] = Judged(**lost)
+        self._doubtful = {}
+
     def _look_again(self) -> None:
-        if self._software() is None and not self._back():
+        away = self._software() is None
+        if away and not self._back():
             self._stopped = Ended.GONE, f"no answer for {self.terms.back_seconds:.0f} s"
-        elif why := self._refused():
+        elif not away and (why := self._refused()):
             self._stopped = Ended.CHANGED, why
+        if away or self._stopped:
+            with self._lock:
+                self._withdraw()
 
     def _survived(self, row: Row) -> None:
         """A row that some server did not survive: what comes of it belongs to the row."""

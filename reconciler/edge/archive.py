@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,11 +18,11 @@ from threading import Lock
 
 from reconciler.edge.child import Git
 from reconciler.edge.imports import Imports
+from reconciler.edge.packs import Key, Packs
 from reconciler.edge.store import Store
-from reconciler.limits import PACK_BYTES
 from reconciler.model.observed import Ancestry, BadSource, Cause, Unknown
 from reconciler.nostr.nip34 import Coordinate
-from reconciler.pacing.hunt import Hunt
+from reconciler.pacing.hunt import Ask, Hunt
 from reconciler.world import Failure, NotGathered
 
 
@@ -45,15 +44,19 @@ class Archive:
         self._examined: set[Coordinate] = set()
         self._whole: set[Coordinate] = set()
         self._sources: dict[Coordinate, tuple[str, ...]] = {}
-        self._packs: dict[tuple[Coordinate, frozenset[str], frozenset[str]], Path] = {}
-        self._work: Path | None = None
+        self._held: defaultdict[Coordinate, set[str]] = defaultdict(set)
+        self._packs = Packs(root / "staging")
 
     # --- questions ---
 
     def holds(self, coordinate: Coordinate, oids: frozenset[str]) -> frozenset[str]:
         """Those of the objects that are here. What they need should be here too: it was when they
-        came, and `pack` brings it in again when it is not."""
-        return self._store(coordinate).holds(oids)
+        came, and `pack` brings it in again when it is not. What was here once in this run is, until
+        it is found damaged."""
+        held = self._held[coordinate]
+        if unknown := oids - held:
+            held |= self._store(coordinate).holds(unknown)
+        return oids & held
 
     def ancestry(
         self, coordinate: Coordinate, pairs: tuple[tuple[str, str], ...]
@@ -104,8 +107,12 @@ class Archive:
         with _ours(self._root):
             self._imports.try_clone(coordinate, oids, source, self._root / "staging")
 
-    def pack(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
-        """A pack of what `wants` need beyond `haves`; built once a run for equal questions.
+    @contextmanager
+    def pack(
+        self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]
+    ) -> Iterator[Path]:
+        """A pack of what `wants` need beyond `haves`; built once for equal questions, and there for
+        as long as somebody uses it, at least.
 
         What is damaged or not here any more is fetched again from the sources of `gather`.
 
@@ -113,13 +120,11 @@ class Archive:
             Failure: git could not build it.
         """
         with self._lock(coordinate), _ours(self._root):
-            try:
-                return self._packed(coordinate, wants, haves)
-            except Failure:
-                if not self._put_aside_if_damaged(coordinate):
-                    raise
-            self._gather(coordinate, wants, self._sources.get(coordinate, ()))
-            return self._packed(coordinate, wants, haves)
+            key, path = self._packed_or_mended(coordinate, wants, haves)
+        try:
+            yield path
+        finally:
+            self._packs.give_back(key)
 
     def repair(self) -> None:
         """Remove what a killed run left behind. The caller holds the run lock."""
@@ -134,8 +139,7 @@ class Archive:
 
     def close(self) -> None:
         """Remove the packs of this run."""
-        if self._work:
-            shutil.rmtree(self._work, ignore_errors=True)
+        self._packs.close()
 
     # --- places ---
 
@@ -164,49 +168,57 @@ class Archive:
         self, coordinate: Coordinate, oids: frozenset[str], sources: tuple[str, ...]
     ) -> tuple[frozenset[str], tuple[BadSource, ...]]:
         """What is missing in the end, and which sources failed. Raises Failure: this machine."""
-        store = self._store(coordinate)
-        hunt = Hunt(oids - store.holds(oids), sources)
+        hunt = Hunt(oids - self.holds(coordinate, oids), sources)
         bad: list[BadSource] = []
         while ask := hunt.next():
             try:
-                staged = self._root / "staging"
-                sent = self._imports.take(store, coordinate, ask, staged)
-                if sent - store.holds(sent):
-                    # git keeps a file that has the name of the new one, and if it is damaged
-                    raise Failure(Unknown(Cause.INCOMPLETE, "what it sent did not stay"))
+                found = self._take(coordinate, ask)
             except Failure as failure:
                 if failure.unknown.cause in (Cause.LOCAL, Cause.STOPPED):
                     raise
                 bad.append(BadSource(ask.source, failure.unknown))
-            hunt = hunt.begun(ask.source).found(store.holds(hunt.missing))
+                found = frozenset()
+            hunt = hunt.begun(ask.source).found(found)
         return hunt.missing, tuple(bad)
 
-    def _packed(self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]) -> Path:
+    def _take(self, coordinate: Coordinate, ask: Ask) -> frozenset[str]:
+        """Those of the objects asked for that are here afterwards. Raises Failure."""
+        store = self._store(coordinate)
+        is_new = not store.path.exists()
+        sent = self._imports.take(store, coordinate, ask)
+        if is_new:  # git has just written and read all of it
+            self._whole.add(coordinate)
+            self._held[coordinate] |= sent
+        elif sent - self.holds(coordinate, sent):
+            # git keeps a file that has the name of the new one, and if it is damaged
+            raise Failure(Unknown(Cause.INCOMPLETE, "what it sent did not stay"))
+        return self.holds(coordinate, ask.oids) if sent else sent
+
+    def _packed_or_mended(
+        self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]
+    ) -> tuple[Key, Path]:
+        try:
+            return self._packed(coordinate, wants, haves)
+        except Failure:
+            if not self._put_aside_if_damaged(coordinate):
+                raise
+        self._gather(coordinate, wants, self._sources.get(coordinate, ()))
+        return self._packed(coordinate, wants, haves)
+
+    def _packed(
+        self, coordinate: Coordinate, wants: frozenset[str], haves: frozenset[str]
+    ) -> tuple[Key, Path]:
         store = self._store(coordinate)
         if coordinate not in self._whole:
             if store.is_torn():
                 raise Failure(Unknown(Cause.LOCAL, "a pack of the archive is damaged"))
             self._whole.add(coordinate)
-        held = store.holds(wants | haves)
+        held = self.holds(coordinate, wants | haves)
         if not wants <= held:
             raise Failure(Unknown(Cause.INCOMPLETE, "the archive lacks what is to be sent"))
-        key = (coordinate, wants, haves & held)
-        if key not in self._packs:
-            self._packs[key] = self._build(store, *key[1:])
-        return self._packs[key]
-
-    def _build(self, store: Store, wants: frozenset[str], haves: frozenset[str]) -> Path:
-        with self._guard:
-            if self._work is None:
-                folder = self._root / "staging"
-                folder.mkdir(parents=True, exist_ok=True)
-                self._work = Path(tempfile.mkdtemp(dir=folder))
-        with tempfile.NamedTemporaryFile(dir=self._work, suffix=".pack", delete=False) as out:
-            store.pack(wants, haves, out)
-        path = Path(out.name)
-        if path.stat().st_size > PACK_BYTES:
-            raise Failure(Unknown(Cause.PROTOCOL, "the pack is larger than the limit"))
-        return path
+        known = haves & held
+        key = (coordinate, wants, known)
+        return key, self._packs.take(key, lambda out: store.pack(wants, known, out))
 
     def _put_aside_if_damaged(self, coordinate: Coordinate) -> bool:
         """Something failed: was it our own repository? Raises Failure."""
@@ -221,6 +233,8 @@ class Archive:
         shutil.rmtree(aside, ignore_errors=True)
         aside.parent.mkdir(exist_ok=True)
         store.path.rename(aside)
+        self._held.pop(coordinate, None)
+        self._whole.discard(coordinate)
         return True
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
@@ -16,7 +19,7 @@ from reconciler.plumbing import gitenv
 from reconciler.plumbing.child import Children, Done, Killed, Overdue, Stopped, Watch
 from reconciler.world import Failure
 
-_SETTINGS: Final = {**gitenv.QUIET, **gitenv.STRANGERS, **gitenv.CHECKED}
+_SETTINGS: Final = {**gitenv.QUIET, **gitenv.CHECKED}
 _HERE: Final = re.compile(
     r"no space left|quota exceeded|permission denied|read-only file system|too many open files",
     re.IGNORECASE,
@@ -50,10 +53,9 @@ class Git:
     def run(
         self,
         *args: str,
-        stdin: bytes = b"",
+        stdin: bytes | IO[bytes] = b"",
         out: IO[bytes] | None = None,
         config: Mapping[str, str] | None = None,
-        protocols: str = "https",
         seconds: float = CHILD_WALL_SECONDS,
         watch: Watch | None = None,
     ) -> Done:
@@ -64,7 +66,6 @@ class Git:
             stdin: what it reads.
             out: where stdout goes; captured when None.
             config: settings on top of the fixed ones.
-            protocols: what GIT_ALLOW_PROTOCOL permits, colon-separated.
             seconds: wall clock; the whole process group is killed after it.
             watch: looks at it now and then; what it raises ends git.
 
@@ -77,7 +78,7 @@ class Git:
         try:
             return self.children.run(
                 gitenv.limited([self.program, *args]),
-                env=gitenv.environment(self.home, settings, protocols=protocols),
+                env=gitenv.environment(self.home, settings, protocols=""),  # it talks to nobody
                 cwd=self.home,
                 seconds=seconds,
                 stdin=stdin,
@@ -93,6 +94,34 @@ class Git:
         except OSError as error:
             detail = f"git cannot be started: {error.strerror}"
             raise Failure(Unknown(Cause.LOCAL, detail)) from None
+
+    def feed(
+        self,
+        *args: str,
+        chunks: Iterable[bytes],
+        config: Mapping[str, str] | None = None,
+        watch: Watch | None = None,
+    ) -> Done:
+        """Run git to its end, and hand it these chunks as its stdin, as fast as it takes them.
+
+        Raises:
+            Failure: as `run`, or what making a chunk raised: then git saw its input end too early.
+        """
+        reader, writer = os.pipe()
+        with os.fdopen(reader, "rb") as given, ThreadPoolExecutor(1) as beside:
+            running = beside.submit(self.run, *args, stdin=given, config=config, watch=watch)
+            # nobody reads any more once git has ended: who waits to write is woken
+            running.add_done_callback(lambda _: given.close())
+            with os.fdopen(writer, "wb", buffering=0) as pipe, suppress(BrokenPipeError):
+                for chunk in chunks:
+                    _write(pipe, chunk)
+        return running.result()
+
+
+def _write(pipe: IO[bytes], data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[pipe.write(left) :]
 
 
 def check(done: Done, place: Path, *, alone: bool = False) -> None:
@@ -125,8 +154,7 @@ def find_git() -> str:
         raise UserFault(Mistake("git", "is not installed", _INSTALL))
     version = git_version(found)
     if version < _LEAST:
-        # an older one ignores http.curloptResolve: it would look the name up again, by itself, and
-        # could be led to an address that the egress policy refuses
+        # an older one does not know core.fsync: what it wrote would not outlive a power cut
         shown = ".".join(map(str, version)) if version else "of an unknown version"
         raise UserFault(Mistake(found, f"is {shown}: too old, or not git", _INSTALL))
     return found

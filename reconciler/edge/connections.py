@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
 from threading import Lock
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from reconciler.edge.deadline import Deadline
@@ -28,11 +28,16 @@ from reconciler.world import Failure
 _PORTS = {"http": 80, "https": 443}
 
 
-class Body(Protocol):
-    """A request body of known length, in chunks."""
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is sent with a request: bytes, and a file behind them. Its length is known, so that
+    proxies need no chunking."""
 
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[bytes]: ...
+    head: bytes
+    file: Path | None = None
+
+    def __len__(self) -> int:
+        return len(self.head) + (self.file.stat().st_size if self.file else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +155,17 @@ class Connections:
 def _asked(
     connection: HTTPConnection, path: str, request: Request, deadline: Deadline
 ) -> HTTPResponse:
+    body = request.body
     # a server may refuse a body before it has all of it: its answer says why
     with suppress(BrokenPipeError):
-        body = request.body
-        sized = {} if body is None else {"Content-Length": str(len(body))}
-        headers = {**request.headers, **sized}
-        connection.request("GET" if body is None else "POST", path, body, headers)
+        if body is None:
+            connection.request("GET", path, headers=request.headers)
+        else:
+            headers = {**request.headers, "Content-Length": str(len(body))}
+            connection.request("POST", path, body.head, headers)
+            if body.file:
+                with body.file.open("rb") as file:
+                    connection.sock.sendfile(file)
     deadline.sent()
     answer = connection.getresponse()
     deadline.came(0)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import ipaddress
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from urllib.parse import urlsplit
 
 from reconciler.edge import seen, signed
+from reconciler.edge.advertised import Advertised, grasp
 from reconciler.edge.allowance import Allowances
 from reconciler.edge.archive import Archive
 from reconciler.edge.child import Git, find_git, git_version, known_holes
 from reconciler.edge.clock import Clock
 from reconciler.edge.egress import Egress
-from reconciler.edge.fetch import Source
+from reconciler.edge.fetch import Uploads
 from reconciler.edge.files import Busy, locked
 from reconciler.edge.http import Http
 from reconciler.edge.imports import Imports
@@ -24,7 +24,7 @@ from reconciler.edge.line import RelayLine
 from reconciler.edge.mailbox import Mailbox
 from reconciler.edge.memory import MemoryFile
 from reconciler.edge.relay import RelayClient
-from reconciler.edge.smart import SmartHttp, grasp
+from reconciler.edge.smart import SmartHttp
 from reconciler.edge.throttle import Limiter
 from reconciler.errors import PeerFault, UserFault
 from reconciler.git.receive_pack import RefUpdate
@@ -81,10 +81,11 @@ class Fleet:
         self._children = Children()
         git = Git(state / "home", find_git(), self._children)
         self.warning = known_holes(git_version(git.program))
-        imports = Imports(git, self._locate, self.refs, charge=self._fetching)
-        self._archive = Archive(state / "archive", git, imports)
-        self._git = SmartHttp(self._http, self._archive, self._clock, self._address)
         self._sources = frozenset(source.url for _, source in desired.sources)
+        advertised = Advertised(self._http, self._address)
+        imports = Imports(git, Uploads(self._http, advertised), charge=self._fetching)
+        self._archive = Archive(state / "archive", git, imports)
+        self._git = SmartHttp(self._http, advertised, self._archive, self._clock)
 
     def __enter__(self) -> Fleet:
         self._held.enter_context(self._clock.stop.under_way(self._children.kill))
@@ -128,7 +129,8 @@ class Fleet:
 
     def settle(self, seconds: float) -> None:
         """Sleep; a stop ends it."""
-        self._clock.stop.wait(seconds)
+        with suppress(Failure):
+            self._clock.until(self._clock.now() + seconds)
 
     def recall(self) -> Memory:
         """The memory of earlier runs; empty when it is lost or damaged."""
@@ -272,16 +274,6 @@ class Fleet:
         with allowance.working():
             allowance.left()
             yield allowance.spend_disk
-
-    def _locate(self, server: str, coordinate: Coordinate) -> Source:
-        """For git's own fetches: the address that the egress policy checked, and nothing else."""
-        parts = urlsplit(server)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = self._egress.addresses(parts.hostname or "")[0]
-        if parts.scheme == "http" and not self._egress.allows_plain(server):
-            raise Failure(Unknown(Cause.EGRESS, "http:// is spoken to listed networks only"))
-        pinned = {"http.curloptResolve": f"{parts.hostname}:{port}:{address}"}
-        return Source(self._address(server, coordinate), pinned, parts.scheme)
 
     def _address(self, server: str, coordinate: Coordinate) -> str:
         """A source is one repository, whose URL is whole."""

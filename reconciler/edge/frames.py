@@ -26,7 +26,7 @@ from reconciler.edge.clock import Clock
 from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress, fault_of
 from reconciler.errors import PeerFault
-from reconciler.limits import DOOR_BYTES, PEER_TEXT_CHARS, WS_MESSAGE_BYTES
+from reconciler.limits import DOOR_BYTES, PEER_TEXT_CHARS, WHOLE_SILENCES, WS_MESSAGE_BYTES
 from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
@@ -109,7 +109,7 @@ class BoundedSocket(websocket.WebSocket):
             PeerFault, OSError, websocket.WebSocketException: it broke the protocol, or ended.
         """
         self._bytes = 0
-        self._deadline = time.monotonic() + 6 * self._silence
+        self._deadline = time.monotonic() + WHOLE_SILENCES * self._silence
         opcode, data = self.recv_data()
         if opcode == ABNF.OPCODE_CLOSE:
             raise websocket.WebSocketConnectionClosedException

@@ -12,7 +12,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -32,13 +32,12 @@ from reconciler.limits import (
     HTTP_ERROR_BYTES,
     PEER_TEXT_CHARS,
     SERVER_SECONDS,
+    WHOLE_SILENCES,
 )
 from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 
 _STRIKES = 2
-_WHOLE = 6
-"""A whole answer may take so many times the silence that is allowed within it."""
 _CHUNK = 64 * 2**10
 _AGENT = f"grasp-reconciler/{__version__}"
 
@@ -75,7 +74,7 @@ class Http:
 
         def attempt() -> tuple[str, bytes]:
             with self._counting(host):
-                whole = min(_WHOLE * seconds, allowance.left())
+                whole = min(WHOLE_SILENCES * seconds, allowance.left())
                 bounds = Deadline(whole, self._clock.stop, head=seconds, window=seconds)
                 return self._exchange(request, allowance, bounds, limit, seconds)
 
@@ -85,18 +84,42 @@ class Http:
     def post(self, url: str, body: Body, *, kind: str, limit: int, seconds: float) -> bytes:
         """POST a git request (`kind` is the service), once; the answer's body. Raises Failure."""
         host = urlsplit(url).netloc
-        headers = {
-            "Content-Type": f"application/x-{kind}-request",
-            "Accept": f"application/x-{kind}-result",
-            "User-Agent": _AGENT,
-        }
-        request = Request(url, headers, body)
+        request = Request(url, _headers(kind), body)
         allowance = self._allowances.of(url)
         self._ask(host)
         with self._counting(host):
             # without a window: git keeps a connection alive by five bytes every five seconds
             bounds = Deadline(min(SERVER_SECONDS, allowance.left()), self._clock.stop)
             return self._exchange(request, allowance, bounds, limit, seconds)[1]
+
+    @contextmanager
+    def stream(
+        self, url: str, body: Body, *, kind: str, seconds: float
+    ) -> Iterator[Iterator[bytes]]:
+        """POST a git request, once; the answer's body, as it comes. What is not read is not waited
+        for, and a failure in the middle is no strike against the host.
+
+        Args:
+            url: canonical.
+            body: the request.
+            kind: the service.
+            seconds: silence that is allowed.
+
+        Raises:
+            Failure: no answer, a status other than 200, or it broke; also while it is read.
+        """
+        headers = _headers(kind)
+        allowance = self._allowances.of(url)
+        self._ask(urlsplit(url).netloc)
+        self._clock.begin()
+        bounds = Deadline(min(SERVER_SECONDS, allowance.left()), self._clock.stop)
+        with _kept(bounds, allowance, self._clock), ExitStack() as stack:
+            with _translated():
+                exchange = self._connections.exchange(Request(url, headers, body), bounds, seconds)
+                answer = stack.enter_context(exchange)
+                if answer.status != 200:
+                    raise _refusal(answer)
+            yield _chunks(answer)
 
     def skew(self, url: str) -> float | None:
         """Seconds that our clock is ahead of this server's, by the `Date` (RFC 9110, section 6.6.1)
@@ -154,6 +177,14 @@ class Http:
             self._strikes[host] = 0
 
 
+def _headers(kind: str) -> dict[str, str]:
+    return {
+        "Content-Type": f"application/x-{kind}-request",
+        "Accept": f"application/x-{kind}-result",
+        "User-Agent": _AGENT,
+    }
+
+
 def _strikes(unknown: Unknown, before: int) -> int:
     if unknown.cause is Cause.TIMEOUT:
         return _STRIKES
@@ -172,8 +203,7 @@ def _moment(date: str) -> float | None:
 
 
 def _read(answer: HTTPResponse, limit: int, allowance: Allowance, bounds: Deadline) -> bytes:
-    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Failure(Unknown(Cause.PROTOCOL, "the answer is compressed, unasked"))
+    _uncompressed(answer)
     body, start = bytearray(), time.monotonic()
     while chunk := _chunk(answer):
         bounds.came(len(chunk))
@@ -185,6 +215,19 @@ def _read(answer: HTTPResponse, limit: int, allowance: Allowance, bounds: Deadli
             raise Failure(Unknown(Cause.PROTOCOL, f"the answer is larger than {limit} bytes"))
     answer.read()  # nothing; but only now http.client knows that it has ended
     return bytes(body)
+
+
+def _uncompressed(answer: HTTPResponse) -> None:
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Failure(Unknown(Cause.PROTOCOL, "the answer is compressed, unasked"))
+
+
+def _chunks(answer: HTTPResponse) -> Iterator[bytes]:
+    _uncompressed(answer)
+    with _translated():
+        while chunk := _chunk(answer):
+            yield chunk
+        answer.read()
 
 
 def _chunk(answer: HTTPResponse) -> bytes:

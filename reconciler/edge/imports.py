@@ -1,31 +1,27 @@
-"""How objects come into the archive: from one server at a time, in two steps.
+"""How objects come into the archive: from one server at a time, straight into its quarantine.
 
-Untrusted objects are fetched and checked in a staging repository that is thrown away, then pushed
-into the archive, whose receive-pack checks them again in quarantine and demands that nothing is
-missing (git: transfer.fsckObjects).
+What a server sends goes through our hands into git's own receiving side, which unpacks nothing
+before it has checked each object, and takes over nothing that lacks something (git: receive-pack,
+receive.fsckObjects).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from threading import Lock
 
 from reconciler.edge.child import Excess, Git
-from reconciler.edge.fetch import Source, TooLarge, ensure_room, fetch
+from reconciler.edge.fetch import Passage, TooLarge, Uploads, too_large
 from reconciler.edge.store import Store
-from reconciler.limits import FETCH_BYTES, FETCH_IDLE_SECONDS, PACK_BYTES
-from reconciler.model.observed import Absent, Cause, Listing, Unknown
+from reconciler.limits import FETCH_BYTES, FETCH_IDLE_SECONDS
+from reconciler.model.observed import Cause, Unknown
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.pacing.hunt import Ask
-from reconciler.plumbing.staging import size, staging
+from reconciler.plumbing.staging import staging
 from reconciler.world import Failure
 
-Locate = Callable[[str, Coordinate], Source]
-"""Server and coordinate to what git needs. Raises Failure."""
-ListRefs = Callable[[str, Coordinate], Listing | Absent]
-"""What a server offers of a repository. Raises Failure."""
 Charge = Callable[[str], AbstractContextManager[Callable[[int], None]]]
 """Around each fetch from a server; hears of the bytes that it took on our disk. Raises Failure
 before or after: the server has had its share of this run."""
@@ -41,15 +37,14 @@ class Imports:
     """Fetches of one run; safe to share between threads.
 
     A server that let a fetch wait in vain, or made git take too much, is not asked again. Fetches
-    run side by side as long as they are small; large ones wait for each other, so that all together
-    fill no disk.
+    run side by side as long as they are small; of large ones one at a time goes on, so that all
+    together fill no disk.
     """
 
     def __init__(
         self,
         git: Git,
-        locate: Locate,
-        list_refs: ListRefs,
+        uploads: Uploads,
         *,
         charge: Charge = free,
         idle: float = FETCH_IDLE_SECONDS,
@@ -59,83 +54,90 @@ class Imports:
 
         Args:
             git: the program.
-            locate: where a server has a repository.
-            list_refs: what a server offers.
+            uploads: what servers offer, and send.
             charge: hears what fetches cost.
             idle: seconds that a fetch may go on without a pack.
             quota: bytes up to which a fetch is small.
         """
         self._git = git
-        self._locate = locate
-        self._list_refs = list_refs
+        self._uploads = uploads
         self._charge = charge
         self._idle = idle
         self._quota = quota
         self._struck: dict[str, Unknown] = {}
         self._large = Lock()
 
-    def take(self, store: Store, coordinate: Coordinate, ask: Ask, folder: Path) -> frozenset[str]:
+    def take(self, store: Store, coordinate: Coordinate, ask: Ask) -> frozenset[str]:
         """Take from a source what it offers of the objects that it is asked for; these.
 
         Args:
             store: where they go.
             coordinate: whose they are.
             ask: the source, and the objects.
-            folder: where they are staged.
 
         Raises:
             Failure: none arrived; LOCAL where this machine is at fault.
             OSError: this machine is at fault.
         """
         self._begin(ask.source)
-        listing = self._list_refs(ask.source, coordinate)
-        refs = listing.refs if isinstance(listing, Listing) else ()
-        offered = ask.oids.intersection(oid for _, oid in refs)
-        if not offered:
-            return offered
-        store.create()
-        source = self._locate(ask.source, coordinate)
-        offer = Ask(ask.source, offered)
-        try:
-            self._import(store, source, offer, folder, self._quota)
-        except TooLarge:
-            with self._large:
-                self._import(store, source, offer, folder, PACK_BYTES)
+        with self._charge(ask.source) as took, ExitStack() as held:
+            offered = self._uploads.offered(ask.source, coordinate, ask.oids)
+            if offered:
+                haves = store.tips()
+                store.create()
+                self._receive(
+                    store,
+                    coordinate,
+                    Ask(ask.source, offered),
+                    haves,
+                    took,
+                    exceeded=lambda: held.enter_context(self._large),
+                )
         return offered
 
     def try_clone(
         self, coordinate: Coordinate, oids: frozenset[str], server: str, folder: Path
     ) -> None:
         """Fetch objects into an empty repository that is thrown away; nothing of ours is lent, and
-        git checks that nothing is missing between them (fetch: connectivity).
+        git checks that nothing is missing between them.
 
         Raises:
             Failure: a clone fails. TooLarge: it was not tried to the end.
         """
+
+        def exceeded() -> None:
+            raise too_large(self._quota)
+
         self._begin(server)
         with self._charge(server) as took, staging(folder, None) as stage:
-            self._fetch(
-                self._locate(server, coordinate), Ask(server, oids), stage, self._quota, took
-            )
+            store = Store(stage, self._git)
+            ask = Ask(server, oids)
+            self._receive(store, coordinate, ask, frozenset(), took, exceeded=exceeded)
 
     def _begin(self, server: str) -> None:
         if struck := self._struck.get(server):
             raise Failure(Unknown(Cause.SKIPPED, f"not asked again in this run: {struck}"))
 
-    def _import(self, store: Store, source: Source, offer: Ask, folder: Path, quota: int) -> None:
-        with self._charge(offer.source) as took, staging(folder, store.path) as stage:
-            self._fetch(source, offer, stage, quota, took)
-            store.receive(stage)
-
-    def _fetch(
-        self, source: Source, offer: Ask, stage: Path, quota: int, took: Callable[[int], None]
+    def _receive(
+        self,
+        store: Store,
+        coordinate: Coordinate,
+        offer: Ask,
+        haves: frozenset[str],
+        took: Callable[[int], None],
+        *,
+        exceeded: Callable[[], object],
     ) -> None:
-        ensure_room(stage)
+        passage = Passage(store.path, idle=self._idle, quota=self._quota, exceeded=exceeded)
         try:
-            fetch(self._git, source, offer.oids, stage, quota=quota, idle=self._idle)
+            with self._uploads.pack(
+                offer.source, coordinate, offer.oids, haves, idle=self._idle
+            ) as pack:
+                store.receive(offer.oids, passage.through(pack), passage.look)
         except Failure as failure:
-            if isinstance(failure, Excess):
+            late = failure.unknown.cause is Cause.TIMEOUT
+            if (late or isinstance(failure, Excess)) and not isinstance(failure, TooLarge):
                 self._struck[offer.source] = failure.unknown
             raise
         finally:
-            took(size(stage))
+            took(passage.size)

@@ -19,7 +19,13 @@ from reconciler.edge.deadline import Deadline
 from reconciler.edge.egress import Egress
 from reconciler.edge.frames import BoundedSocket, translated
 from reconciler.errors import PeerFault
-from reconciler.limits import DOOR_SECONDS, READ_SECONDS, RELAY_IDLE_SECONDS, WS_CONTROL_BYTES
+from reconciler.limits import (
+    DOOR_SECONDS,
+    READ_SECONDS,
+    RELAY_IDLE_SECONDS,
+    WHOLE_SILENCES,
+    WS_CONTROL_BYTES,
+)
 from reconciler.model.observed import Cause, Unknown
 from reconciler.nostr import messages
 from reconciler.nostr.messages import RelayMessage, SentText
@@ -159,7 +165,7 @@ class RelayLine:
                 self._egress,
                 self._clock,
                 self._silence,
-                min(DOOR_SECONDS, 6 * self._silence, self._allowance.left()),
+                min(DOOR_SECONDS, WHOLE_SILENCES * self._silence, self._allowance.left()),
                 self._spend,
             )
 

@@ -8,32 +8,38 @@ for this repository and the run lock.
 from __future__ import annotations
 
 import hashlib
-import os
-import shlex
 import time
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import IO, Final
 
 from reconciler.edge.child import Git, check, is_local
-from reconciler.limits import ANCESTRY_COMMITS, CHILD_WALL_SECONDS, QUESTION_SECONDS
+from reconciler.errors import PeerFault
+from reconciler.git import receive_pack
+from reconciler.git.advertisement import ZERO
+from reconciler.git.receive_pack import RefUpdate
+from reconciler.limits import ANCESTRY_COMMITS, CHILD_WALL_SECONDS, PACK_BYTES, QUESTION_SECONDS
 from reconciler.model.observed import Ancestry, Cause, Commit, Unknown
-from reconciler.plumbing.child import Done
-from reconciler.plumbing.staging import STAGED
+from reconciler.plumbing.child import Done, Watch
 from reconciler.world import Failure
 
 KEPT: Final = "refs/archive/"
 """Objects live as long as a ref here names them, or something that needs them."""
-_RECEIVE: Final = (
-    "-c receive.fsckObjects=true -c receive.autogc=false -c receive.unpackLimit=1 "
-    f"-c core.fsync=all -c core.hooksPath={os.devnull} receive-pack"
-)
-"""git hands no settings of its environment on to the other side of a push, so these are named.
-
-What arrives stays one pack (unpackLimit) instead of a file for each object, and pack, index and ref
-are on the disk before git says that it is done (core.fsync; by itself git syncs neither loose
+_RECEIVE: Final = {
+    "receive.fsckObjects": "true",
+    "receive.autogc": "false",
+    "receive.unpackLimit": "1",
+    "receive.maxInputSize": str(PACK_BYTES),
+    "core.fsync": "all",
+}
+"""What arrives stays one pack (unpackLimit) instead of a file for each object, and pack, index and
+ref are on the disk before git says that it is done (core.fsync; by itself git syncs neither loose
 objects nor refs): after a power cut they are there, or they are not there.
 """
+_HAVES: Final = 256
+"""Tips that a server is told of: the newest, so that it sends what is newer still."""
+_CONFIG: Final = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
 _PACKS: Final = 50
 """Packs of one repository; git searches all of them for each object, so more are joined."""
 
@@ -76,6 +82,17 @@ class Store:
         lines = done.out.decode("ascii", "replace").split()
         return lines[0] if done.code == 0 and lines else None
 
+    def tips(self) -> frozenset[str]:
+        """The newest of what is kept here; none when it cannot be told."""
+        if not self.path.exists():
+            return frozenset()
+        newest = ("--sort=-creatordate", f"--count={_HAVES}", "--format=%(objectname)")
+        try:
+            done = self._run("for-each-ref", *newest, KEPT, seconds=QUESTION_SECONDS)
+        except Failure:
+            return frozenset()
+        return frozenset() if done.code else frozenset(done.out.decode().split())
+
     def is_torn(self) -> bool:
         """Is a pack, or a pack's index, not what git wrote? Each ends with its own SHA-1.
 
@@ -108,31 +125,55 @@ class Store:
     # --- changes ---
 
     def create(self) -> None:
-        """Make it, unless it is there. Raises Failure, OSError."""
+        """Make it, unless it is there (git: gitrepository-layout). Raises OSError."""
         if not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            init = ("init", "--bare", "--quiet", "--template=")
-            check(self._git.run(*init, str(self.path)), self.path)
+            for folder in ("objects/info", "objects/pack", "refs"):
+                (self.path / folder).mkdir(parents=True)
+            (self.path / "config").write_text(_CONFIG)
+            (self.path / "HEAD").write_text("ref: refs/heads/main\n")
 
     def keep(self, oid: str) -> None:
         """Let an object that is here stay, whatever else goes. Raises Failure."""
         check(self._run("update-ref", f"{KEPT}{oid}", oid), self.path)
 
-    def receive(self, staging: Path) -> None:
-        """Take over what was staged, if it passes the checks and lacks nothing. Raises Failure."""
-        receiver = f"--receive-pack={shlex.quote(self._git.program)} {_RECEIVE}"
-        specs = ("--no-verify", receiver, str(self.path), f"{STAGED}*:{KEPT}*")
-        push = self._git.run(f"--git-dir={staging}", "push", "--quiet", *specs, protocols="file")
-        check(push, self.path, alone=True)
+    def receive(self, oids: Iterable[str], pack: Iterable[bytes], watch: Watch) -> None:
+        """Take over objects with all that they need, and keep them, if the pack passes git's checks
+        and lacks nothing; until then it lies in a quarantine (git: receive-pack).
+
+        Raises:
+            Failure: it does not, or what `pack` raised.
+        """
+        updates = tuple(RefUpdate(f"{KEPT}{oid}", ZERO, oid) for oid in sorted(oids))
+        head = receive_pack.request_head(updates, frozenset({"report-status"}))
+        words = ("receive-pack", "--stateless-rpc", str(self.path))
+        done = self._git.feed(*words, chunks=chain((head,), pack), config=_RECEIVE, watch=watch)
+        self._judge(done)
         if len(list((self.path / "objects" / "pack").glob("*.pack"))) > _PACKS:
             # its failure costs nothing but speed
             self._run("repack", "--geometric=2", "-d", "-n", "--quiet")
+
+    def _judge(self, done: Done) -> None:
+        """Raises Failure: git did not take it all."""
+        check(done, self.path, alone=True)
+        try:
+            report = receive_pack.parse_report(done.out)
+        except PeerFault as fault:
+            raise Failure(Unknown(Cause.LOCAL, f"{self.path}: git: {fault}")) from None
+        if report.unpack == "ok" and not report.refused:
+            return
+        said = report.refused[0][1] if report.refused else f"unpack: {report.unpack}"
+        words = done.text() if done.faults else said
+        here = is_local(done, alone=True)
+        detail = f"{self.path}: git: {words}" if here else f"git: {words}"
+        raise Failure(Unknown(Cause.LOCAL if here else Cause.PROTOCOL, detail))
 
     def pack(self, wants: Iterable[str], haves: Iterable[str], out: IO[bytes]) -> None:
         """Write a thin pack of what `wants` need beyond `haves`. Raises Failure."""
         lines = [*sorted(wants), *(f"^{oid}" for oid in sorted(haves))]
         flags = ("--revs", "--stdout", "--thin", "--delta-base-offset", "--quiet")
         check(self._run("pack-objects", *flags, stdin=_lines(lines), out=out), self.path)
+        if out.tell() > PACK_BYTES:
+            raise Failure(Unknown(Cause.PROTOCOL, "the pack is larger than the limit"))
 
     # --- the child ---
 

@@ -41,11 +41,11 @@ class Knowledge:
         unreadable: ids of announcements and states that break NIP-34, with the reason.
     """
 
-    events: dict[str, Event]
+    events: Mapping[str, Event]
     live: frozenset[str]
-    announcements: dict[Coordinate, Announcement]
-    states: dict[str, tuple[State, ...]]
-    children: dict[str, tuple[str, ...]]
+    announcements: Mapping[Coordinate, Announcement]
+    states: Mapping[str, tuple[State, ...]]
+    children: Mapping[str, tuple[str, ...]]
     unreadable: tuple[tuple[str, str], ...]
 
     @classmethod

@@ -46,7 +46,7 @@ def parse_all(data: bytes) -> tuple[Packet, ...]:
     packets: list[Packet] = []
     position = 0
     while position < len(data):
-        packet, position = _at(data, position)
+        packet, position = packet_at(data, position)
         if packet is None:
             raise PeerFault("the answer ends in the middle of a pkt-line")
         packets.append(packet)
@@ -62,7 +62,7 @@ def split(data: bytes) -> tuple[tuple[Packet, ...], bytes]:
     packets: list[Packet] = []
     position = 0
     while True:
-        packet, position = _at(data, position)
+        packet, position = packet_at(data, position)
         if packet is None:
             raise PeerFault("the request has no flush packet")
         packets.append(packet)
@@ -70,8 +70,12 @@ def split(data: bytes) -> tuple[tuple[Packet, ...], bytes]:
             return tuple(packets), data[position:]
 
 
-def _at(data: bytes, position: int) -> tuple[Packet | None, int]:
-    """The packet that starts here, None where it is not whole, and where the next one starts."""
+def packet_at(data: bytes, position: int) -> tuple[Packet | None, int]:
+    """The packet that starts here, None where it is not whole, and where the next one starts.
+
+    Raises:
+        PeerFault: a length that is not hex, is 3, or is over the limit.
+    """
     head = data[position : position + 4]
     if len(head) < 4:
         return None, position

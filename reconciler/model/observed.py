@@ -211,7 +211,8 @@ class Observed:
     `archived` the object ids, among those that matter, which our own archive already holds, sorted
     by repository; `ancestry` what moving refs would drop, sorted by repository; `seen` is the
     memory of earlier runs. `sources` are those of the desired state, sorted by repository. `began`
-    is when the run began whose later look this is, in seconds since 1970; None: it is the first.
+    is when the run began whose later look this is, in seconds since 1970; None: it is the first
+    look.
     """
 
     at: int

@@ -15,12 +15,14 @@ if TYPE_CHECKING:  # the command line knows what it was asked for before it need
 class Options:
     """What a run was asked for.
 
-    `saved` is a plan to apply exactly; `accept` pairs guards with the plan digest (or its
+    `saved` is a plan to apply exactly, or with `still_valid` that part of it which would be planned
+    now as it stands there; `accept` pairs guards with the plan digest (or its
     beginning) that they are lifted for; `wait` seconds are given to what servers do by themselves.
     """
 
     write: bool = False
     saved: Plan | None = None
+    still_valid: bool = False
     accept: tuple[tuple[str, str], ...] = ()
     limit: tuple[str, ...] = ()
     shard: tuple[int, int] = (1, 1)

@@ -41,6 +41,8 @@ class Pager:
         self._crowd = cap or REQ_CAP_LEAST
         self._seen: set[str] = set()
         self._stuck = False
+        self._full_second = False
+        self._largest = 0
         self._pages = 0
 
     def feed(self, matching: Sequence[Event], size: int) -> tuple[Event, ...]:
@@ -54,10 +56,13 @@ class Pager:
         """
         fresh = tuple({e.id: e for e in matching if e.id not in self._seen}.values())
         self._seen |= {event.id for event in fresh}
-        if matching and self._stuck:  # there is older, so the cap cut the second before
+        if matching and self._full_second:  # there is older, so the cap cut the second before
             self.cut = _CROWDED
         oldest = min((event.created_at for event in matching), default=0)
         self._stuck = not fresh
+        # a shorter answer was whole, so that what is older by now has come meanwhile
+        self._full_second = self._stuck and size >= min(self._crowd, self._largest)
+        self._largest = max(self._largest, size)
         if matching and self._stuck and size >= self._cap:
             self.cut = _CROWDED
         if not matching and size >= self._crowd:

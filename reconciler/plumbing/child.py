@@ -26,7 +26,7 @@ from reconciler.limits import (
     CHILD_OUTPUT_BYTES,
     CHILDREN_MEMORY_BYTES,
 )
-from reconciler.plumbing.memory import Session
+from reconciler.plumbing.memory import Sessions
 
 TICK_SECONDS: Final = 0.25
 """How often the clock and the watcher are looked at."""
@@ -120,24 +120,28 @@ class _Memory:
 
     def __init__(self, bound: int) -> None:
         self._bound = bound
+        self._sessions = Sessions()
         self._held: dict[int, int] = {}
+        self._looked = 0.0
         self._lock = Lock()
 
     @contextmanager
     def of(self, leader: int) -> Iterator[Callable[[], int]]:
-        """A look at one child: what it holds, or Swollen."""
-        session = Session(leader)
+        """A look at one child: what it holds, or Swollen. One look serves all children."""
 
         def look() -> int:
-            found = session.memory()
             with self._lock:
-                self._held[leader] = found
-                most = max(self._held.values())
+                if time.monotonic() - self._looked > TICK_SECONDS / 2:
+                    self._held = self._sessions.memory(self._held)
+                    self._looked = time.monotonic()
+                found, most = self._held[leader], max(self._held.values())
                 over = sum(self._held.values()) > self._bound
             if over and found == most:
                 raise Swollen(f"git took more than {self._bound >> 20} MB of memory")
             return found
 
+        with self._lock:
+            self._held[leader] = 0
         try:
             yield look
         finally:

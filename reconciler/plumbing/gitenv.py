@@ -40,6 +40,9 @@ CHECKED: Final[Mapping[str, str]] = {
     "receive.fsckObjects": "true",
     "core.bigFileThreshold": "64m",
     "core.fsync": "all",
+    "core.packedGitLimit": "64m",
+    "core.packedGitWindowSize": "8m",
+    "core.deltaBaseCacheLimit": "32m",
     "pack.threads": "1",
     "safe.bareRepository": "explicit",
 }

@@ -21,7 +21,7 @@ _NAMED = 3
 """Repositories that a line of the recap names."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """What a report says of the run itself, as `model.outcome.Report` has it."""
 

@@ -19,7 +19,7 @@ from reconciler.sandbox.events.store import Store
 from reconciler.sandbox.family import presets
 from reconciler.sandbox.family.rates import Buckets
 from reconciler.sandbox.faults import Faults
-from reconciler.sandbox.faulty import http
+from reconciler.sandbox.faulty import http, sync
 from reconciler.sandbox.faulty.arming import Arming
 from reconciler.sandbox.faulty.listener import FaultyListener
 from reconciler.sandbox.faulty.relay import FaultyConnections
@@ -82,7 +82,7 @@ class Assembly:
         await listener.open()
         keeper = asyncio.create_task(_keep_tidy(runtime, listener))
         if self.service.spec.sync:
-            self._follow(Sync(runtime, chance=chance))
+            self._follow(Sync(runtime, chance=chance, comes=sync.gate(self.faults)))
         yield
         runtime.stopping = True
         keeper.cancel()

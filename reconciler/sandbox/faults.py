@@ -34,6 +34,7 @@ class Stage(Enum):
     QUERY = "a REQ, COUNT or NEG-OPEN"
     REQ = "a REQ alone"
     PUBLISH = "an EVENT"
+    SYNC = "what the server would fetch by itself"
 
 
 class Effect(Enum):
@@ -61,6 +62,7 @@ class Effect(Enum):
     CAP_REFS = auto()  # `value` refs at most, and no sign of it
     LIE = auto()  # OK true, nothing stored
     FLOOD = auto()  # `value` events that nobody asked for before each answer
+    PASS_BY = auto()  # `value` per cent of it come, always the same ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,8 @@ FAULTS: Final = MappingProxyType(
             _fault("capped-refs", Effect.CAP_REFS, Stage.REFS, value=1),
             _fault("lying-ok", Effect.LIE, Stage.PUBLISH),
             _fault("flood", Effect.FLOOD, Stage.REQ, value=1000),
+            _fault("no-sync", Effect.PASS_BY, Stage.SYNC),
+            _fault("partial-sync", Effect.PASS_BY, Stage.SYNC, value=90),
         )
     }
 )
@@ -150,7 +154,7 @@ class _Armed:
 
 class Faults:
     """The faults that a server shows; may be used from any thread. `generation` changes with every
-    `set`, `add` and `clear`: whoever hangs, hangs until then."""
+    `set`, `add` and `clear`: whoever hangs, hangs until then. `strikes` counts those so far."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -158,6 +162,7 @@ class Faults:
         self._armed: tuple[_Armed, ...] = ()
         self._listener: Callable[[Fault], None] = lambda _: None
         self.generation = 0
+        self.strikes = 0
 
     @property
     def active(self) -> Fault:
@@ -202,6 +207,7 @@ class Faults:
                 hit = not armed.fault.stages.isdisjoint(stages)
                 if hit and armed.aim.fits(method, path, message):
                     self._count(armed)
+                    self.strikes += 1
                     return armed.fault
         return None
 

@@ -22,7 +22,7 @@ _JSON = "application/json"
 _HTML = "text/html; charset=utf-8"
 
 
-class Source(Protocol):
+class ReportSource(Protocol):
     """Where the reports come from."""
 
     def report(self) -> Report | None:
@@ -44,13 +44,13 @@ class Answer:
     body: str
 
 
-def answer(path: str, source: Source) -> Answer:
+def answer(path: str, source: ReportSource) -> Answer:
     """What stands under a path; 404 where nothing does."""
     page = PAGES.get(path)
     return page(source) if page else Answer(404, _TEXT, "not found\n")
 
 
-def _page(source: Source) -> Answer:
+def _page(source: ReportSource) -> Answer:
     report = source.report()
     if report is None:
         return Answer(503, _TEXT, "no run has ended yet\n")
@@ -58,7 +58,7 @@ def _page(source: Source) -> Answer:
     return Answer(200, _HTML, html.outcome(story(report, past), Look()))
 
 
-def _health(source: Source) -> Answer:
+def _health(source: ReportSource) -> Answer:
     """For whoever restarts what does not work: 200 unless something fails."""
     report = source.report()
     status = health.of_codes(report.exit_codes) if report else Health.DEGRADED
@@ -66,12 +66,12 @@ def _health(source: Source) -> Answer:
     return _json({"status": status, "alive": source.alive()}, 200 if well else 503)
 
 
-def _mirror_health(source: Source) -> Answer:
+def _mirror_health(source: ReportSource) -> Answer:
     """For dashboards: the status is in the body, and the answer 200."""
     return _json(health.document(source.report()), 200)
 
 
-def _metrics(source: Source) -> Answer:
+def _metrics(source: ReportSource) -> Answer:
     report = source.report()
     return Answer(200, CONTENT_TYPE, exposed(figures(report, source.past()) if report else ()))
 
@@ -80,7 +80,7 @@ def _json(document: Json, status: int) -> Answer:
     return Answer(status, _JSON, json.dumps(document, indent=1) + "\n")
 
 
-PAGES: Mapping[str, Callable[[Source], Answer]] = {
+PAGES: Mapping[str, Callable[[ReportSource], Answer]] = {
     "/": _page,
     "/health": _health,
     "/api/mirror-health": _mirror_health,

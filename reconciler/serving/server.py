@@ -9,7 +9,7 @@ from threading import BoundedSemaphore, Thread
 from typing import Any
 
 from reconciler.limits import SERVED_SECONDS, SERVED_TOGETHER
-from reconciler.serving.pages import Answer, Source, answer
+from reconciler.serving.pages import Answer, ReportSource, answer
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -29,7 +29,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 32
 
-    def __init__(self, host: str, port: int, source: Source) -> None:
+    def __init__(self, host: str, port: int, source: ReportSource) -> None:
         """Args: address and port (0: any free one) to listen on. Raises OSError."""
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.source = source

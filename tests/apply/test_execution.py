@@ -148,9 +148,10 @@ TROUBLE: dict[str, tuple[Exception, Result]] = {
     "told to wait": (Failure(Unknown(Cause.RATE, "")), Result.DEFERRED),
     "our allowance is used up": (Failure(Unknown(Cause.BUDGET, "")), Result.DEFERRED),
     "a ref that moved": (Stale("it has moved"), Result.STALE),
+    "a full disk below git": (Failure(Unknown(Cause.LOCAL, "No space left")), Result.FAILED),
     "a full disk": (OSError(28, "No space left on device"), Result.FAILED),
 }
-OF_A_PUSH = ("a ref that moved", "a full disk")
+OF_A_PUSH = ("a ref that moved", "a full disk", "a full disk below git")
 """What only a push can meet: it has a precondition, and reads the archive."""
 CASES = [
     (name, wave)

@@ -111,3 +111,20 @@ def test_without_keys_signatures_are_one_line_before_anything_starts(case: Case)
     kept = done.out.partition("Kept back")[2].partition("Recap")[0]
     assert "3 signatures: no key named 'owner-key' was given (--signers)" in kept
     assert "Not attempted" in done.out
+
+
+def test_a_reviewed_plan_is_refused_whole_or_done_as_far_as_it_holds(case: Case) -> None:
+    case.start("one", "two")
+    case.repository("widget", on=["one"])
+    case.repository("gadget", on=["one"])
+    case.desired(delegate=False)
+    saved = case.folder / "plan.json"
+    assert case.reconcile("--plan", "--out", saved).code == 0
+    assert case.reconcile("--apply", "--limit", "alice/widget").code == 0
+    refused = case.reconcile("--apply", saved)
+    assert refused.code == 5
+    assert case.reconcile("--apply", "--still-valid").code == 64
+    done = case.reconcile("--apply", saved, "--still-valid", "--detailed-exitcode")
+    assert done.code == 2, done.out
+    assert "no longer needed or possible: alice/widget: push" in " ".join(done.out.split())
+    assert case.refs("two", "gadget") == case.refs("one", "gadget") != {}

@@ -27,6 +27,7 @@ from reconciler.conformance.trial import Court, Terms
 from reconciler.conformance.verdict import AGREE, DIFFER, NOT_RUN, Ended, Trial
 from reconciler.nostr.filters import Filter
 from reconciler.report.codes import Exit
+from reconciler.sandbox.faults import Aim
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
 FEW = ("01-hosted", "01-push-other", "1.3-served", "3.1-roots", "4-force", "6-live")
@@ -130,6 +131,7 @@ def test_a_server_that_stops_hosting_half_way_is_given_up(tmp_path: Path) -> Non
     assert trial.ended is Ended.CHANGED
     assert len(trial.rows) == len(names)
     assert trial.counts()[NOT_RUN] > 20
+    assert trial.counts()[DIFFER] == 0
 
 
 def test_a_server_that_dies_half_way_is_waited_for_and_given_up(tmp_path: Path) -> None:
@@ -143,6 +145,24 @@ def test_a_server_that_dies_half_way_is_waited_for_and_given_up(tmp_path: Path) 
         trial = hold(server.url, tmp_path, names, vanish, back_seconds=2.0)
     assert trial.ended is Ended.GONE
     assert trial.counts()[NOT_RUN] > 20
+    assert trial.counts()[DIFFER] == 0
+    assert any(row.why == "it was under way when the server went" for row in trial.rows)
+
+
+def test_rows_under_way_while_a_server_starts_anew_are_not_run_and_the_others_are(
+    tmp_path: Path,
+) -> None:
+    names = tuple(n for n in rows.NAMES if n not in (*NEEDS, *LAST, *FIRST))[:40]
+    with serving(tmp_path) as server:
+
+        def blink(done: int) -> None:
+            if done == 3:
+                server.faults.set("refuse", Aim(seconds=2.0))
+
+        trial = hold(server.url, tmp_path, names, blink, back_seconds=20.0)
+    counts = trial.counts()
+    assert (trial.ended, counts[DIFFER]) == (Ended.AGREES, 0)
+    assert 0 < counts[NOT_RUN] < 20 < counts[AGREE]
 
 
 def test_a_budget_is_obeyed_and_the_time_of_all_is_bounded(tmp_path: Path) -> None:

@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox.demo import history
+from reconciler.sandbox.demo.host import plain_host
 
 from .yard import Yard
 
 
 @pytest.fixture
-def yard(tmp_path: Path) -> Yard:
-    return Yard(tmp_path)
+def yard(tmp_path: Path) -> Iterator[Yard]:
+    servers = tmp_path / "servers"
+    servers.mkdir()
+    with plain_host(servers) as host:
+        yield Yard(tmp_path, host)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,10 @@ import struct
 import sys
 import time
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -23,7 +25,7 @@ from reconciler.limits import (
     CHILD_MEMORY_BYTES,
     CHILD_OUTPUT_BYTES,
 )
-from reconciler.model.observed import Cause
+from reconciler.model.observed import Cause, Unknown
 from reconciler.plumbing.child import Children
 from reconciler.world import Failure
 
@@ -47,7 +49,7 @@ def test_git_inherits_nothing_of_our_environment(
     given = {name: value for name, value in given.items() if name not in ("PWD", "_")}
     assert all(name.startswith("GIT_") or name in _PLAIN for name in given)
     assert given["HOME"] == str(home)
-    assert given["GIT_ALLOW_PROTOCOL"] == "https"
+    assert given["GIT_ALLOW_PROTOCOL"] == ""
     assert given["GIT_NO_REPLACE_OBJECTS"] == "1"
     assert not list(home.iterdir())
 
@@ -66,19 +68,18 @@ def test_no_descriptor_is_inherited(home: Path, tmp_path: Path) -> None:
 
 
 def test_git_s_settings_are_ours(home: Path) -> None:
-    (home / ".gitconfig").write_text("[http]\n\tfollowRedirects = true\n")
+    (home / ".gitconfig").write_text("[transfer]\n\tfsckObjects = false\n")
     git = Git(home, find_git())
-    for name, value in (("http.followRedirects", "false"), ("transfer.fsckObjects", "true")):
-        assert git.run("config", "--get", name).out.decode().strip() == value
-    pinned = {"http.curloptResolve": "example.org:443:192.0.2.1"}
-    done = git.run("config", "--get", "http.curloptResolve", config=pinned)
-    assert done.out.decode().strip() == "example.org:443:192.0.2.1"
+    assert git.run("config", "--get", "transfer.fsckObjects").out == b"true\n"
+    done = git.run("config", "--get", "core.fsync", config={"core.fsync": "none"})
+    assert done.out == b"none\n"
 
 
 @pytest.mark.parametrize(
     "url",
     [
         "http://127.0.0.1:1/x.git",
+        "https://127.0.0.1:1/x.git",
         "git://127.0.0.1:1/x.git",
         "ssh://-oProxyCommand=touch${IFS}canary/x",
         "file:///etc",
@@ -88,7 +89,7 @@ def test_git_s_settings_are_ours(home: Path) -> None:
         "--upload-pack=touch canary",
     ],
 )
-def test_other_protocols_are_refused(home: Path, url: str) -> None:
+def test_it_talks_to_nobody(home: Path, url: str) -> None:
     done = Git(home, find_git()).run("ls-remote", "--", url)
     assert done.code == 128
     assert "not allowed" in done.text() or "strange pathname" in done.err.decode()
@@ -315,3 +316,53 @@ def test_files_that_are_mapped_are_no_memory(home: Path, tmp_path: Path) -> None
     text += "; sum(m[n] for n in range(0, len(m), 4096)); time.sleep(0.7)"
     git = Git(home, sys.executable, Children(memory=90 << 20))
     assert git.run("-c", text, str(large)).code == 0
+
+
+# --- what it is fed ----------------------------------------------------------------------------
+
+
+def pieces(count: int) -> Iterator[bytes]:
+    for number in range(count):
+        yield b"%07d\n" % number
+
+
+def test_it_reads_what_it_is_fed_whatever_its_size(home: Path) -> None:
+    git = Git(home, "/bin/sh")
+    for count in (0, 1, 100_000):
+        assert git.feed("-c", "wc -l", chunks=pieces(count)).out.split() == [b"%d" % count]
+
+
+@pytest.mark.parametrize("size", [10, 10_000_000])
+def test_one_that_ends_before_it_has_read_all_keeps_nobody(home: Path, size: int) -> None:
+    done = Git(home, "/bin/sh").feed("-c", "sleep 0.3; exit 3", chunks=[b"x" * size] * 3)
+    assert done.code == 3
+
+
+def test_what_goes_wrong_while_it_is_fed_is_told_and_it_ends(home: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"a"
+        raise Failure(Unknown(Cause.CUT, "the line is gone"))
+
+    log = home / "log"
+    with pytest.raises(Failure, match="the line is gone"):
+        Git(home, "/bin/sh").feed("-c", f"cat > {log}; echo ended >> {log}", chunks=broken())
+    assert log.read_text() == "aended\n"
+
+
+def test_a_stop_ends_one_that_waits_for_food(home: Path) -> None:
+    git = Git(home, "/bin/sh")
+    go = Event()
+
+    def slow() -> Iterator[bytes]:
+        yield b"a"
+        go.wait(5)
+        yield b"b" * 1_000_000
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(lambda: git.feed("-c", "cat; sleep 60", chunks=slow()))
+        time.sleep(0.3)
+        git.children.kill()
+        go.set()
+        with pytest.raises(Failure) as found:
+            running.result(5)
+    assert found.value.unknown.cause is Cause.STOPPED

@@ -7,9 +7,10 @@ from collections import defaultdict
 from contextlib import closing
 from itertools import chain
 
+from reconciler.edge.connections import Body
 from reconciler.nostr.filters import Filter
 from tests.kit.clients import relay, web
-from tests.kit.peers import Flush, answer, door, request
+from tests.kit.peers import answer, door, request
 from tests.kit.websocket import hear, say, upgrade
 
 SMUGGLED = 'a="x\\015\\012X-Injected: yes\\015\\012\\015\\012GET /smuggled HTTP/1.1\\015\\012"'
@@ -35,7 +36,7 @@ def test_no_request_ever_holds_a_cookie() -> None:
         for url in 2 * (one.url, two.url.replace("127.0.0.1", "localhost")):
             http.get(f"{url}/", accept="application/nostr+json", limit=100, seconds=5)
             http.get(f"{url}/a.git/info/refs", accept="*/*", limit=100, seconds=5)
-            http.post(f"{url}/a.git/x", Flush(), kind="x", limit=100, seconds=5)
+            http.post(f"{url}/a.git/x", Body(b"0000"), kind="x", limit=100, seconds=5)
             with closing(relay(url, cap=500)) as client:
                 assert client.query([Filter(ids=("0" * 64,))]) == ()
     assert [len(each) for each in heads.values()] == [8, 8]

@@ -69,10 +69,10 @@ def assert_the_next_run_pushes(yard: Yard, main: str, folder: Path) -> None:
     archive.repair()
     archive.holds(WIDGET, frozenset({main}))
     archive.gather(WIDGET, frozenset({main}), ("one",))
-    pack = archive.pack(WIDGET, frozenset({main}), frozenset())
     receiver = folder / "receiver.git"
     history.git(None, "init", "--bare", "--quiet", str(receiver))
-    history.git(receiver, "index-pack", "--stdin", "--strict", stdin=pack.read_bytes())
+    with archive.pack(WIDGET, frozenset({main}), frozenset()) as pack:
+        history.git(receiver, "index-pack", "--stdin", "--strict", stdin=pack.read_bytes())
     history.git(receiver, "update-ref", "refs/heads/main", main)
     history.git(receiver, "fsck", "--full", "--strict")
     archive.close()

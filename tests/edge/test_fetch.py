@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
-from reconciler.edge.fetch import Source, TooLarge, fetch
+from reconciler.edge.fetch import TooLarge
 from reconciler.git.pktline import FLUSH, encode_all
 from reconciler.limits import FETCH_PROGRESS_BYTES
 from reconciler.model.observed import BadSource, Cause, Unknown
@@ -116,15 +118,13 @@ def test_a_slow_pack_is_waited_for(yard: Yard) -> None:
         assert yard.archive(idle=2.0).gather(WIDGET, frozenset({oid}), ("slow",)) == ()
 
 
-def test_work_on_what_has_come_is_waited_for(yard: Yard, origin: Path) -> None:
+def test_git_s_own_work_is_not_the_server_s_time(yard: Yard, origin: Path) -> None:
     main = frozenset({tips(origin)["refs/heads/main"]})
     offer(yard, origin, "one", "refs/heads/main")
-    say = 'for n in 1 2 3 4 5 6; do sleep 0.5; printf "Resolving deltas: $n%%\\r" >&2; done'
-    wrap(yard, " fetch ", f'$git "$@" && {say}')
-    assert yard.archive(idle=1.0).gather(WIDGET, main, ("one",)) == ()
-    wrap(yard, " fetch ", f'$git "$@" && {say.replace("Resolving", "remote: Resolving")}')
-    with pytest.raises(NotGathered, match="no pack came"):
-        yard.archive(idle=1.0).gather(OTHER, main, ("one",))
+    wrap(yard, "receive-pack", 'sleep 2; exec $git "$@"')
+    assert yard.archive(idle=0.5).gather(WIDGET, main, ("one",)) == ()
+    wrap(yard, "receive-pack", '$git "$@"; code=$?; sleep 2; exit $code')
+    assert yard.archive(idle=0.5).gather(OTHER, main, ("one",)) == ()
 
 
 # --- disk ------------------------------------------------------------------------------------
@@ -140,60 +140,103 @@ def test_chatter_fills_neither_disk_nor_memory(yard: Yard, origin: Path) -> None
     assert time.monotonic() - start < 30
 
 
-def test_a_fetch_stays_within_its_quota(yard: Yard, tmp_path: Path) -> None:
+def test_a_clone_that_is_tried_stays_within_its_quota(yard: Yard) -> None:
     oid = with_blob(yard, "big", 3_000_000)
-    stage = tmp_path / "stage.git"
-    history.git(None, "init", "--bare", "--quiet", str(stage))
-    pieces = in_pieces(pack_of(yard.folder / "servers" / "big"), size=60_000, every=0.05)
-    with serving(yard, "big", pieces), pytest.raises(TooLarge, match="larger than 1 MB"):
-        source = Source(yard.urls["big"], {}, "http")
-        fetch(yard.git(), source, {oid}, stage, quota=2**20)
-    assert sum(f.stat().st_size for f in stage.rglob("*") if f.is_file()) < 2_500_000
-
-
-def test_a_large_one_is_fetched_again_alone(yard: Yard) -> None:
-    oid = with_blob(yard, "big", 3_000_000)
-    wrap(yard, " fetch ", '$git "$@"; code=$?; sleep 0.6; exit $code')  # so that it is looked at
     sizes: list[int] = []
     archive = yard.archive(quota=2**20, charge=lambda _: nullcontext(sizes.append))
-    assert archive.gather(WIDGET, frozenset({oid}), ("big",)) == ()
-    assert len([size for size in sizes if size]) == 2
+    with pytest.raises(TooLarge, match="larger than 1 MB"):
+        archive.try_clone(WIDGET, frozenset({oid}), "big")
+    (size,) = sizes
+    assert 2**20 < size < 2_000_000
+    assert yard.staged() == []
 
 
+def test_of_large_ones_one_at_a_time_goes_on_and_nothing_comes_twice(yard: Yard) -> None:
+    oids = [with_blob(yard, name, 3_000_000 + n) for n, name in enumerate(("big", "huge"))]
+    sizes: list[int] = []
+    archive = yard.archive(quota=2**20, charge=lambda _: nullcontext(sizes.append))
+    go = threading.Event()
+    data = pack_of(yard.folder / "servers" / "big")
+
+    def halting() -> Iterator[bytes]:
+        yield from in_pieces(data[:2_000_000], size=50_000, every=0)
+        go.wait(10)
+        yield from in_pieces(data[2_000_000:], size=50_000, every=0)
+
+    with serving(yard, "big", halting()), ThreadPoolExecutor(2) as pool:
+        first = pool.submit(archive.gather, WIDGET, frozenset(oids[:1]), ("big",))
+        time.sleep(0.5)
+        second = pool.submit(archive.gather, OTHER, frozenset(oids[1:]), ("huge",))
+        time.sleep(1)
+        assert not second.done()  # it waits where the quota ends
+        go.set()
+        assert first.result(10) == second.result(10) == ()
+    assert len(sizes) == 2
+    assert all(3_000_000 < size < 3_100_000 for size in sizes)
+
+
+FULL = "No space left on device"
+
+
+@pytest.mark.parametrize("words", [f"fatal: write error: {FULL}", f"remote: fatal: {FULL}"])
 def test_a_full_disk_is_said_with_its_place_and_is_no_server_s_fault(
-    yard: Yard, origin: Path
+    yard: Yard, origin: Path, words: str
 ) -> None:
     main = frozenset({tips(origin)["refs/heads/main"]})
     offer(yard, origin, "one", "refs/heads/main")
-    full = "fatal: write error: No space left on device"
-    wrap(yard, " fetch ", f'echo "{full}" >&2; exit 128')
+    wrap(yard, "receive-pack", f'echo "{words}" >&2; exit 128')
     with pytest.raises(Failure) as found:
         yard.archive().gather(WIDGET, main, ("one", "two"))
     assert found.value.unknown.cause is Cause.LOCAL
-    assert full in str(found.value)
+    assert words in str(found.value)
     assert str(yard.folder / "archive") in str(found.value)
 
 
-def test_a_disk_that_is_full_at_the_second_step_is_no_server_s_fault(
-    yard: Yard, origin: Path
-) -> None:
+@pytest.mark.parametrize("said", [b"\3fatal: ", b"ERR "])
+def test_a_server_s_full_disk_is_the_server_s(yard: Yard, origin: Path, said: bytes) -> None:
     main = frozenset({tips(origin)["refs/heads/main"]})
     offer(yard, origin, "one", "refs/heads/main")
-    words = "remote: fatal: write error: No space left on device"
-    wrap(yard, " push ", f'echo "{words}" >&2; exit 1')
-    with pytest.raises(Failure) as found:
-        yard.archive().gather(WIDGET, main, ("one", "two"))
-    assert found.value.unknown.cause is Cause.LOCAL
-
-
-@pytest.mark.parametrize("said", ["remote: fatal: ", "fatal: remote error: "])
-def test_a_server_s_full_disk_is_the_server_s(yard: Yard, origin: Path, said: str) -> None:
-    main = frozenset({tips(origin)["refs/heads/main"]})
-    offer(yard, origin, "one", "refs/heads/main")
-    wrap(yard, " fetch ", f'echo "{said}No space left on device" >&2; exit 128')
-    with pytest.raises(NotGathered) as found:
+    with serving(yard, "one", iter([said + FULL.encode()])), pytest.raises(NotGathered) as found:
         yard.archive().gather(WIDGET, main, ("one",))
-    assert found.value.bad[0].unknown.cause is Cause.PROTOCOL
+    (bad,) = found.value.bad
+    assert bad.unknown.cause is Cause.PROTOCOL
+    assert bad.unknown.detail.startswith("the server says: ")
+
+
+@pytest.mark.parametrize("end", [0, 1, 1000, -20, -1])
+def test_a_pack_that_ends_early_leaves_nothing(yard: Yard, origin: Path, end: int) -> None:
+    main = frozenset({tips(origin)["refs/heads/main"]})
+    offer(yard, origin, "one", "refs/heads/main")
+    data = pack_of(yard.folder / "servers" / "one")[:end]
+    with serving(yard, "one", in_pieces(data, size=500, every=0)), pytest.raises(NotGathered):
+        yard.archive().gather(WIDGET, main, ("one",))
+    assert yard.archive().holds(WIDGET, main) == frozenset()
+    assert [p for p in (yard.repository() / "objects").rglob("*") if p.is_file()] == []
+
+
+def test_a_pack_of_other_objects_is_refused(yard: Yard, origin: Path) -> None:
+    main = frozenset({tips(origin)["refs/heads/main"]})
+    offer(yard, origin, "one", "refs/heads/main")
+    with_blob(yard, "other", 1000)
+    data = pack_of(yard.folder / "servers" / "other")
+    with serving(yard, "one", in_pieces(data, size=500, every=0)), pytest.raises(NotGathered):
+        yard.archive().gather(WIDGET, main, ("one",))
+    assert yard.archive().holds(WIDGET, main) == frozenset()
+
+
+def test_only_what_is_new_travels(yard: Yard) -> None:
+    with_blob(yard, "one", 1_000_000)
+    path = yard.folder / "servers" / "one"
+    sizes: list[int] = []
+    archive = yard.archive(charge=lambda _: nullcontext(sizes.append))
+    archive.gather(WIDGET, frozenset(tips(path).values()), ("one",))
+    new = history.extend(path, 5)
+    archive = yard.archive(charge=lambda _: nullcontext(sizes.append))
+    archive.gather(WIDGET, frozenset({new}), ("one",))
+    first, second = sizes
+    assert first > 1_000_000
+    assert second < 10_000
+    history.git(yard.repository(), "fsck", "--full", "--strict")
 
 
 def test_a_place_that_is_no_folder_is_said(yard: Yard, origin: Path) -> None:
@@ -213,8 +256,11 @@ def test_what_cannot_be_opened_is_not_thrown_away(yard: Yard, origin: Path) -> N
     repository = yard.repository()
     for words in ("error: x: Too many open files", "fatal: Out of memory, malloc failed"):
         wrap(yard, " fsck ", f'echo "{words}" >&2; exit 128')
-        with pytest.raises(Failure, match="fsck"):
-            yard.archive().pack(WIDGET, frozenset({"1" * 40}), frozenset())
+        with (
+            pytest.raises(Failure, match="fsck"),
+            yard.archive().pack(WIDGET, frozenset({"1" * 40}), frozenset()),
+        ):
+            pass
         assert yard.repository() == repository
 
 
@@ -240,7 +286,7 @@ def test_a_bad_source_is_told_although_another_is_good(yard: Yard, origin: Path)
     (bad,) = yard.archive().gather(WIDGET, frozenset({main}), ("bad", "good"))
     assert isinstance(bad, BadSource)
     assert bad.server == "bad"
-    assert "Failed to connect" in bad.unknown.detail
+    assert bad.unknown == Unknown(Cause.REFUSED, "nothing listens there")
 
 
 def test_each_fetch_is_charged_and_may_be_refused(yard: Yard, origin: Path) -> None:
@@ -260,4 +306,4 @@ def test_each_fetch_is_charged_and_may_be_refused(yard: Yard, origin: Path) -> N
     ((server, size),) = charges
     assert server == "two"
     assert size > 1000
-    assert yard.asked == ["one", "two"]
+    assert yard.asked == ["two"]

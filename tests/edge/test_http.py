@@ -19,12 +19,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from reconciler.edge.allowance import Allowances, Ration
+from reconciler.edge.connections import Body
 from reconciler.edge.http import Http
 from reconciler.model.observed import Cause, Unknown
 from reconciler.world import Failure
 from tests.kit.clients import LOOPBACK, relay, web
 from tests.kit.clock import Hasty
-from tests.kit.peers import Door, Flush, Talk, answer, door, drip, request, saying
+from tests.kit.peers import Door, Talk, answer, door, drip, request, saying
 
 Serve = Callable[[Talk], Door]
 
@@ -358,7 +359,7 @@ def test_retry_after_is_honoured_within_reason(
 def test_a_push_that_should_come_later_says_from_when(serve: Serve) -> None:
     server = serve(saying(answer("503 Busy", b"", "Retry-After: 300")))
     with pytest.raises(Failure) as caught:
-        web().post(server.url, Flush(), kind="x", limit=9, seconds=5)
+        web().post(server.url, Body(b"0000"), kind="x", limit=9, seconds=5)
     assert caught.value.until == pytest.approx(time.time() + 300, abs=3)
 
 
@@ -383,7 +384,7 @@ def test_all_questions_together_are_repeated_so_often_and_no_more(serve: Serve) 
 def test_a_push_is_sent_once(http: Http, serve: Serve) -> None:
     server = serve(saying(LATER))
     with pytest.raises(Failure):
-        http.post(server.url, Flush(), kind="x", limit=9, seconds=5)
+        http.post(server.url, Body(b"0000"), kind="x", limit=9, seconds=5)
     assert server.connections == 1
 
 

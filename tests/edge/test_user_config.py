@@ -16,11 +16,12 @@ RUN = """
 import sys
 from pathlib import Path
 from tests.edge.yard import WIDGET, Yard
-archive = Yard(Path(sys.argv[1])).archive()
+archive = Yard(Path(sys.argv[1]), sys.argv[3]).archive()
 archive.repair()
 archive.gather(WIDGET, frozenset({sys.argv[2]}), ("one",))
 print(*archive.holds(WIDGET, frozenset({sys.argv[2]})), len(archive.ancestry(WIDGET, ())))
-print(archive.pack(WIDGET, frozenset({sys.argv[2]}), frozenset()).stat().st_size > 100)
+with archive.pack(WIDGET, frozenset({sys.argv[2]}), frozenset()) as pack:
+    print(pack.stat().st_size > 100)
 archive.close()
 """
 
@@ -44,7 +45,7 @@ def test_it_is_not_read(
     file.parent.mkdir(parents=True)
     write(file)
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(tmp_path), main],
+        [sys.executable, "-c", RUN, str(tmp_path), main, yard.host],
         env={
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(sys.path),

@@ -1,18 +1,23 @@
-"""An archive in a folder, and servers that are repositories on disk."""
+"""An archive in a folder, and servers that are repositories on disk behind git's own web server."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reconciler.edge.advertised import Advertised
 from reconciler.edge.archive import Archive
 from reconciler.edge.child import Git, find_git
-from reconciler.edge.fetch import Source
+from reconciler.edge.fetch import Uploads
+from reconciler.edge.http import Http
 from reconciler.edge.imports import Imports
-from reconciler.model.observed import Absent, Listing
+from reconciler.limits import FETCH_IDLE_SECONDS
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.sandbox.demo import history
+from tests.kit.clients import web
 
 WIDGET = Coordinate("a" * 64, "../../widget")
 OTHER = Coordinate("b" * 64, "widget")
@@ -20,13 +25,15 @@ OTHER = Coordinate("b" * 64, "widget")
 
 @dataclass
 class Yard:
-    """An archive, and the repositories on disk that its servers serve."""
+    """An archive, and the repositories on disk that its servers serve at `host`. `asked` are those
+    from which something was fetched."""
 
     folder: Path
+    host: str
     program: str = field(default_factory=find_git)
     asked: list[str] = field(default_factory=list)
     urls: dict[str, str] = field(default_factory=dict)
-    """Servers that are asked over HTTP; their repositories on disk are what they list."""
+    """Servers that are elsewhere."""
 
     def git(self) -> Git:
         home = self.folder / "home"
@@ -36,7 +43,9 @@ class Yard:
     def archive(self, **settings: Any) -> Archive:
         """A new one on the same folder, as in the next run."""
         git = self.git()
-        imports = Imports(git, self._locate, self._list, **settings)
+        http = web()
+        uploads = _Asked(self.asked, http, Advertised(http, self._address))
+        imports = Imports(git, uploads, **settings)
         return Archive(self.folder / "archive", git, imports)
 
     def server(self, name: str) -> Path:
@@ -54,19 +63,30 @@ class Yard:
     def staged(self) -> list[Path]:
         return list((self.folder / "archive" / "staging").glob("*"))
 
-    def _locate(self, server: str, _: Coordinate) -> Source:
-        self.asked.append(server)
-        if url := self.urls.get(server):
-            return Source(url, {}, "http")
-        return Source(f"file://{self.folder / 'servers' / server}", {}, "file")
+    def _address(self, server: str, _: Coordinate) -> str:
+        return self.urls.get(server) or f"{self.host}/{server}"
 
-    def _list(self, server: str, _: Coordinate) -> Listing | Absent:
-        path = self.folder / "servers" / server
-        if not path.exists():
-            return Absent()
-        out = history.git(path, "for-each-ref", "--format=%(refname) %(objectname)")
-        lines = [line.rpartition(" ") for line in out.decode().splitlines()]
-        return Listing(tuple((name, oid) for name, _, oid in lines))
+
+class _Asked(Uploads):
+    """Writes down who is asked for a pack."""
+
+    def __init__(self, asked: list[str], http: Http, advertised: Advertised) -> None:
+        super().__init__(http, advertised)
+        self._asked = asked
+
+    @contextmanager
+    def pack(
+        self,
+        server: str,
+        coordinate: Coordinate,
+        wants: frozenset[str],
+        haves: frozenset[str],
+        *,
+        idle: float = FETCH_IDLE_SECONDS,
+    ) -> Iterator[Iterator[bytes]]:
+        self._asked.append(server)
+        with super().pack(server, coordinate, wants, haves, idle=idle) as chunks:
+            yield chunks
 
 
 def offer(yard: Yard, origin: Path, name: str, *refs: str) -> Path:

@@ -6,12 +6,17 @@ import json
 import signal
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
 
 from reconciler.edge.memory import MemoryFile
 from reconciler.model.observed import Delegated, Memory
+from reconciler.nostr import kinds
+from reconciler.nostr.filters import Filter
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox.demo import authors, history
+from reconciler.sandbox.faults import Aim
 from tests.kit.program import Case, Result, command
 
 NAMES = ("gadget", "widget")
@@ -73,6 +78,29 @@ def test_a_server_that_promises_and_does_nothing_is_helped_in_the_same_run(case:
     assert done.code == 0, done.out
     assert sent(done) == 6
     assert case.reconcile("--apply").report["outcomes"] == []
+
+
+@pytest.mark.long
+def test_of_what_a_server_fetches_in_part_only_the_rest_is_sent(case: Case) -> None:
+    fleet(case, sync=True)
+    widget = Coordinate(case.owner.pubkey, "widget")
+    issues = [
+        authors.issue(case.owner, widget, f"bug {n}", at=case.now - 20 + n) for n in range(20)
+    ]
+    history.send(case.servers["full"].url, issues)
+    empty, wanted = case.servers["empty"], Filter(ids=tuple(issue.id for issue in issues))
+    empty.faults.set("partial-sync", Aim(message=f"EVENT {kinds.ISSUE} ", value=50))
+    done = case.reconcile("--apply", "--wait", "10s")
+    there = len(empty.events(wanted))
+    assert (done.code, sent(done)) == (0, 1)
+    assert 0 < there < 20
+    memory, now = MemoryFile(case.folder / "state" / "memory.sqlite3"), int(time.time())
+    left = memory.load(now)
+    over = tuple(replace(one, until=now - 1) for one in left.delegated)
+    memory.save(replace(left, delegated=over))
+    again = case.reconcile("--apply")
+    assert (again.code, sent(again)) == (0, 20 - there)
+    assert len(empty.events(wanted)) == 20
 
 
 def test_a_server_that_is_never_left_alone_is_sent_everything(case: Case) -> None:

@@ -90,7 +90,7 @@ def test_a_new_owner_needs_a_source_and_a_signer(origin: Origin) -> None:
     for name, dialect in FAMILIES.items():
         origin.case.start(name, family=dialect)
     planned = origin.reconcile("--plan", "-v")
-    assert "first announcement with the key" in planned.out
+    assert "1 first announcement with the key" in planned.out
     assert planned.code == 0
     done = origin.apply()
     assert done.code == 0, done.out + done.err

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from tests.kit.peers import Door, answer, door, request
 from tests.kit.program import Case, command
 from tests.kit.websocket import hear, say, upgrade
 
+LOADED = 30.0
+"""Seconds until a run is where a test wants it, on a machine that does other things besides."""
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
@@ -113,7 +115,7 @@ def test_what_hangs_is_cut_and_the_report_is_written(
     case.desired()
     case.servers["two"].faults.set("hang", Aim(path="git-upload-pack"))
     with running(case, "--plan") as run:
-        time.sleep(3)
+        eventually(lambda: case.servers["two"].faults.strikes, LOADED)
         run.send_signal(number)
         ended, _ = ends(run, STOP_SECONDS + 5)
     assert (ended, report(case)["exit_code"]) == (code, code)
@@ -128,8 +130,7 @@ def test_the_second_signal_ends_the_process_whatever_hangs(
     case.desired()
     case.servers["two"].faults.set("hang")
     with running(case, "--apply") as run:
-        eventually((case.folder / "state" / "lock").exists)
-        time.sleep(1)
+        eventually(lambda: case.servers["two"].faults.strikes, LOADED)
         run.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         assert run.poll() is None
@@ -141,11 +142,25 @@ def test_the_second_signal_ends_the_process_whatever_hangs(
     assert case.reconcile("--apply").code in (0, 3)  # the lock is free
 
 
-def children(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += [int(word) for word in task.read_text().split()]
-    return found
+        with suppress(OSError):
+            found += [int(word) for word in task.read_text().split()]
+    return found + [deeper for child in found for deeper in descendants(child)]
+
+
+def fetching(pid: int) -> list[int]:
+    """All that a program started, once a fetch is at its server."""
+    found = descendants(pid)
+    return found if any(b"remote-http" in command_line(child) for child in found) else []
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def lives(pid: int) -> bool:
@@ -162,10 +177,8 @@ def test_no_git_outlives_the_program(case: Case, twice: bool) -> None:
     case.desired()
     case.servers["one"].faults.set("hang", Aim(method="POST", path="git-upload-pack"))
     with running(case, "--apply") as run:
-        eventually(lambda: children(run.pid))
-        time.sleep(0.5)
-        gits = children(run.pid)
-        gits += [grandchild for git in gits for grandchild in children(git)]
+        eventually(lambda: case.servers["one"].faults.strikes, LOADED)
+        gits = fetching(run.pid)
         assert gits
         run.send_signal(signal.SIGTERM)
         if twice:

@@ -29,6 +29,7 @@ from .machine import HARMS, TEXTS, Harm
 from .peer import Peer
 from .run import Cost, measured
 from .script import Act, Scene
+from .signals import STRIKES, Strike, beside
 
 SECONDS = 330.0
 """After that a case has failed: reading one server may take 120 s, and a run looks twice."""
@@ -66,6 +67,7 @@ def main(words: Sequence[str]) -> int:
     plays: dict[str, Callable[[], Ended]] = {}
     plays |= {name: partial(_act, name, act) for name, act in ACTS.items()}
     plays |= {name: partial(_harm, name, harm) for name, harm in HARMS.items()}
+    plays |= {name: partial(_strike, name, made) for name, made in STRIKES.items()}
     plays |= {name: partial(_validate, name, text) for name, text in TEXTS.items()}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         ends = list(pool.map(_shown, *zip(*_chosen(plays, words), strict=True)))
@@ -126,8 +128,10 @@ def _act(name: str, act: Act) -> Ended:
         scene = Scene(case, peer, witness)
         peer.answers = act.play(scene)
         file = case.desired(signer=act.signer)
-        argv = command(folder, "-f", file, "--apply")
+        _paced(file) if act.paced else None
+        argv = command(folder, "-f", file, "--apply", *act.args)
         argv += ["--keys", str(folder / "keys")] if act.signer else []
+        argv = ["sh", "-c", act.wrap, "sh", *argv] if act.wrap else argv
         cost = measured(argv, folder, bound=SECONDS if act.long else _SHORT)
         found = _faults(act, scene, cost)
         found += [f"exit {cost.code}, says {cost.text.strip()[-400:]!r}"] if found else []
@@ -143,7 +147,7 @@ def _faults(act: Act, scene: Scene, cost: Cost) -> list[str]:
     """What went wrong, in words."""
     case, found = scene.case, _ended(cost)
     one = _refs(case, "one")
-    if not one or _refs(case, "two") != one:
+    if act.alike and (not one or _refs(case, "two") != one):
         found.append("the healthy servers differ")
     if act.codes and cost.code not in act.codes:
         found.append(f"exit {cost.code}")
@@ -217,6 +221,42 @@ def _harm(name: str, harm: Harm) -> Ended:
         return Ended(name, "; ".join(found), cost)
     finally:
         case.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _paced(file: Path) -> None:
+    """With the throttle that nobody has set."""
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if "throttle:" not in line))
+
+
+def _strike(name: str, made: Callable[[], Strike]) -> Ended:
+    folder, strike = Path(tempfile.mkdtemp(prefix="hostile-")), made()
+    case, peer = Case(folder), Peer(strike.answers)
+    try:
+        case.start("one", "two", family="spec")
+        case.extra_servers += [peer.url] if strike.answers else []
+        case.repository("widget", on=["one"])
+        strike.prepare(case)
+        file = case.desired(signer=strike.signer)
+        _paced(file)
+        argv = command(folder, "-f", file, "--apply")
+        argv += ["--keys", str(folder / "keys")] if strike.signer else []
+
+        def due() -> bool:
+            received: int = case.servers["two"].counters.snapshot()["events_received"]
+            heard = any("upgrade" in request.headers for request in peer.seen)
+            return heard if strike.answers else received > 3
+
+        wrapped = ["sh", "-c", 'ulimit -c unlimited; exec "$@"', "sh", *argv]
+        cost = measured(wrapped, folder, bound=_SHORT, begun=beside(strike, due))
+        strike.ended()
+        found = strike.faults(case, cost.code)
+        found += [f"says {cost.text.strip()[-200:]!r}"] if found else []
+        return Ended(name, "; ".join(found), cost)
+    finally:
+        case.stop()
+        peer.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 

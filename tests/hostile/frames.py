@@ -170,5 +170,5 @@ ACTS: Mapping[str, Act] = {
     "B47 NIP-11: software with escapes and Markdown": _stated(software="\x1b[2J|`<b>[x](y)"),
     "B48 NIP-11: deep": _info(b"[" * 60_000),
     "B48b NIP-11: NaN": _info(b'{"name": NaN, "limitation": {"max_limit": Infinity}}'),
-    "B68 3,000 issues of a stranger": Act(play=_many(3_000, apart=1), named=False, long=True),
+    "B68 12,000 issues of a stranger": Act(play=_many(12_000, apart=1), named=False, long=True),
 }

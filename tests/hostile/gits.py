@@ -174,24 +174,7 @@ def _silent(wire: Wire) -> None:
     time.sleep(600)
 
 
-def _two_faced(scene: Scene) -> Answers:
-    """An honest listing for us, and for git one that its releases before 2.46 follow for ever."""
-    at = scene.now - 3_600
-    announced = scene.owner.announce("gadget", scene.hosts, at=at)
-    state = scene.owner.declare("gadget", {_MAIN: OID}, at=at + 1)
-    honest, evil, nothing = listing({_MAIN: OID}), listing({_MAIN: OID}, more=_HEADS), listing({})
-
-    def refs(wire: Wire) -> None:
-        known = evil if wire.request.headers["user-agent"].startswith("git/") else honest
-        (known if "gadget" in wire.request.path else nothing)(wire)
-
-    return {"relay": relay_of([announced, state]), "refs": refs}
-
-
 FETCHES: Mapping[str, Act] = {
-    "B11c fetch: five symref=HEAD, for git alone": Act(
-        play=_two_faced, reaches="info/refs", says="MB of memory for 0 MB that came"
-    ),
     "B14 fetch: delta bomb of 4 GiB": _fetch(_says(_packed(_delta_bomb()))),
     "B16 fetch: other objects": _fetch(_says(_packed(_GOOD))),
     "B17 fetch: a commit without its tree": _fetch(_without_tree),

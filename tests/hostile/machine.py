@@ -5,13 +5,18 @@ Where the archive is hurt there was a run before, to servers `one` and `two`; `t
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconciler.nostr.filters import Filter
+from reconciler.sandbox.demo import history
 from tests.kit.program import Case, command
 
 _FAULTS = frozenset({1, 3, 6, 64, 75, 77, 78})
@@ -127,24 +132,74 @@ def _summary_fifo(case: Case) -> None:
     os.mkfifo(case.folder / "summary")
 
 
-def _core(case: Case) -> str:
-    found = [path.name for path in case.folder.glob("core*")]
-    return f"left {found}" if found else ""
+def _refused_in_ten_years(case: Case) -> None:
+    """The clock was ahead while a server refused everything, and was set right."""
+    with closing(sqlite3.connect(_state(case, "memory.sqlite3"))) as file, file:
+        file.executescript(_TABLES)
+        ids = {event.id for s in case.servers.values() for event in s.events(Filter())}
+        rows = [
+            (server.url, event_id, case.now + 315_360_000, 0, 9, "blocked: no")
+            for server in case.servers.values()
+            for event_id in ids
+        ]
+        file.executemany("INSERT INTO submission VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
-_SHORT = '{"version": 1, "submissions": ['
+_TABLES = """
+CREATE TABLE submission (server TEXT, event_id TEXT, at INTEGER, accepted INTEGER, tries INTEGER,
+                         message TEXT, PRIMARY KEY (server, event_id));
+CREATE TABLE delegated (server TEXT, owner TEXT, identifier TEXT, since INTEGER, until INTEGER,
+                        PRIMARY KEY (server, owner, identifier));
+CREATE TABLE sent (server TEXT, at INTEGER, events INTEGER);
+CREATE TABLE shut (server TEXT PRIMARY KEY, until INTEGER);
+PRAGMA user_version = 1;
+"""
+
+
+def _version(number: int) -> Callable[[Case], None]:
+    def spoil(case: Case) -> None:
+        with closing(sqlite3.connect(_state(case, "memory.sqlite3"))) as file, file:
+            file.executescript(f"CREATE TABLE other (x); PRAGMA user_version = {number};")
+
+    return spoil
+
+
+def _twelve_megabytes(case: Case) -> None:
+    """One more commit on the server that has the repository, of what does not compress."""
+    source = case.sources["widget"]
+    blob = history.git(source, "hash-object", "-w", "--stdin", stdin=os.urandom(12 * 2**20))
+    row = f"100644 blob {blob.decode().strip()}\tlarge\n"
+    tree = history.git(source, "mktree", stdin=row.encode()).decode().strip()
+    main = history.refs(source)["refs/heads/main"]
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    commit = history.git(source, *who, "commit-tree", tree, "-p", main, stdin=b"large\n")
+    history.git(source, "update-ref", "refs/heads/main", commit.decode().strip())
+    case.host("widget", None, ["one"], at=case.now - 60)
+
+
+def _says_full(case: Case) -> str:
+    report = json.loads((case.folder / "reports" / "latest.json").read_text())
+    said = json.dumps(report["outcomes"])
+    if "space left" not in said.lower():
+        return "the report does not say that the disk is full"
+    blamed = [o for o in report["outcomes"] if o["result"] == "unreachable" or o["bad_sources"]]
+    return f"a server is blamed: {blamed[:1]}" if blamed else ""
+
+
+_SMALL_DISK = (
+    "mkdir -p state && exec unshare -rm sh -c "
+    '\'mount -t tmpfs -o size=8m,mode=700 none state && exec "$@"\' sh "$@"'
+)
 HARMS: Mapping[str, Harm] = {
-    "C2 memory.sqlite3: garbage": Harm(spoil=_writes("memory.sqlite3", "\x00 garbage")),
-    "C3 memory.sqlite3: truncated": Harm(spoil=_writes("memory.sqlite3", _SHORT)),
-    "C4 memory.sqlite3: of a future version": Harm(
-        spoil=_writes("memory.sqlite3", '{"version": 99}')
+    "C2 memory: garbage": Harm(spoil=_writes("memory.sqlite3", "\x00 garbage")),
+    "C3 memory: truncated": Harm(spoil=_writes("memory.sqlite3", "SQLite format 3\x00" + "x" * 99)),
+    "C4 memory: of a future version": Harm(spoil=_version(99)),
+    "C4b memory: of another program": Harm(spoil=_version(1)),
+    "C5 seen.json: nested 100,000 deep": Harm(spoil=_writes("seen.json", "[" * 100_000)),
+    "C6 seen.json: numbers of 400 digits": Harm(
+        spoil=_writes("seen.json", '[{"at": ' + "9" * 400 + "}]")
     ),
-    "C5 memory.sqlite3: nested 100,000 deep": Harm(
-        spoil=_writes("memory.sqlite3", "[" * 100_000)
-    ),
-    "C6 memory.sqlite3: numbers of 400 digits": Harm(
-        spoil=_writes("memory.sqlite3", '{"version": ' + "9" * 400 + "}")
-    ),
+    "C8 memory: refused ten years ahead": Harm(spoil=_refused_in_ten_years),
     "C9 lock file of a dead process": Harm(spoil=_writes("lock", "999999\n")),
     "C10 lock is a link to a file of the user's": Harm(
         spoil=_linked_lock, converges=False, codes=_FAULTS - {1}, judge=_precious
@@ -161,12 +216,17 @@ HARMS: Mapping[str, Harm] = {
     "C17 archive: HEAD truncated": Harm(spoil=_head_cut, seasoned=True),
     "C18 archive: left-over lock files": Harm(spoil=_locks, seasoned=True),
     "C19 archive: config is garbage": Harm(spoil=_config_garbage, seasoned=True),
+    "C21 the disk is full after 8 MB": Harm(
+        spoil=_twelve_megabytes, wrap=_SMALL_DISK, converges=False, codes=frozenset({3}),
+        judge=_says_full,
+    ),
     "C24 TMPDIR is not there": Harm(env={"TMPDIR": "/nowhere"}),
     "C28 latest.json is a folder": Harm(
         spoil=lambda case: (case.folder / "reports/latest.json").mkdir(parents=True),
         codes=frozenset({0, 3}),
     ),
-    "C30 memory.sqlite3 is a FIFO": Harm(spoil=_fifo("memory.sqlite3")),
+    "C30 memory is a FIFO": Harm(spoil=_fifo("memory.sqlite3")),
+    "C30b seen.json is a FIFO": Harm(spoil=_fifo("seen.json")),
     "C31 GITHUB_STEP_SUMMARY is a FIFO": Harm(
         spoil=_summary_fifo, env={"GITHUB_STEP_SUMMARY": "summary"}
     ),
@@ -199,7 +259,6 @@ HARMS: Mapping[str, Harm] = {
     "C50 proxies in the environment": Harm(
         env={"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "socks5://127.0.0.1:1"}
     ),
-    "C87 core dumps are allowed": Harm(wrap='ulimit -c unlimited; "$@"', judge=_core),
     "C88 archive: every object is cut in half": Harm(
         spoil=_spoilt(lambda data: data[: len(data) // 2]), seasoned=True
     ),

@@ -37,6 +37,8 @@ class Wire:
 
     socket: socket.socket
     request: Request
+    size: int = 0
+    """Bytes of the last message that was heard."""
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
@@ -90,6 +92,7 @@ class Wire:
             (size,) = struct.unpack(">H", self._exactly(2))
         elif size == 127:
             (size,) = struct.unpack(">Q", self._exactly(8))
+        self.size = size
         mask = self._exactly(4)
         data = bytes(b ^ mask[i % 4] for i, b in enumerate(self._exactly(size)))
         if first & 0x0F == 8:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reconciler.nostr.nip34 import Coordinate
+from reconciler.sandbox.demo import authors, history
+from reconciler.sandbox.demo.authors import new
 from tests.kit.outsiders import ANNOUNCEMENT, DELETION, ISSUE, STATE, JsonEvent, Outsider
-from tests.kit.program import newest
+from tests.kit.program import DAY, newest
 
 from .peer import Wire
 from .script import Act, Answers, Scene, listing, relay_of
@@ -38,11 +40,35 @@ def _announced(*tags: tuple[str, ...]) -> Callable[[Scene], list[JsonEvent]]:
     ]
 
 
-def _invited(scene: Scene) -> list[JsonEvent]:
-    people = tuple(f"{n:064x}" for n in range(1, 30_001))
-    tags = [("d", "gadget"), ("maintainers", *people[:150])]
-    tags += [("maintainers", *people[n : n + 150]) for n in range(150, len(people), 150)]
-    return [scene.owner.sign(ANNOUNCEMENT, tags, at=scene.now - 50)]
+def _invites(who: Outsider, *known: Outsider, first: int, at: int) -> JsonEvent:
+    """An announcement that invites as many strangers as an event holds."""
+    people = (*(one.pubkey for one in known), *(f"{n:064x}" for n in range(first, first + 29_000)))
+    rows = [people[n : n + 150] for n in range(0, len(people), 150)]
+    return who.sign(ANNOUNCEMENT, [("d", "gadget"), *(("maintainers", *r) for r in rows)], at=at)
+
+
+def _invited(scene: Scene) -> Answers:
+    """The owner invites half of them, and a maintainer whom the owner confirms the other half."""
+    bob, at = Outsider("bob"), scene.now - 50
+    made = [
+        _invites(scene.owner, bob, first=1, at=at),
+        _invites(bob, scene.owner, first=40_000, at=at),
+    ]
+
+    def noted(wire: Wire) -> None:
+        relay_of(made, cap=20_000, hear=lambda size: _note(scene, "largest", size))(wire)
+
+    return {"relay": noted}
+
+
+def _note(scene: Scene, name: str, size: int) -> None:
+    scene.notes[name] = str(max(size, int(scene.notes.get(name, "0"))))
+
+
+def _small_questions(scene: Scene) -> str:
+    """Relays commonly cut at 64 kB."""
+    size = int(scene.notes.get("largest", "0"))
+    return "" if 0 < size < 60_000 else f"a question of {size} bytes"
 
 
 def _chain(scene: Scene) -> list[JsonEvent]:
@@ -71,10 +97,15 @@ def _thread(scene: Scene) -> list[JsonEvent]:
     """Each reply names only the one before."""
     last: tuple[str, ...] = ("a", scene.owner.address("widget"))
     made: list[JsonEvent] = []
-    for n in range(600):
-        made.append(_MALLORY.sign(ISSUE if not n else 1111, [last], at=scene.now - 900 + n))
+    for n in range(3_000):
+        made.append(_MALLORY.sign(ISSUE if not n else 1111, [last], at=scene.now - 4_000 + n))
         last = ("e", made[-1]["id"])
     return made
+
+
+def _issues(scene: Scene, count: int) -> list[JsonEvent]:
+    tag = ("a", scene.owner.address("widget"))
+    return [_MALLORY.sign(ISSUE, [tag], at=scene.now - n, content=str(n)) for n in range(count)]
 
 
 def _large(scene: Scene) -> list[JsonEvent]:
@@ -83,20 +114,73 @@ def _large(scene: Scene) -> list[JsonEvent]:
     return [_MALLORY.sign(ISSUE, [tag], at=scene.now - n, content=text) for n in range(60)]
 
 
+def _closed(wire: Wire) -> None:
+    wire.open_socket()
+    while True:
+        match wire.heard():
+            case ["REQ", str(name), *_]:
+                wire.say("CLOSED", name, "error: not today")
+
+
 def _hidden(scene: Scene) -> Answers:
     """Holds the owner's newest announcement, perhaps; says CLOSED to every question."""
+    return {**_wanted(scene), "relay": _closed}
 
-    def closed(wire: Wire) -> None:
-        wire.open_socket()
-        while True:
-            match wire.heard():
-                case ["REQ", str(name), *_]:
-                    wire.say("CLOSED", name, "error: not today")
 
-    # one server more than the announcement lists, so that a signature would be wanted
+def _wanted(scene: Scene) -> Answers:
+    """One server more than the announcement lists, so that a signature would be wanted."""
     scene.case.start("three", family="spec")
     scene.notes["announced"] = _newest(scene)
-    return {"relay": closed}
+    return {}
+
+
+def _unheard_maintainer(scene: Scene) -> Answers:
+    """The healthy servers follow a maintainer's newer state, and have lost the announcement by
+    which the maintainer confirms; it may stand behind CLOSED."""
+    case, bob = scene.case, new("bob")
+    source = case.sources["widget"]
+    places = [server.url for server in case.servers.values()] + [scene.peer.url]
+    plain = authors.announce(case.owner, "widget", places, at=case.now - 6 * DAY, root="0" * 40)
+    case.host("widget", plain, ["two"], at=case.now - 8 * DAY)
+    history.extend(source, 7)
+    history.extend(source, 8, "work")
+    refs = history.refs(source)
+    tags = (*plain.tags, ("maintainers", bob.pubkey))
+    both = case.owner.sign(ANNOUNCEMENT, tags, at=case.now - 5 * DAY)
+    state = authors.declare(bob, "widget", refs, at=case.now - 2 * DAY)
+    for server in case.servers.values():
+        server.seed(both)
+        server.seed(state)
+        place = server.repo_path(case.owner.pubkey, "widget")
+        history.git(source, "push", "--quiet", str(place), "refs/heads/*:refs/heads/*")
+    scene.notes.update(case.refs("one", "widget"))
+    scene.notes["pushes"] = str(_pushes(scene))
+    return {"relay": _closed}
+
+
+def _pushes(scene: Scene) -> int:
+    servers = scene.case.servers.values()
+    return sum(int(server.counters.snapshot()["pushes_received"]) for server in servers)
+
+
+def _nothing_moved_back(scene: Scene) -> str:
+    before = {name: oid for name, oid in scene.notes.items() if name.startswith("refs/")}
+    if "refs/heads/work" not in before:
+        return "the scene is wrong: the maintainer's branch was never there"
+    if any(scene.case.refs(name, "widget") != before for name in ("one", "two")):
+        return "refs of the healthy servers moved"
+    sent = _pushes(scene) - int(scene.notes["pushes"])
+    return f"{sent} pushes were sent" if sent else ""
+
+
+def _ahead(seconds: int) -> str:
+    """The program, on a machine whose clock is so far ahead."""
+    text = (
+        f"import runpy, sys, time; real = time.time; time.time = lambda: real() + {seconds}; "
+        "sys.argv = [sys.argv[0], *sys.argv[1:]]; "
+        "runpy.run_module('reconciler', run_name='__main__')"
+    )
+    return f'python=$1; shift 3; exec "$python" -c "{text}" "$@"'
 
 
 def _newest(scene: Scene) -> str:
@@ -118,7 +202,7 @@ ACTS: Mapping[str, Act] = {
         lambda s: [_MALLORY.announce("widget", s.hosts, s.owner, at=s.now)]
     ),
     "B51 a chain of 30 maintainers, a state at its end": _serves(_chain),
-    "B53 30,000 maintainers": _serves(_invited),
+    "B53 58,000 maintainers": Act(play=_invited, named=False, judge=_small_questions),
     "B54 odd clone URLs": _serves(_announced(
         ("clone", "file:///etc", "ext::sh -c id", "ssh://-oProxyCommand=id/x", "http://u:p@127.0.0.1:1/"),
         ("relays", "ws://127.0.0.1:1", "gopher://x", "ws://0x7f000001:1", "ws://[::1]:1"),
@@ -135,11 +219,26 @@ ACTS: Mapping[str, Act] = {
     "B60 deletions by strangers": _serves(_deletions),
     "B61 60 issues of 1.9 MB": _serves(_large, long=True),
     "B63 identifiers of all kinds": _serves(_names),
-    "B69 a thread of 600 replies": _serves(_thread, long=True),
-    "B70 1,000 announcements of the owner": _serves(
-        lambda s: [_other_d(s, f"r{n}") for n in range(1_000)], long=True
+    "B67 600 issues of a stranger, at the pace that nobody set": Act(
+        play=lambda s: {"relay": relay_of(_issues(s, 600), cap=20_000)},
+        named=False, paced=True, long=True, args=("--max-duration", "45s"), says="deferred",
+    ),
+    "B69 a thread of 3,000 replies": _serves(_thread, long=True),
+    "B70 6,000 announcements of the owner": _serves(
+        lambda s: [_other_d(s, f"r{n}") for n in range(6_000)], long=True
     ),
     "B72 the newest announcement is behind CLOSED": Act(
         play=_hidden, signer=True, judge=_unsigned
+    ),
+    "B73 a maintainer's announcement is behind CLOSED": Act(
+        play=_unheard_maintainer, judge=_nothing_moved_back
+    ),
+    "C91 the clock is 10 years ahead": Act(
+        play=_wanted, signer=True, judge=_unsigned, named=False, wrap=_ahead(315_360_000),
+        says="clock",
+    ),
+    "C92 the clock is 10 years behind": Act(
+        play=_wanted, signer=True, judge=_unsigned, named=False, wrap=_ahead(-315_360_000),
+        says="future", alike=False,  # what the owner signed is in the future there
     ),
 }  # fmt: skip

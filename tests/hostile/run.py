@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +27,15 @@ class Cost:
 
 
 def measured(
-    argv: Sequence[str], folder: Path, *, bound: float, env: Mapping[str, str] | None = None
+    argv: Sequence[str],
+    folder: Path,
+    *,
+    bound: float,
+    env: Mapping[str, str] | None = None,
+    begun: Callable[[int], None] = lambda _: None,
 ) -> Cost:
-    """Run it in `folder` with little environment; killed after `bound` seconds (code -9)."""
+    """Run it in `folder` with little environment; killed after `bound` seconds (code -9). `begun`
+    is told its process id."""
     scratch = folder / "tmp"
     scratch.mkdir(exist_ok=True)
     said = folder / "said.txt"
@@ -42,6 +48,7 @@ def measured(
         watch = _Watch(child.pid, (scratch, folder / "state"))
         killer = threading.Timer(bound, _end, (child.pid,))
         killer.start()
+        begun(child.pid)
         _, status = os.waitpid(child.pid, 0)
         killer.cancel()
         watch.stop()

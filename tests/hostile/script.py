@@ -72,6 +72,14 @@ class Act:
     codes: frozenset[int] = frozenset()
     """Exit codes that are right; any but 1 where empty."""
     judge: Callable[[Scene], str] = field(default=lambda _: "")
+    paced: bool = False
+    """With the throttle that holds where nobody set one."""
+    alike: bool = True
+    """The healthy servers must be equal in the end."""
+    args: tuple[str, ...] = ()
+    """More words of the call."""
+    wrap: str = ""
+    """A shell command that runs the program as "$@"."""
 
 
 def fixed(**answers: Answer) -> Callable[[Scene], Answers]:
@@ -185,16 +193,24 @@ def ok(wire: Wire, event: JsonEvent) -> bool:
 
 
 def relay_of(
-    events: Iterable[JsonEvent] = (), *, reply: Reply = ok, cap: int = 500, loops: bool = False
+    events: Iterable[JsonEvent] = (),
+    *,
+    reply: Reply = ok,
+    cap: int = 500,
+    loops: bool = False,
+    hear: Callable[[int], None] = lambda _: None,
 ) -> Answer:
-    """A relay that serves these events and what it is sent; `loops`: it never heeds `until`."""
+    """A relay that serves these events and what it is sent; `loops`: it never heeds `until`.
+    `hear` is told the bytes of each message."""
     kept = {e["id"]: e for e in events}
     lock = threading.Lock()
 
     def say(wire: Wire) -> None:
         wire.open_socket()
         while True:
-            match wire.heard():
+            message = wire.heard()
+            hear(wire.size)
+            match message:
                 case ["REQ", str(name), *filters]:
                     with lock:
                         found = [e for e in kept.values() for f in filters

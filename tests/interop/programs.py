@@ -77,12 +77,20 @@ class Server:
     command: tuple[str, ...]
     folder: Path
     port: int = 0
+    born: float = 0.0
+    """When it was started last, on the monotonic clock."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
         """Its base URL; also how announcements name it."""
         return f"http://{self.host}"
+
+    @property
+    def pid(self) -> int:
+        """Its process, which must run."""
+        assert self._process is not None, f"{self.family} does not run"
+        return self._process.pid
 
     @property
     def host(self) -> str:
@@ -103,6 +111,7 @@ class Server:
         """Start it, again on the same port and folder if it ran before; returns once it answers."""
         self.data.mkdir(parents=True, exist_ok=True)
         self.port = self.port or _free_port()
+        self.born = time.monotonic()
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self.command, str(self.port), str(self.data)],

@@ -94,6 +94,8 @@ class World:
     events: list[JsonEvent] = field(default_factory=list)
     """Events that every server must serve in the end."""
     desired_more: str = ""
+    throttle: str = "{concurrency: 8, per_minute: 600, events_per_minute: 6000}"
+    """Empty: the default manners."""
     now: int = field(default_factory=lambda: int(time.time()))
     _numbers: Iterable[int] = field(default_factory=itertools.count)
 
@@ -251,7 +253,7 @@ class World:
             lines += [f"  - npub: {person.npub}", f"    name: {person.name}"]
             lines += [f"    signer: {person.name}-key"] if person.signs else []
         lines += ["policies:", "  egress: {allow_private: [127.0.0.0/8]}"]
-        lines.append("  throttle: {concurrency: 8, per_minute: 600, events_per_minute: 6000}")
+        lines += [f"  throttle: {self.throttle}"] if self.throttle else []
         path = self.folder / "desired-state.yaml"
         path.write_text("\n".join(lines) + "\n" + self.desired_more)
         keys = self.folder / "keys"

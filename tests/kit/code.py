@@ -13,6 +13,7 @@ from dataclasses import dataclass
 DOORS = frozenset({"print", "open", "input", "eval", "exec", "compile", "__import__", "breakpoint"})
 """Builtins that let the world in or out."""
 _DOOR = re.compile(rf"(?<![\w.])(?:{'|'.join(DOORS)})\s*\(")
+FIELDS = 6
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
@@ -29,11 +30,13 @@ class ImportLine:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """`doors` are those of `DOORS` that it calls; an empty module counts as `documented`."""
+    """`doors` are those of `DOORS` that it calls; an empty module counts as `documented`.
+    `positional` are dataclasses of FIELDS fields and more that can be made without naming them."""
 
     imports: tuple[ImportLine, ...]
     doors: frozenset[str]
     documented: bool
+    positional: tuple[str, ...]
 
 
 def read_code(text: str) -> Code:
@@ -43,6 +46,7 @@ def read_code(text: str) -> Code:
         imports=tuple(_imports(tree, inside=False)),
         doors=frozenset(_calls(tree)) & DOORS if _DOOR.search(text) else frozenset(),
         documented=not tree.body or bool(ast.get_docstring(tree)),
+        positional=tuple(_positional(tree)),
     )
 
 
@@ -69,3 +73,18 @@ def _calls(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             yield node.func.id
+
+
+def _positional(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and len(_fields(node)) >= FIELDS:
+            made = [ast.unparse(decorator) for decorator in node.decorator_list]
+            if any(m.startswith("dataclass") and "kw_only=True" not in m for m in made):
+                yield node.name
+
+
+def _fields(node: ast.ClassDef) -> list[ast.AnnAssign]:
+    """Those that `__init__` takes."""
+    found = [field for field in node.body if isinstance(field, ast.AnnAssign)]
+    kept = ("ClassVar", "init=False")
+    return [field for field in found if not any(word in ast.unparse(field) for word in kept)]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 
 def eventually(fact: Callable[[], Any], seconds: float = PATIENCE) -> None:

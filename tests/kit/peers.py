@@ -96,13 +96,3 @@ def _some(connection: socket.socket) -> bytes:
     if data := connection.recv(65536):
         return data
     raise EOFError
-
-
-class Flush:
-    """A request body of four bytes."""
-
-    def __len__(self) -> int:
-        return 4
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield b"0000"

@@ -70,6 +70,15 @@ def test_nothing_asked_for_in_a_full_answer_is_no_end() -> None:
     assert (pager.question, "not asked for" in pager.cut) == (None, True)
 
 
+def test_what_arrives_between_two_pages_is_no_crowd() -> None:
+    """A server that fills itself has older events by then than when it was asked."""
+    pager = Pager(ASKED)
+    assert len(pager.feed(EVENTS[8:], 8)) == 8
+    assert pager.feed(EVENTS[8:12], 4) == ()  # the last second again: it holds no more than that
+    assert pager.feed(EVENTS[:4], 4) == tuple(EVENTS[:4])
+    assert not pager.cut
+
+
 def test_the_question_s_own_until_is_where_it_begins() -> None:
     assert Pager(replace(ASKED, until=2)).question == replace(ASKED, until=2, limit=500)
 

@@ -18,9 +18,7 @@ import pytest
 
 from reconciler.sandbox.demo.fleet import DemoFleet, start_fleet
 from reconciler.sandbox.faults import Aim
-from tests.kit.program import Case, case
-
-__all__ = ["case"]
+from tests.kit.program import Case
 
 TOP = Path(__file__).resolve().parents[2]
 PLAYBOOK = TOP / "playbooks" / "reconcile.yml"
@@ -210,9 +208,9 @@ def module() -> ModuleType:
 
 CELL = {"coordinate": "30617:aa:w", "server": "https://one"}
 PUSH = {"action": "push", "wave": 4, **CELL}
-NOTE = {"action": "publish", "event_id": "ee", "signed": False, **CELL}
-DRAFT = {"action": "publish", "event_id": "dd", "signed": True, **CELL}
-SIGN = {"action": "sign", "coordinate": "30617:aa:w", "adds": ["https://one"]}
+NOTE = {"action": "publish", "event_id": "ee", "kind": 1621, "signed": False, **CELL}
+DRAFT = {"action": "publish", "event_id": "dd", "kind": 30617, "signed": True, **CELL}
+SIGN = {**CELL, "action": "sign", "adds": ["https://one"], "draft": {"kind": 30617}}
 
 
 @pytest.mark.parametrize(
@@ -242,5 +240,14 @@ def test_it_would_write_what_is_neither_withheld_nor_unsigned(
     expected: bool,
 ) -> None:
     findings = [{"accepted": accepted, "keys": withheld}] if withheld else []
-    plan, report = {"actions": actions}, {"findings": findings}
+    plan: dict[str, Any] = {"actions": actions, "delegated": [], "created_at": 0}
+    report = {"findings": findings}
     assert module.would_write(plan, report, keys=keys) is expected
+
+
+def test_what_servers_still_have_time_for_would_not_be_written(module: ModuleType) -> None:
+    key = "publish:https://one:ee"
+    left = {"keys": [key], "until": 100}
+    for now, expected in ((99, False), (100, True)):
+        plan: dict[str, Any] = {"actions": [NOTE], "delegated": [left], "created_at": now}
+        assert module.would_write(plan, {"findings": []}, keys=True) is expected

@@ -23,7 +23,11 @@ KEYS = [action.key for action in PLAN.actions]
 
 def header(mode: str) -> Header:
     return Header(
-        "20240101T000000Z-abc", mode, "2024-01-01T00:00:00Z", "2024-01-01T00:00:09Z", "0.1"
+        run_id="20240101T000000Z-abc",
+        mode=mode,
+        started="2024-01-01T00:00:00Z",
+        finished="2024-01-01T00:00:09Z",
+        tool="0.1",
     )
 
 

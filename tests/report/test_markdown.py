@@ -136,12 +136,12 @@ def test_verbosity_is_given_up_before_names_and_names_are_counted_never_cut() ->
 
 
 def test_holds_that_do_not_fit_are_counted() -> None:
-    shown = viewed(huge(3_000))
+    shown = viewed(huge(600))
     text = markdown.plan(shown, Look())
     assert len(text) <= COMMENT_CHARS
     held = text.partition("Held back")[2]
     left = re.search(r"and (\d+) more", held)
-    assert left and held.count("`states-tie`") + int(left[1]) == 3_000
+    assert left and held.count("`states-tie`") + int(left[1]) == 600
 
 
 def test_no_name_is_cut_in_mid_word() -> None:

@@ -17,7 +17,13 @@ from reconciler.report.story import story
 from .sample import EVIL, hostile, small_plan, viewed
 
 GOLDEN = Path(__file__).with_name("plan.txt")
-HEADER = Header("run", "apply", "2024-01-01T00:00:00Z", "2024-01-01T00:00:01Z", "0")
+HEADER = Header(
+    run_id="run",
+    mode="apply",
+    started="2024-01-01T00:00:00Z",
+    finished="2024-01-01T00:00:01Z",
+    tool="0",
+)
 
 
 def shown(width: int, *, verbose: bool = True, evil: bool = False, colour: bool = False) -> str:

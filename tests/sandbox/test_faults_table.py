@@ -14,8 +14,21 @@ from reconciler.nostr import kinds, urls
 from reconciler.nostr.filters import Filter
 from reconciler.sandbox.faults import FAULTS, Aim, Stage
 from reconciler.sandbox.server import RunningServer
+from tests.kit.clock import Clock
 from tests.kit.git import Work, git
-from tests.kit.servers import ALICE, NOW, hosted, publish, remote_refs, served
+from tests.kit.patience import eventually, never
+from tests.kit.servers import (
+    ALICE,
+    NOW,
+    Fleet,
+    announce,
+    has,
+    hosted,
+    publish,
+    put,
+    remote_refs,
+    served,
+)
 
 from .test_faults_each import curl, listing, status
 
@@ -27,8 +40,10 @@ class Bench:
     """A server that hosts a repository, and who works on it."""
 
     server: RunningServer
+    peer: RunningServer
     work: Work
     url: str
+    clock: Clock
     later: count[int] = field(default_factory=lambda: count(1))
 
     def next_commit(self, *branches: str) -> str:
@@ -44,9 +59,11 @@ class Bench:
 
 
 @pytest.fixture
-def bench(server: RunningServer, work: Work) -> Bench:
+def bench(fleet: Fleet, work: Work) -> Bench:
+    server = fleet.start("one", sync=True, family="ngit-grasp")
     hosted(server, work, ALICE, "widget")
-    return Bench(server, work, urls.clone(server.url, ALICE.pubkey, "widget"))
+    url = urls.clone(server.url, ALICE.pubkey, "widget")
+    return Bench(server, fleet.start("peer"), work, url, fleet.clock)
 
 
 Arm = Callable[[], None]
@@ -184,6 +201,27 @@ def flood(bench: Bench, arm: Arm) -> None:
     assert len(served(bench.server, kinds=[kinds.STATE])) == 31
 
 
+def fetches(kind: int) -> Show:
+    """The server, given an announcement, reads an event of this kind from another one."""
+
+    def show(bench: Bench, arm: Arm) -> None:
+        name, commit = f"gadget-{next(bench.later)}", bench.work.commit("gadget")
+        announced = announce(ALICE, name, bench.server, bench.peer)
+        state = ALICE.state(name, {MAIN: commit})
+        issue = ALICE.sign(kinds.ISSUE, ("a", f"{kinds.ANNOUNCEMENT}:{ALICE.pubkey}:{name}"))
+        put(bench.peer, announced, state)
+        assert bench.work.push(bench.peer, ALICE, name, f"{commit}:{MAIN}")
+        put(bench.peer, issue)
+        arm()
+        put(bench.server, announced)
+        if kind == kinds.ISSUE:
+            eventually(lambda: has(bench.server, state))
+            bench.clock.advance(5)  # the conversation is asked for in batches
+        never(lambda: has(bench.server, state if kind == kinds.STATE else issue), 2.0)
+
+    return show
+
+
 SHOWS: Mapping[str, Show] = MappingProxyType(
     {
         "refuse": refuse,
@@ -213,6 +251,8 @@ SHOWS: Mapping[str, Show] = MappingProxyType(
         "capped-refs": capped_refs,
         "lying-ok": lying_ok,
         "flood": flood,
+        "no-sync": fetches(kinds.STATE),
+        "partial-sync": fetches(kinds.ISSUE),
     }
 )
 AIMS: Mapping[str, Aim] = MappingProxyType(
@@ -220,6 +260,7 @@ AIMS: Mapping[str, Aim] = MappingProxyType(
         "slow": Aim(value=8),
         "cap": Aim(value=1),
         "flood": Aim(value=30),
+        "partial-sync": Aim(value=0, message=f"EVENT {kinds.ISSUE} "),
         "http-504-done": Aim(method="POST", path="git-receive-pack"),
     }
 )

@@ -49,11 +49,11 @@ def sample(result: Result = Result.DONE) -> Report:
         for a in plan.actions
     )
     header = Header(
-        "run",
-        "apply",
-        "2026-01-01T00:00:00Z",
-        "2026-01-01T00:01:30Z",
-        "0.1",
+        run_id="run",
+        mode="apply",
+        started="2026-01-01T00:00:00Z",
+        finished="2026-01-01T00:01:30Z",
+        tool="0.1",
         stages=(Stage("observe", 2.5), Stage("apply", 4.0), Stage("observe", 1.5)),
     )
     cells = tuple(

@@ -93,6 +93,7 @@ def test_names_that_were_paired() -> None:
     assert "already" in refused(f"fd:{handed(f'a: bunker{chr(10)}a: {HEX}')}")
 
 
+@pytest.mark.long  # it opens four keys, each of which is costly on purpose
 def test_one_passphrase_for_all_or_one_for_each() -> None:
     keys = nostr_sdk.Keys.generate()
     unknown = nostr_sdk.KeySecurity.UNKNOWN

@@ -54,6 +54,7 @@ KHATRU: Final = Family(
     ),
     events=EventRules(
         relation=Relation.ANY,
+        judges_stored=True,
         older=(True, ""),
         protected=AUTH_REQUIRED,
         expires=False,

@@ -76,6 +76,7 @@ NGIT_RELAY: Final = Family(
         expires=False,
         addresses=AddressRule.PLAIN,
         replaceable_address="",
+        judges_stored=True,
         auth_by_host=True,
         deletion=DeletionRule.JUDGED_AFTER,
         deletion_memory=DeletionMemory.NONE,

@@ -52,7 +52,7 @@ def receive(
             again only when a client sends it.
     """
     rules = service.family.events
-    if service.store.has(event.id):
+    if not rules.judges_stored and service.store.has(event.id):
         return Answer(True, rules.words.stored_twice)
     late = rules.deletion_memory is DeletionMemory.STORED
     if service.store.is_deleted(event, by_address=not late):
@@ -137,7 +137,7 @@ def _stored_state(service: Service, found: Announced, state: State) -> Answer:
     """Served at once; repositories follow as the family does."""
     rules = service.family.states
     added = service.save(state.signed)
-    if added is Added.STORED and rules.alignment is Alignment.DELETES:
+    if added is not Added.OLDER and rules.alignment is Alignment.DELETES:
         own = Coordinate(state.event.pubkey, state.identifier)
         service.agenda.add(Task.PRUNE, own, rules.deletes_seconds)
         for owner in found.by_owner:

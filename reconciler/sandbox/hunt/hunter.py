@@ -9,6 +9,7 @@ A source that hangs, or whose domain has no turn left, does not hold up the next
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from reconciler.errors import PeerFault
@@ -27,9 +28,11 @@ PATIENCE: Final = 2.0
 class Hunter:
     """All hunts of one server."""
 
-    def __init__(self, context: HuntContext) -> None:
+    def __init__(self, context: HuntContext, comes: Callable[[str], bool]) -> None:
+        """`comes` is asked before a hunt."""
         self.queue = Queue()
         self._context = context
+        self._comes = comes
         self._service = context.runtime.service
         self._clock = context.runtime.service.clock
 
@@ -51,7 +54,8 @@ class Hunter:
         done, given_up = False, entry.given_up
         try:
             await self._context.runtime.tidy()  # some families make repositories a moment later
-            given_up = await self._hunt(identifier, entry)
+            if self._comes(f"FETCH {identifier}"):
+                given_up = await self._hunt(identifier, entry)
             done = not (await self._context.missing(identifier)).waits
         except (PeerFault, OSError):
             pass  # a damaged repository, a full disk: tried again later

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from typing import Final
@@ -41,7 +42,15 @@ _INDEXED: Final = (kinds.ANNOUNCEMENT, *kinds.ROOTS)
 class Sync:
     """GRASP-02 for one server. `start` and `stop` belong to the event loop."""
 
-    def __init__(self, runtime: Runtime, *, chance: Chance = random.random) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        chance: Chance = random.random,
+        comes: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """`comes` is asked before a new event is taken (`EVENT <kind> <id>`), and before git data
+        is hunted (`FETCH <identifier>`)."""
         service = runtime.service
         self._runtime = runtime
         self._clock = service.clock
@@ -50,8 +59,8 @@ class Sync:
         self._tally = Tally()
         self._egress = EgressPolicy(service.url)
         self._turns = Turns(service.clock, limits(service.family.fetches.host_starts))
-        self._hunter = Hunter(HuntContext(runtime, self._turns, self._egress, self._tally))
-        self._intake = Intake(runtime, self._tally, self._hunter.waits)
+        self._hunter = Hunter(HuntContext(runtime, self._turns, self._egress, self._tally), comes)
+        self._intake = Intake(runtime, self._tally, self._hunter.waits, comes)
         self._wanted = Wanted(service.url, service.spec.bootstrap)
         self._peers: dict[str, tuple[Peer, asyncio.Task[None]]] = {}
         self._task: asyncio.Task[None] | None = None

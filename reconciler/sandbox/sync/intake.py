@@ -25,12 +25,20 @@ HUNT_DELAY: Final = 0.5
 class Intake:
     """The way in of one server; shared by all relays."""
 
-    def __init__(self, runtime: Runtime, tally: Tally, waits: Callable[[str, float], None]) -> None:
-        """`waits` is told the identifier and the delay when an event waits for git data."""
+    def __init__(
+        self,
+        runtime: Runtime,
+        tally: Tally,
+        waits: Callable[[str, float], None],
+        comes: Callable[[str], bool],
+    ) -> None:
+        """`waits` is told the identifier and the delay when an event waits for git data; `comes` is
+        asked before a new event is taken."""
         self.rejected = Rejected(runtime.service.clock)
         self._runtime = runtime
         self._tally = tally
         self._waits = waits
+        self._comes = comes
 
     async def admit(self, events: Iterable[Event], source: Source) -> None:
         """Judge events, those first that others hang from; then those again that had to wait
@@ -41,6 +49,8 @@ class Intake:
             if self.rejected.knows(event.id):
                 continue
             if await self._runtime.run(self._is_known, event):
+                continue
+            if not self._comes(f"EVENT {event.kind} {event.id}"):
                 continue
             accepted = await self._judge(event)
             if accepted:

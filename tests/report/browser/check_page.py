@@ -33,7 +33,13 @@ from tests.report.sample import EVIL, hostile, small_plan
 PICTURES = Path(__file__).parents[3] / ".browser"
 READY_SECONDS = 2.0
 FILE_BYTES = 5_000_000
-HEADER = Header("run", "apply", "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "0")
+HEADER = Header(
+    run_id="run",
+    mode="apply",
+    started="2026-01-01T00:00:00Z",
+    finished="2026-01-01T00:00:01Z",
+    tool="0",
+)
 
 
 @pytest.fixture(scope="session")

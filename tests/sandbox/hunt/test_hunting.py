@@ -373,6 +373,7 @@ def test_the_client_of_a_family_without_purgatory_has_time_to_push(
     fleet.clock.advance(created)
     eventually(lambda: hunter.figures().hunts == 0)  # no state names any data yet
     put(hunter, ALICE.state("widget", {MAIN: commit}))
+    eventually(lambda: hunter.figures().hunts == 1)  # its time counts from then on
     fleet.clock.advance(seconds - 2)
     never(lambda: meter.starts, 0.3)
     fleet.clock.advance(2)

@@ -66,6 +66,9 @@ class EventRules:
     """The address by which others name a replaceable event (NIP-01); empty: by none."""
     older: tuple[bool, str] = (True, "duplicate: a newer version is stored")
     """The OK to an event older than the stored version."""
+    judges_stored: bool = False
+    """An event that is stored already passes all rules again, and what follows from it is done
+    again: a deletion deletes, an announcement makes its repository where that is gone."""
     auth_by_host: bool = False
     """NIP-42 knows this relay by its host, without the port, which a proxy in front drops."""
     protected: str = "auth-required: this event may only be published by its author"
