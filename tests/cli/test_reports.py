@@ -18,7 +18,10 @@ def ran(case: Case) -> Case:
     case.start("one", "two")
     case.repository("widget", on=["one"])
     path = case.desired()
-    named = [f"{{url: {case.servers[name].url}, name: {name}}}" for name in ("one", "two")]
+    named = [
+        f"{{url: {case.servers[name].url}, name: {name}, delegate: never}}"
+        for name in ("one", "two")
+    ]
     lines = path.read_text().splitlines()
     lines[1] = f"servers: [{', '.join(named)}]"
     path.write_text("\n".join(lines) + "\n")

