@@ -43,7 +43,9 @@ def remembered(
     """The memory from now on: the best of what was remembered and what is seen, by repository."""
     marks: dict[Coordinate, Seen] = {mark.coordinate: mark for mark in observed.seen}
     for coordinate in ours:
-        marks[coordinate] = _better(marks.get(coordinate), _seen(observed, known, coordinate))
+        fresh = _seen(observed, known, coordinate)
+        if fresh.servers:  # what was signed here and is served nowhere yet cannot vanish
+            marks[coordinate] = _better(marks.get(coordinate), fresh)
     return tuple(marks[coordinate] for coordinate in sorted(marks))
 
 
@@ -54,7 +56,8 @@ def lookup_seen(observed: Observed, coordinate: Coordinate) -> Seen | None:
 
 def _seen(observed: Observed, known: Knowledge, coordinate: Coordinate) -> Seen:
     event = known.announcements[coordinate].event
-    states = known.states.get(coordinate.identifier, ())
+    served = frozenset().union(*(view.served for view in observed.views))
+    states = [s for s in known.states.get(coordinate.identifier, ()) if s.event.id in served]
     found = rule(authority(coordinate, known.announcements), states, now=observed.at).state
     return Seen(
         coordinate=coordinate,

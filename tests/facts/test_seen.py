@@ -91,3 +91,14 @@ def test_marks_never_go_back(later: tuple[Event, ...]) -> None:
     (mark,) = marks(*later, before=marks(ANN, NEW))
     assert (mark.state, mark.state_at) == (NEW.id, NEW.created_at)
     assert mark.at == observed([]).at > NOW
+
+
+def test_what_was_signed_here_and_nobody_served_yet_is_not_missed_later() -> None:
+    looked = world(ANN, OLD)
+    looked = replace(looked, events=(*looked.events, NEW), unserved=(NEW,))
+    known = Knowledge.of(looked.events, now=looked.at)
+    (mark,) = seen.remembered(looked, known, known.announcements)
+    assert mark.state == OLD.id
+    nowhere = replace(world(), events=(ANN, NEW), unserved=(ANN, NEW))
+    known = Knowledge.of(nowhere.events, now=nowhere.at)
+    assert seen.remembered(nowhere, known, known.announcements) == ()

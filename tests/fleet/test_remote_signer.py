@@ -170,7 +170,8 @@ def test_who_does_not_answer_is_not_paired(
     case.start("one")
     case.desired()
     with Bunker(relay.relay_url, play=play) as bunker:
-        done = pair(case, bunker, "--seconds", "2")
+        patience = "2" if said == "did not answer" else "50"
+        done = pair(case, bunker, "--seconds", patience)
     assert done.returncode == 7
     assert said in done.stderr
     assert not (case.folder / "state" / "signers").exists()

@@ -20,8 +20,9 @@ from reconciler.edge.mailbox import Mailbox
 from reconciler.edge.paper import Paper
 from reconciler.errors import NotSigned, OurFault, ReconcileError
 from reconciler.nostr import kinds, urls
-from reconciler.nostr.event import Draft, Event
+from reconciler.nostr.event import Draft, Event, verify_text
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
+from reconciler.sign.bunker.dialogue import Dialogue, Request
 from reconciler.sign.bunker.meeting import new_client
 from reconciler.sign.bunker.pairing import Pairing
 from reconciler.sign.bunker.queue import Queue
@@ -182,7 +183,7 @@ def test_the_right_answer_after_it_counts_all_the_same(
         return [*IGNORED[name](b, r, c), b.answer(r, c)]
 
     with Bunker(relay.relay_url, play=play) as bunker:
-        event = signer(pairing(bunker), queue, wait=10).sign("amber", draft(bunker))
+        event = signer(pairing(bunker), queue, wait=30).sign("amber", draft(bunker))
         check(event, draft(bunker))
     assert queue.drafts(now=int(time.time())) == ()
 
@@ -190,6 +191,18 @@ def test_the_right_answer_after_it_counts_all_the_same(
 def check(event: Event, wanted: Draft) -> None:
     assert event.id == wanted.id
     assert nostr_sdk.Event.from_json(json.dumps(event.to_json())).verify()
+
+
+def test_an_event_of_another_kind_is_no_answer_even_where_a_relay_sends_it() -> None:
+    bunker = Bunker("ws://127.0.0.1:9")
+    dialogue = Dialogue(new_client(), bunker.pubkey)
+    now = int(time.time())
+    asked = Request("a" * 32, "ping", (), now)
+    dialogue.request(asked, at=now, nonce=bytes(32))
+    request = {"id": asked.id, "method": "get_public_key"}
+    for kind, counts in ((KIND, True), (KIND + 1, False)):
+        text = bunker.answer(request, dialogue.client, result="pong", kind=kind)
+        assert (dialogue.hear(verify_text(text), now=now) is not None) is counts
 
 
 def test_junk_by_the_thousand_ends_nothing(relay: RunningServer, queue: Queue) -> None:
@@ -210,7 +223,7 @@ def test_an_answer_that_comes_twice_counts_once(relay: RunningServer, queue: Que
         return [b.answer(r, c)] * 2
 
     with Bunker(relay.relay_url, play=play) as bunker:
-        ours = signer(pairing(bunker), queue, wait=10)
+        ours = signer(pairing(bunker), queue, wait=30)
         check(ours.sign("amber", draft(bunker)), draft(bunker))
         later = draft(bunker, at=1_700_000_099)
         check(ours.sign("amber", later), later)  # the old answer is none to the new request
@@ -219,7 +232,7 @@ def test_an_answer_that_comes_twice_counts_once(relay: RunningServer, queue: Que
 def test_a_refusal_is_kept_and_nobody_is_asked_again(relay: RunningServer, queue: Queue) -> None:
     words = "user said \x1b[31mno"
     with Bunker(relay.relay_url, play=answering(result="", error=words)) as bunker:
-        ours = signer(pairing(bunker), queue, wait=10)
+        ours = signer(pairing(bunker), queue, wait=30)
         for _ in range(2):
             with pytest.raises(NotSigned, match="refused to sign: user said"):
                 ours.sign("amber", draft(bunker))
@@ -237,7 +250,7 @@ def test_a_late_approval_is_used_by_a_later_run(relay: RunningServer, queue: Que
         with pytest.raises(NotSigned):
             signer(paired, queue).sign("amber", wanted)
         approved = True
-        check(signer(paired, queue, wait=10).sign("amber", wanted), wanted)
+        check(signer(paired, queue, wait=30).sign("amber", wanted), wanted)
         ids = {request["id"] for request in bunker.requests}
     assert len(ids) == 1
 
@@ -257,7 +270,7 @@ def test_an_answer_while_nobody_listened_is_heard_in_a_later_run(
         with pytest.raises(NotSigned):
             signer(paired, queue).sign("amber", wanted)
         bunker.play = lambda *_: kept[:1]
-        check(signer(paired, queue, wait=10).sign("amber", wanted), wanted)
+        check(signer(paired, queue, wait=30).sign("amber", wanted), wanted)
 
 
 def test_a_newer_request_for_the_same_takes_the_place_of_the_old_one(
