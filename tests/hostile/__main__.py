@@ -181,8 +181,8 @@ def _refs(case: Case, server: str) -> dict[str, str]:
 
 def _ended(cost: Cost) -> list[str]:
     found = []
-    if cost.code == -9:
-        found.append("killed: beyond its time")
+    if cost.code in (-6, -9):
+        found.append(f"killed, beyond its time: {cost.text[-4000:]}")
     elif cost.code == 1 or cost.code < 0 or "Traceback" in cost.text:
         found.append(f"exit {cost.code}: {cost.text.strip()[-300:]}")
     if cost.memory > _MEGABYTES or cost.disk > _DISK_MEGABYTES:

@@ -146,11 +146,16 @@ class Peer:
     seen: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._listen, daemon=True).start()
 
     def close(self) -> None:
+        """End everything: a thread that accepts would hold a port whose number is another's."""
+        for one in (self._listener, *self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _listen(self) -> None:
@@ -158,6 +163,7 @@ class Peer:
             while True:
                 connection, _ = self._listener.accept()
                 connection.settimeout(_IDLE_SECONDS)
+                self._open.append(connection)
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -34,12 +35,13 @@ def measured(
     env: Mapping[str, str] | None = None,
     begun: Callable[[int], None] = lambda _: None,
 ) -> Cost:
-    """Run it in `folder` with little environment; killed after `bound` seconds (code -9). `begun`
-    is told its process id."""
+    """Run it in `folder` with little environment; after `bound` seconds it must say where it is,
+    and is killed (code -6). `begun` is told its process id."""
     scratch = folder / "tmp"
     scratch.mkdir(exist_ok=True)
     said = folder / "said.txt"
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(scratch)}
+    environment["PYTHONFAULTHANDLER"] = "1"
     start = time.monotonic()
     with said.open("wb") as out:
         child = subprocess.Popen(
@@ -99,7 +101,13 @@ def family(root: int) -> list[int]:
 
 
 def _end(root: int) -> None:
-    for pid in family(root):
+    """First by the signal at which Python says what each thread is doing."""
+    tree = family(root)
+    for pid in tree:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGABRT)
+    time.sleep(1)
+    for pid in {*tree, *family(root)}:
         with suppress(OSError):
             os.kill(pid, 9)
 
