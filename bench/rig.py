@@ -31,8 +31,8 @@ from reconciler.sandbox.demo import authors, history
 from reconciler.sandbox.demo.authors import Author
 from reconciler.sandbox.server import RunningServer, ServerSpec, start
 
-_STEP_SECONDS = 0.5
-"""What the clock runs ahead after a look at which nobody worked."""
+_STEP_SECONDS, _PAUSE_SECONDS = 0.5, 5.0
+"""What the clock runs ahead after a look at which nobody worked: in a run, and between runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class Rig:
             if self.moved.unix() >= end:
                 return
             if idle:
-                self.moved.move(min(_STEP_SECONDS, end - self.moved.unix()))
+                self.moved.move(min(_PAUSE_SECONDS, end - self.moved.unix()))
 
     def whole(self) -> tuple[int, ...]:
         """How many repositories are whole on each of the empty servers."""

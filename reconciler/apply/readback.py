@@ -29,7 +29,7 @@ def confirm(
         last: whether nobody will look again: what is not there now has failed.
     """
     actions = {action.key: action for action in plan.actions}
-    look = _Look.of(remaining, observed)
+    look = _Look.of(plan, remaining, observed)
     found = [look.confirmed(outcome, actions[outcome.key]) for outcome in outcomes]
     if not last:
         return tuple(found)
@@ -38,28 +38,35 @@ def confirm(
 
 @dataclass(frozen=True)
 class _Look:
-    """What a look tells: what is `wanted` still (keys), and where it could not see."""
+    """What a look tells: what is `wanted` still (keys), and where it could not see. `left` are the
+    keys of what servers were to do by themselves."""
 
     observed: Observed
+    left: frozenset[str]
     wanted: frozenset[str]
     silent: frozenset[str]
     unseen: frozenset[tuple[object, str]]
 
     @classmethod
-    def of(cls, remaining: Plan, observed: Observed) -> _Look:
+    def of(cls, plan: Plan, remaining: Plan, observed: Observed) -> _Look:
         unknown = (c for c in remaining.cells if c.verdict is Verdict.UNKNOWN)
         return cls(
             observed,
+            plan.left,
             frozenset(action.key for action in remaining.actions),
             frozenset(server.url for server in remaining.servers if server.unknown),
             frozenset((cell.coordinate, cell.server) for cell in unknown),
         )
 
     def confirmed(self, outcome: Outcome, action: Action) -> Outcome:
+        wanted = action.later_key in self.wanted
+        if outcome.result is Result.UNCHANGED and wanted and action.key in self.left:
+            # it was there, and is not any more: the server is still at work
+            return replace(outcome, result=Result.DELEGATED, detail="")
         refused = outcome.result is Result.FAILED and action.tolerant
         if outcome.result not in (Result.SETTLING, Result.DELEGATED) and not refused:
             return outcome
-        if action.later_key in self.wanted or self._blind(action) or not self._shows(action):
+        if wanted or self._blind(action) or not self._shows(action):
             return outcome
         if outcome.result is Result.DELEGATED:
             return replace(outcome, result=Result.UNCHANGED, detail="the server got it by itself")
