@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.model.outcome import Report
+from reconciler.model.actions import Verb
+from reconciler.model.outcome import Report, Result
 from reconciler.model.plan import ADVISORY, Hold
 from reconciler.nostr.nip34 import Coordinate
 from reconciler.report import grid
@@ -28,6 +29,7 @@ _NEXT: Mapping[Mark, tuple[str, str]] = {
     Mark.SETTLING: ("Settling", "each run looks again; the server has it and does not show it yet"),
 }
 """The heading of what stands so, and what happens next."""
+_UNSIGNED = "Not signed; each run asks again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ def status(report: Report, past: Sequence[Past]) -> Status:
         (f"{title}; {then}", tuple(_lines(mark, cases, names)))
         for mark, (title, then) in _NEXT.items()
     ]
+    blocks.insert(0, (_UNSIGNED, tuple(_unsigned(report, names))))
     return Status(
         report=report,
         runs=tuple(_runs(report, past)),
@@ -107,6 +110,17 @@ class _Facts:
             return _Case(mark, f"{hold.reason}: {hold.detail}", hold.release, since, server)
         why = self.failed.get(place, "") if mark is Mark.FAILED else self.details.get(place, "")
         return _Case(mark, why, "", since, server)
+
+
+def _unsigned(report: Report, names: Names) -> Iterator[Line]:
+    """Signatures that the last run wanted and did not get, by what kept them back."""
+    groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for end in report.outcomes:
+        if end.verb is Verb.SIGN and end.result is Result.HELD and end.coordinate:
+            groups[end.deed, end.detail].append(names.repository(end.coordinate))
+    for (deed, why), repositories in groups.items():
+        text = f"{deed}: {safe(why, 500)}"
+        yield Line(Mark.HELD.symbol, text, names=tuple(sorted(repositories)))
 
 
 def _lines(mark: Mark, cases: Mapping[_Case, Sequence[Coordinate]], names: Names) -> Iterator[Line]:

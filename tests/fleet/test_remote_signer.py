@@ -86,6 +86,8 @@ def test_paired_asked_approved_late_and_finished_in_a_later_run(
         asked = apply(case, RECONCILE_APPROVAL_WAIT="2s")
         assert (asked.code, asked.report["signatures"]) == (7, 0)
         assert "has not approved it yet" in asked.out
+        told = case.reconcile("status")
+        assert "has not approved it yet" in told.out
         waiting = {r["id"] for r in bunker.requests if r["method"] == "sign_event"}
         assert len(waiting) == 2
 
