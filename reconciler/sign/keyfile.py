@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import KeyFileFault, Mistake, OurFault, PeerFault, UserFault
-from reconciler.limits import KEY_FILE_BYTES
+from reconciler.limits import KEY_FILE_BYTES, SIGNATURES
 from reconciler.nostr import bip340, kinds, nip19
 from reconciler.nostr.event import Draft, Event, is_hex32, seal
 from reconciler.sign import nip49
@@ -95,11 +95,12 @@ class _Key:
 class KeyFileSigner:
     """Signs with named keys that stand in this process.
 
-    Only templates of `SIGNED_KINDS` whose pubkey is the key's own are signed, so a bug elsewhere
-    cannot make it sign anything else.
+    Only drafts of `SIGNED_KINDS` whose pubkey is the key's own and that name a repository are
+    signed, and so many of them in its life: a bug elsewhere cannot make it sign anything else.
     """
 
-    def __init__(self, keys: Mapping[str, Secret]) -> None:
+    def __init__(self, keys: Mapping[str, Secret], *, most: int = SIGNATURES) -> None:
+        self._left = most
         self._keys = {
             name: _Key(bip340.public_key(secret.reveal()).hex(), secret)
             for name, secret in keys.items()
@@ -122,7 +123,8 @@ class KeyFileSigner:
         """Sign a draft with a named key.
 
         Raises:
-            OurFault: no such key, another kind, or another author: the planner is wrong.
+            OurFault: no such key, another kind, another author, no repository, or one too many: the
+                planner is wrong.
         """
         key = self._keys.get(name)
         if key is None:
@@ -131,6 +133,11 @@ class KeyFileSigner:
             raise OurFault(f"events of kind {draft.kind} are never signed")
         if draft.pubkey != key.public:
             raise OurFault("the draft's author is not the key's owner")
+        if not draft.first("d"):
+            raise OurFault("the draft names no repository")
+        if self._left <= 0:
+            raise OurFault("more signatures than one run may make")
+        self._left -= 1
         return seal(draft, bip340.sign(key.secret.reveal(), bytes.fromhex(draft.id)))
 
 

@@ -202,6 +202,16 @@ def test_it_signs_for_nobody_else() -> None:
         SIGNER.sign("alice", Draft("00" * 32, 1, kinds.ANNOUNCEMENT, ()))
 
 
+def test_it_signs_nothing_without_a_repository_and_no_more_than_a_run_may() -> None:
+    with pytest.raises(OurFault, match="names no repository"):
+        SIGNER.sign("alice", Draft(PUBLIC, 1, kinds.STATE, (("x", "y"),)))
+    few = KeyFileSigner({"alice": Secret(bytes.fromhex(HEX))}, most=2)
+    for at in (1, 2):
+        few.sign("alice", Draft(PUBLIC, at, kinds.STATE, (("d", "widget"),)))
+    with pytest.raises(OurFault, match="more signatures"):
+        few.sign("alice", Draft(PUBLIC, 3, kinds.STATE, (("d", "widget"),)))
+
+
 def test_an_unknown_name_signs_nothing() -> None:
     with pytest.raises(OurFault, match="no key of that name"):
         SIGNER.sign("bob", DRAFT)
