@@ -177,7 +177,7 @@ class Archive:
                 if failure.unknown.cause in (Cause.LOCAL, Cause.STOPPED):
                     raise
                 bad.append(BadSource(ask.source, failure.unknown))
-                found = frozenset()
+                found = self.holds(coordinate, ask.oids)  # some of it may have stayed
             hunt = hunt.begun(ask.source).found(found)
         return hunt.missing, tuple(bad)
 

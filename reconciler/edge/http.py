@@ -94,7 +94,8 @@ class Http:
         self._ask(host)
         with self._counting(host):
             # without a window: git keeps a connection alive by five bytes every five seconds
-            bounds = Deadline(min(SERVER_SECONDS, allowance.left()), self._clock.stop)
+            whole = min(SERVER_SECONDS, allowance.left())
+            bounds = Deadline(whole, self._clock.stop, head=seconds)
             return self._exchange(request, allowance, bounds, limit, seconds)[1]
 
     @contextmanager

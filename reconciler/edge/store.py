@@ -143,7 +143,7 @@ class Store:
         Raises:
             Failure: it does not, or what `pack` raised.
         """
-        updates = tuple(RefUpdate(f"{KEPT}{oid}", ZERO, oid) for oid in sorted(oids))
+        updates = tuple(self._kept(oid) for oid in sorted(oids))
         head = receive_pack.request_head(updates, frozenset({"report-status"}))
         words = ("receive-pack", "--stateless-rpc", str(self.path))
         done = self._git.feed(*words, chunks=chain((head,), pack), config=_RECEIVE, watch=watch)
@@ -151,6 +151,11 @@ class Store:
         if len(list((self.path / "objects" / "pack").glob("*.pack"))) > _PACKS:
             # its failure costs nothing but speed
             self._run("repack", "--geometric=2", "-d", "-n", "--quiet")
+
+    def _kept(self, oid: str) -> RefUpdate:
+        """The ref may have outlived its object: then it is set to what it is."""
+        name = f"{KEPT}{oid}"
+        return RefUpdate(name, oid if (self.path / name).exists() else ZERO, oid)
 
     def _judge(self, done: Done) -> None:
         """Raises Failure: git did not take it all."""

@@ -128,6 +128,16 @@ def test_lost_blobs_are_fetched_anew_in_the_same_run(
     assert_the_next_run_pushes(yard, main, tmp_path)
 
 
+def test_refs_that_outlived_all_objects_are_filled_again_and_blame_nobody(
+    yard: Yard, origin: Path, tmp_path: Path
+) -> None:
+    main = gathered(yard, origin)
+    for file in (yard.repository() / "objects" / "pack").glob("*"):
+        file.unlink()
+    assert yard.archive().gather(WIDGET, frozenset({main}), ("one",)) == ()
+    assert_the_next_run_pushes(yard, main, tmp_path)
+
+
 def test_one_damaged_repository_stops_no_other(yard: Yard, origin: Path, tmp_path: Path) -> None:
     main = gathered(yard, origin)
     loosen(yard.repository())

@@ -471,3 +471,19 @@ def test_a_certificate_that_nobody_vouches_for(http: Http, serve: Serve, tmp_pat
         relay(url)
     assert found.value.unknown.cause is Cause.TLS
     assert not said
+
+
+def test_a_push_whose_answer_is_only_announced_is_given_up(http: Http, serve: Serve) -> None:
+    """100 Continue, again and again, is no answer."""
+
+    def talk(connection: socket.socket) -> None:
+        request(connection)
+        while True:
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            time.sleep(0.1)
+
+    start = time.monotonic()
+    with pytest.raises(Failure) as found:
+        http.post(serve(talk).url, Body(b"0000"), kind="git-receive-pack", limit=1000, seconds=0.5)
+    assert found.value.unknown == Unknown(Cause.TIMEOUT, "no answer in time")
+    assert time.monotonic() - start < 3

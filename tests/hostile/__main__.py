@@ -29,7 +29,7 @@ from .machine import HARMS, TEXTS, Harm
 from .peer import Peer
 from .run import Cost, measured
 from .script import Act, Scene
-from .signals import STRIKES, Strike, beside
+from .signals import HEARING, STRIKES, Strike, beside
 
 SECONDS = 330.0
 """After that a case has failed: reading one server may take 120 s, and a run looks twice."""
@@ -248,7 +248,7 @@ def _strike(name: str, made: Callable[[], Strike]) -> Ended:
             heard = any("upgrade" in request.headers for request in peer.seen)
             return heard if strike.answers else received > 3
 
-        wrapped = ["sh", "-c", 'ulimit -c unlimited; exec "$@"', "sh", *argv]
+        wrapped = [sys.executable, "-S", "-c", HEARING, *argv]
         cost = measured(wrapped, folder, bound=_SHORT, begun=beside(strike, due))
         strike.ended()
         found = strike.faults(case, cost.code)
