@@ -72,7 +72,8 @@ class Reports:
         if not self.folder.is_dir():
             return []
         found = [path for path in self.folder.iterdir() if _RUN.fullmatch(path.name)]
-        return sorted(found, key=lambda path: path.name, reverse=True)
+        # of runs that began in one second, the names say nothing
+        return sorted(found, key=lambda p: (p.name[:16], p.stat().st_mtime_ns), reverse=True)
 
     def read(self, name: str) -> Report:
         """A report by its name. Raises UserFault, OSError."""
